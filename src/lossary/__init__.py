@@ -1,0 +1,60 @@
+"""lossary: loss functions you can trust, the same in NumPy, PyTorch, TensorFlow/Keras and JAX.
+
+Public names are resolved on first use: `import lossary` loads neither a framework nor NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from lossary.index import LOSSES, PENALTIES
+
+__version__ = "0.1.0"
+
+# Where the public names are at home that are neither losses nor penalties.
+PUBLIC = {
+    "Loss": "lossary.loss",
+    "Pointwise": "lossary.loss",
+    "Rowwise": "lossary.loss",
+    "Objective": "lossary.objective",
+    "Penalty": "lossary.penalty",
+    "Total": "lossary.reduce",
+    "from_config": "lossary.catalogue",
+    "get": "lossary.catalogue",
+    "LossaryError": "lossary.errors",
+    "ShapeError": "lossary.errors",
+    "DtypeError": "lossary.errors",
+    "DomainError": "lossary.errors",
+    "ParameterError": "lossary.errors",
+    "FrameworkError": "lossary.errors",
+    "DifferentiationError": "lossary.errors",
+    "UsageError": "lossary.errors",
+    "UnknownNameError": "lossary.errors",
+    "MissingExtraError": "lossary.errors",
+}
+
+# Submodules that are reached as attributes without importing them first.
+_SUBMODULES = ("torch", "keras", "jax", "sklearn", "metrics", "compare", "catalogue")
+
+__all__ = sorted([*LOSSES, *PENALTIES, *PUBLIC])  # noqa: PLE0605  # made from the index, so that it cannot be stale
+
+
+def __getattr__(name: str) -> Any:
+    home = LOSSES.get(name) or PENALTIES.get(name) or PUBLIC.get(name)
+    if home is not None:
+        return getattr(importlib.import_module(home), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"lossary.{name}")
+    if name[0].isupper():
+        from lossary import catalogue
+        from lossary.errors import ForeignNameError
+
+        lesson = catalogue.teach(name)
+        if lesson is not None:
+            raise ForeignNameError(lesson)
+    raise AttributeError(f"module 'lossary' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_SUBMODULES, "__version__"]

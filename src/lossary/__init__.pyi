@@ -1,0 +1,36 @@
+# Written by `make index` from the catalogue; do not edit.
+
+from lossary.catalogue import from_config as from_config
+from lossary.catalogue import get as get
+from lossary.errors import DifferentiationError as DifferentiationError
+from lossary.errors import DomainError as DomainError
+from lossary.errors import DtypeError as DtypeError
+from lossary.errors import FrameworkError as FrameworkError
+from lossary.errors import LossaryError as LossaryError
+from lossary.errors import MissingExtraError as MissingExtraError
+from lossary.errors import ParameterError as ParameterError
+from lossary.errors import ShapeError as ShapeError
+from lossary.errors import UnknownNameError as UnknownNameError
+from lossary.errors import UsageError as UsageError
+from lossary.loss import Loss as Loss
+from lossary.loss import Pointwise as Pointwise
+from lossary.loss import Rowwise as Rowwise
+from lossary.losses.binary.binary_cross_entropy import BinaryCrossEntropy as BinaryCrossEntropy
+from lossary.losses.binary.hinge import Hinge as Hinge
+from lossary.losses.binary.zero_one import ZeroOne as ZeroOne
+from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
+from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
+from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy
+from lossary.losses.regression.huber import Huber as Huber
+from lossary.losses.regression.log_cosh import LogCosh as LogCosh
+from lossary.losses.regression.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
+from lossary.losses.regression.mean_squared_error import MeanSquaredError as MeanSquaredError
+from lossary.losses.regression.quantile import Quantile as Quantile
+from lossary.objective import Objective as Objective
+from lossary.penalties.elastic_net import ElasticNet as ElasticNet
+from lossary.penalties.l1 import L1 as L1
+from lossary.penalties.l2 import L2 as L2
+from lossary.penalty import Penalty as Penalty
+from lossary.reduce import Total as Total
+
+__version__: str

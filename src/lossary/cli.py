@@ -1,0 +1,164 @@
+"""The command line: thin commands over the library; every error is one line and exit code 2."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from lossary.errors import DataError, LossaryError, MissingExtraError
+
+try:
+    import typer
+except ModuleNotFoundError:  # lossary itself needs none of this
+    print("error: the command line needs more packages: pip install 'lossary[compare]'", file=sys.stderr)
+    raise SystemExit(2) from None
+
+app = typer.Typer(
+    name="lossary",
+    help="Loss functions written once, read by every framework, and compared on your data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Loss functions written once, read by every framework, and compared on your data."""
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose errors end as `error: …` and exit code 2, never as a traceback."""
+
+    @functools.wraps(function)
+    def guarded(*positional: Any, **named: Any) -> None:
+        try:
+            function(*positional, **named)
+        except MissingExtraError as error:
+            _fail(error)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "lossary":
+                raise
+            _fail(f"this needs {error.name}: pip install 'lossary[compare]'")
+        except LossaryError as error:
+            _fail(error)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+
+    return app.command()(guarded)
+
+
+@command
+def compare(
+    data: Annotated[
+        str, typer.Argument(help="CSV or Parquet file, or a built-in set: engel, diabetes, breast_cancer, digits.")
+    ],
+    target: Annotated[str | None, typer.Option(help="Column to predict; built-in sets know theirs.")] = None,
+    task: Annotated[str | None, typer.Option(help="regression, binary or multiclass; inferred unless given.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What ranks the losses, such as rmse, pinball_0.9, f1 or log_loss.")
+    ] = None,
+    loss: Annotated[
+        list[str] | None, typer.Option(help="Compare this loss, such as huber or 'Huber(delta=50)'; repeatable.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave this loss out; repeatable.")] = None,
+    folds: Annotated[int, typer.Option(help="Parts that the rows are split into; each is the test set once.")] = 5,
+    seeds: Annotated[int, typer.Option(help="How often that is repeated, shuffled and started anew.")] = 3,
+    epochs: Annotated[int, typer.Option(help="Passes over the training rows, at most.")] = 200,
+    jobs: Annotated[int, typer.Option(help="Processes at most; -1 for one per core. The result is the same.")] = -1,
+    boosting: Annotated[bool, typer.Option(help="Show gradient boosting beside the losses.")] = True,
+    json: Annotated[Path | None, typer.Option(help="Also write everything to this file, as JSON.")] = None,
+) -> None:
+    """Train a small network with each loss that fits, on the same splits, and say which serves you best.
+
+    \b
+    lossary compare engel
+    lossary compare houses.csv --target price --metric rmse --json houses.json
+    """
+    if json is not None:
+        _writable(json)
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from lossary.compare import compare as run
+    from lossary.compare.report import heading, plan_line, rendered
+
+    screen = Console(highlight=False)
+    errors = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    with contextlib.ExitStack() as stack:
+        started: list[Any] = []
+
+        def on_plan(plan: Any) -> None:
+            stack.enter_context(bar)
+            units = len(plan.splits) * (len(plan.candidates) + plan.boosting)
+            started.append(bar.add_task(plan_line(plan), total=units))
+
+        result = run(
+            data,
+            target,
+            task=task,
+            metric=metric,
+            losses=loss or (),
+            exclude=exclude or (),
+            folds=folds,
+            seeds=seeds,
+            epochs=epochs,
+            jobs=jobs,
+            boosting=boosting,
+            command=shlex.join(["lossary", *sys.argv[1:]]),
+            on_profile=lambda profile: typer.echo(rendered(screen, *heading(profile))),
+            on_plan=on_plan,
+            on_progress=lambda: bar.advance(started[0]),
+        )
+    typer.echo(rendered(screen, result.body()), nl=False)
+    if json is not None:
+        try:
+            json.write_text(result.to_json(), encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"{json} cannot be written: {error.strerror or error}.") from None
+        typer.echo(f"JSON: {json}")
+
+
+def _writable(path: Path) -> None:
+    """Find out before the work is done, not after it."""
+    existed = path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
+    if not existed:
+        path.unlink()
+
+
+def _fail(error: object) -> None:
+    typer.echo("error: " + " ".join(line.strip() for line in str(error).splitlines()), err=True)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that has no "±" shows "?" rather than a traceback
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""From an array's class to its vocabulary.
+
+Three rules: an array's framework is known by the module of its class, so that nothing is imported to ask; the answer is
+remembered by class; two frameworks in one call are an error, but NumPy arrays, lists and numbers may stand beside any.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lossary.errors import FrameworkError
+
+if TYPE_CHECKING:
+    from lossary.vocabulary.framework import Framework
+
+# The package an array's class comes from → the module of lossary.vocabulary that reads it.
+_PACKAGES = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "jaxlib": "jax"}
+
+_framework_of_class: dict[type, str] = {}
+
+
+def framework_of(x: Any) -> str:
+    """The name of the vocabulary that reads `x`; "numpy" for NumPy, lists, numbers and all that NumPy converts."""
+    kind = type(x)
+    found = _framework_of_class.get(kind)
+    if found is None:
+        packages = (base.__module__.partition(".")[0] for base in kind.__mro__)
+        found = next((_PACKAGES[package] for package in packages if package in _PACKAGES), "numpy")
+        _framework_of_class[kind] = found
+    return found
+
+
+def vocabulary(name: str) -> Framework:
+    """The vocabulary of that name: "numpy", "torch", "tensorflow" or "jax"."""
+    # Import statements, rather than importlib, because torch.compile can trace them.
+    if name == "torch":
+        from lossary.vocabulary.torch import vocabulary as torch_words
+
+        return torch_words
+    if name == "tensorflow":
+        from lossary.vocabulary.tensorflow import vocabulary as tensorflow_words
+
+        return tensorflow_words
+    if name == "jax":
+        from lossary.vocabulary.jax import vocabulary as jax_words
+
+        return jax_words
+    from lossary.vocabulary.numpy import vocabulary as numpy_words
+
+    return numpy_words
+
+
+def vocabulary_of(owner: str, **arrays: Any) -> Framework:
+    """The vocabulary that reads all of these (named) arrays; the first is the prediction and decides.
+
+    Raises:
+        FrameworkError: two frameworks, or another framework's array beside a NumPy prediction.
+    """
+    (first, prediction), *others = arrays.items()
+    wanted = framework_of(prediction)
+    for name, array in others:
+        came = framework_of(array)
+        if came not in (wanted, "numpy"):
+            raise FrameworkError(
+                f"{owner}: all arrays of a call must come from one framework.",
+                received=f"{first} from {_TITLES[wanted]} and {name} from {_TITLES[came]}.",
+                hint=f"convert one of them; lists, numbers and NumPy arrays may stand beside any {first}.",
+            )
+    return vocabulary(wanted)
+
+
+_TITLES = {"numpy": "NumPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}

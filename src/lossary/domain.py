@@ -1,0 +1,261 @@
+"""What a prediction or a target may be: a domain tests membership, makes legal points, and knows a safe one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, final
+
+from lossary.vocabulary.vocabulary import Array, Vocabulary
+
+
+class Domain(ABC):
+    """A set of legal values.
+
+    `rows` says whether one legal value is a whole row of the last axis; `indices` whether values are integers that are
+    never cast to float.
+    """
+
+    rows: ClassVar[bool] = False
+    indices: ClassVar[bool] = False
+    # Above this, a prediction says "positive class"; None where a prediction says no such thing.
+    threshold: ClassVar[float | None] = None
+
+    @property
+    @abstractmethod
+    def wanted(self) -> str:
+        """The values allowed, in words that complete "must be …"."""
+
+    @property
+    def symbol(self) -> str | None:
+        """The letter that stands for such a prediction in formulas, where it has one of its own."""
+        return None
+
+    @property
+    def advice(self) -> str:
+        """What to do with values from outside."""
+        return "check how these values are made."
+
+    @abstractmethod
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        """Whether each value (each row, for domains of rows) is legal; NaN is. None where every value is.
+
+        `prediction` says how many classes there are; `epsilon` is the spacing of the dtype that the values came in.
+        """
+
+    @abstractmethod
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        """A legal value to stand where a mask hides what is there."""
+
+    @abstractmethod
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        """Legal points as a float64 (or integer) NumPy array: mostly ordinary ones, some at the edge."""
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Real(Domain):
+    """Any number."""
+
+    threshold: ClassVar[float | None] = None
+    wanted = "numbers"
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return None
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return 0.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return _reals(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Score(Domain):
+    """Any number, of which the sign decides the class; `logit` when it is a log-odds."""
+
+    logit: bool = True
+    threshold: ClassVar[float | None] = 0.0
+    wanted = "numbers"
+
+    @property
+    def symbol(self) -> str | None:
+        return "z" if self.logit else "s"
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return None
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return 0.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return _reals(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Probability(Domain):
+    """A number from 0 to 1."""
+
+    threshold: ClassVar[float | None] = 0.5
+    wanted = "from 0 to 1"
+
+    @property
+    def symbol(self) -> str | None:
+        return "p"
+
+    @property
+    def advice(self) -> str:
+        return "logits belong to from_logits=True; labels -1 and 1 become 0 and 1 by (target + 1) / 2."
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_not(xp.logical_or(x < 0.0, x > 1.0))
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return 0.5
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        points = generator.uniform(size=shape)
+        edge = generator.uniform(size=shape)
+        points[edge < 0.1] = 0.0
+        points[edge > 0.9] = 1.0
+        return points
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Labels(Domain):
+    """One of two numbers that stand for the two classes."""
+
+    values: tuple[float, float] = (-1.0, 1.0)
+
+    @property
+    def wanted(self) -> str:
+        return "{:g} or {:g}".format(*self.values)
+
+    @property
+    def advice(self) -> str:
+        low, high = self.values
+        return (
+            f"labels 0 and 1 become {low:g} and {high:g} by {high - low:g} * target + {low:g}."
+            if low
+            else ("labels -1 and 1 become 0 and 1 by (target + 1) / 2.")
+        )
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        low, high = self.values
+        return xp.logical_or(xp.logical_or(xp.equal(x, low), xp.equal(x, high)), xp.isnan(x))
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return self.values[1]
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        low, high = self.values
+        return generator.integers(0, 2, size=shape) * (high - low) + low
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Logits(Domain):
+    """Rows of any numbers, of which the softmax is a distribution."""
+
+    rows: ClassVar[bool] = True
+    wanted = "numbers"
+
+    @property
+    def symbol(self) -> str | None:
+        return "z"
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return None
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return 0.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return _reals(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Simplex(Domain):
+    """Rows of probabilities that sum to 1; with `logarithms`, the logarithms of such rows."""
+
+    logarithms: bool = False
+    one_hot: bool = False  # whether sampled rows favour a single class, as classification targets do
+    rows: ClassVar[bool] = True
+
+    @property
+    def wanted(self) -> str:
+        return "rows of log-probabilities" if self.logarithms else "rows of probabilities that sum to 1"
+
+    @property
+    def symbol(self) -> str | None:
+        return None if self.logarithms else "p"
+
+    @property
+    def advice(self) -> str:
+        if self.logarithms:
+            return "probabilities belong to log_target=False."
+        return "logits belong to from_logits=True; divide other rows by their sum; class indices have their own loss."
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        shares = xp.exp(x) if self.logarithms else x
+        tolerance = _at_least(1e-3, epsilon * xp.classes(x), xp)
+        below = xp.max(-shares) > 0.0
+        above = xp.abs(xp.sum(shares) - 1.0) > tolerance
+        return xp.logical_not(xp.logical_or(below, above))
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        share = 1.0 / xp.classes(x)
+        if not self.logarithms:
+            return share
+        return math.log(share) if isinstance(share, float) else xp.log(share)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        rows = np.exp(generator.normal(scale=2.0, size=shape))
+        edge = generator.uniform(size=shape[:-1])[..., None]
+        index = generator.integers(0, shape[-1], size=shape[:-1])[..., None]
+        corner = np.arange(shape[-1]) == index
+        rows = np.where(edge < (0.7 if self.one_hot else 0.0), corner, rows / rows.sum(axis=-1, keepdims=True))
+        with np.errstate(divide="ignore"):
+            return np.log(rows) if self.logarithms else rows
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ClassIndex(Domain):
+    """An integer from 0 to K − 1, where K is the size of the prediction's last axis."""
+
+    indices: ClassVar[bool] = True
+    wanted = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
+
+    @property
+    def advice(self) -> str:
+        return "indices that count from 1 need target - 1; to leave entries out, say where=(target != ignored)."
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_not(xp.logical_or(x < 0, x >= xp.classes(prediction)))
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return 0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return generator.integers(0, shape[-1], size=shape[:-1])
+
+
+def _reals(generator: Any, shape: tuple[int, ...]) -> Any:
+    """Mostly within ±10, every tenth point spread over magnitudes from 1e-6 to 1e6."""
+    import numpy as np
+
+    ordinary = generator.normal(scale=3.0, size=shape)
+    spread = 10.0 ** generator.uniform(-6.0, 6.0, size=shape) * generator.choice([-1.0, 1.0], size=shape)
+    return np.where(generator.uniform(size=shape) < 0.1, spread, ordinary)
+
+
+def _at_least(bound: float, other: Any, xp: Vocabulary) -> Any:
+    return max(bound, other) if isinstance(other, float) else xp.maximum(other, bound)

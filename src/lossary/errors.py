@@ -1,0 +1,75 @@
+"""Everything lossary raises on purpose.
+
+LossaryError
+├── ShapeError            ValueError    shapes that do not belong together
+├── DtypeError            TypeError     an array of the wrong kind: integers, complex numbers, text
+├── DomainError           ValueError    a value outside what the loss is defined for
+├── ParameterError        ValueError    a hyper-parameter out of bounds, an unknown reduction
+├── FrameworkError        TypeError     two frameworks or two devices in one call
+├── DifferentiationError  TypeError     a derivative that does not exist
+├── UsageError            TypeError     the wrong door: positional arguments, foreign argument names
+├── DataError             ValueError    data that nothing can be compared on
+├── ForeignNameError      ImportError   a loss asked for by the name another library gives it
+├── UnknownNameError      LookupError   a name that the catalogue does not have
+└── MissingExtraError     ImportError   an optional dependency that is not installed
+
+Each message says what was wanted, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class LossaryError(Exception):
+    """The root: `except lossary.LossaryError` catches everything that lossary raises on purpose."""
+
+    def __init__(self, wanted: str, *, received: str | None = None, hint: str | None = None) -> None:
+        lines = [wanted]
+        if received is not None:
+            lines.append(f"  Received: {received}")
+        if hint is not None:
+            lines.append(f"  Hint: {hint}")
+        super().__init__("\n".join(lines))
+
+
+class ShapeError(LossaryError, ValueError):
+    """Shapes that do not belong together."""
+
+
+class DtypeError(LossaryError, TypeError):
+    """An array of the wrong kind."""
+
+
+class DomainError(LossaryError, ValueError):
+    """A value outside what the loss is defined for."""
+
+
+class ParameterError(LossaryError, ValueError):
+    """A hyper-parameter out of bounds, or an unknown reduction."""
+
+
+class FrameworkError(LossaryError, TypeError):
+    """Two frameworks or two devices in one call."""
+
+
+class DifferentiationError(LossaryError, TypeError):
+    """A derivative that does not exist."""
+
+
+class UsageError(LossaryError, TypeError):
+    """The wrong door: the message says which is the right one."""
+
+
+class DataError(LossaryError, ValueError):
+    """Data that nothing can be compared on: no such file or column, or nothing in it to learn."""
+
+
+class ForeignNameError(LossaryError, ImportError):
+    """A loss asked for by the name another library gives it."""
+
+
+class UnknownNameError(LossaryError, LookupError):
+    """A name that the catalogue does not have."""
+
+
+class MissingExtraError(LossaryError, ImportError):
+    """An optional dependency that is not installed."""

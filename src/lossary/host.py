@@ -1,0 +1,51 @@
+"""How a framework's home for losses comes by its classes: one named, importable, picklable class for each loss."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, final
+
+from lossary import catalogue
+from lossary.definition import Definition
+from lossary.index import LOSSES
+from lossary.loss import Loss
+
+
+@final
+class Classes:
+    """The classes of one host, each made from `base` when it is first asked for.
+
+    A host module says `__getattr__ = Classes(__name__, Base).attribute`. The class for a loss carries it as
+    `definition`, and its constructor takes the loss's hyper-parameters beside the options of `base.__init__`.
+    """
+
+    def __init__(self, module: str, base: type) -> None:
+        self._module = module
+        self._base = base
+        self._made: dict[type[Definition], Any] = {}
+
+    def of(self, definition: type[Loss]) -> Any:
+        """The class for that loss."""
+        if definition not in self._made:
+            names = {
+                "definition": definition,
+                "__module__": self._module,
+                "__qualname__": definition.__name__,
+                "__doc__": f"{definition.__doc__}\n\n    {inspect.getdoc(self._base)}",
+                "__signature__": self._signature(definition),
+            }
+            self._made[definition] = type(self._base)(definition.__name__, (self._base,), names)
+        return self._made[definition]
+
+    def attribute(self, name: str) -> Any:
+        """The module's `__getattr__`: a class for every loss of the catalogue."""
+        if name in LOSSES:
+            return self.of(catalogue.find(name))
+        lesson = catalogue.teach(name) if name[0].isupper() else None
+        raise AttributeError(lesson or f"module {self._module!r} has no attribute {name!r}")
+
+    def _signature(self, definition: type[Loss]) -> inspect.Signature:
+        """The loss's hyper-parameters, then the host's options."""
+        options = inspect.signature(self._base).parameters.values()
+        own = inspect.signature(definition).parameters.values()
+        return inspect.Signature([*own, *(x for x in options if x.kind is inspect.Parameter.KEYWORD_ONLY)])

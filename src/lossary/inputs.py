@@ -1,0 +1,311 @@
+"""What comes into a call: converted, checked, and made safe behind a mask. Written once, for all losses."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING, Any, final
+
+from lossary import dispatch
+from lossary.errors import DomainError, DtypeError, FrameworkError, ShapeError, UsageError
+
+if TYPE_CHECKING:
+    from lossary.loss import Loss
+    from lossary.vocabulary.framework import Framework
+    from lossary.vocabulary.vocabulary import Array
+
+# The spacing of each dtype a prediction may have, and what it is computed in.
+_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+_COMPUTED_IN = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
+
+# Value checks are on unless LOSSARY_VALIDATE=0 was set before lossary was first used.
+VALIDATE = os.environ.get("LOSSARY_VALIDATE", "1") != "0"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """A call's arrays, ready for the maths."""
+
+    xp: Framework
+    prediction: Array  # in the dtype it is computed in
+    target: Array
+    weight: Array | None  # of the shape of the losses; 0 where masked
+    dtype: str  # the prediction's own
+    guarded: bool  # whether values could not be checked here, so that illegal ones must become NaN
+
+    @property
+    def reduced_dtype(self) -> str:
+        return _COMPUTED_IN[self.dtype]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Guarded:
+    """A loss whose value and gradient are NaN where an input is illegal: under a trace, nothing can raise."""
+
+    loss: Loss
+    epsilon: float
+
+    @property
+    def has_gradient(self) -> bool:
+        return self.loss.has_gradient
+
+    def value(self, xp: Framework, p: Array, y: Array) -> Array:
+        y, legal = self._checked(xp, p, y)
+        return self._stamped(xp, self.loss.value(xp, p, y), legal)
+
+    def gradient(self, xp: Framework, p: Array, y: Array) -> Array:
+        y, legal = self._checked(xp, p, y)
+        rows = legal is not None and self.loss.prediction.rows
+        return self._stamped(xp, self.loss.gradient(xp, p, y), xp.row(legal) if rows else legal)
+
+    def _checked(self, xp: Framework, p: Array, y: Array) -> tuple[Array, Array | None]:
+        """The target with illegal class indices replaced by a legal one, and whether each entry is legal."""
+        of_target = self.loss.target.contains(xp, y, p, self.epsilon)
+        of_prediction = self.loss.prediction.contains(xp, p, p, self.epsilon)
+        if self.loss.target.indices:
+            y = xp.where(of_target, y, 0)
+        legal = of_prediction
+        if legal is None:
+            legal = of_target
+        elif of_target is not None:
+            legal = xp.logical_and(legal, of_target)
+        return y, legal
+
+    def _stamped(self, xp: Framework, x: Array, legal: Array | None) -> Array:
+        """x, and NaN where not legal: by a product, so that the derivative is NaN there too."""
+        return x if legal is None else x * xp.cast(xp.where(legal, 1.0, float("nan")), xp.dtype(x))
+
+
+def prepare(
+    loss: Loss, prediction: Any, target: Any, weight: Any = None, where: Any = None, *, validate: bool = True
+) -> Inputs:
+    """Check and convert what came into a call of `loss`.
+
+    Raises:
+        FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
+    """
+    owner = type(loss).__name__
+    given = {"prediction": prediction, "target": target, "weight": weight, "where": where}
+    given = {name: array for name, array in given.items() if array is not None}
+    for name in ("prediction", "target"):
+        if name not in given:
+            raise UsageError(f"{owner} needs {name}=.", received=f"{name}=None.")
+    xp = dispatch.vocabulary_of(owner, **given)
+
+    prediction = _convert(xp, owner, "prediction", prediction, like=None)
+    dtype = xp.dtype(prediction)
+    if dtype not in _COMPUTED_IN:
+        raise DtypeError(
+            f"{owner}: prediction must be floating point: float16, bfloat16, float32 or float64.",
+            received=f"prediction of dtype {dtype}.",
+            hint="predictions are what a model computes; if these are whole numbers, say 1.0 instead of 1."
+            if "int" in dtype or dtype == "bool"
+            else "convert it to float32 or float64.",
+        )
+    prediction = xp.cast(prediction, _COMPUTED_IN[dtype])
+    target = _on_device(xp, owner, "target", target, prediction)
+    if loss.target.indices:
+        _check_indices(xp, owner, target)
+    else:
+        target = _to_float(xp, owner, "target", target, _COMPUTED_IN[dtype])
+    _check_shapes(xp, loss, prediction, target)
+
+    if weight is not None:
+        weight = _on_device(xp, owner, "weight", weight, prediction)
+        weight = _to_float(xp, owner, "weight", weight, _COMPUTED_IN[dtype])
+        weight = _over_losses(xp, loss, "weight", weight, prediction, target)
+    if where is not None:
+        where = _on_device(xp, owner, "where", where, prediction)
+        if xp.dtype(where) != "bool":
+            raise DtypeError(
+                f"{owner}: where must be boolean.",
+                received=f"where of dtype {xp.dtype(where)}.",
+                hint="where=mask.astype(bool) in NumPy, mask.bool() in PyTorch; numbers belong to weight=.",
+            )
+        where = _over_losses(xp, loss, "where", where, prediction, target)
+
+    validate = validate and VALIDATE
+    readable = validate and xp.readable(*(x for x in (prediction, target, weight, where) if x is not None))
+    if weight is not None:
+        weight = _check_weight(xp, owner, weight, where, readable=readable, validate=validate)
+    elif where is not None:
+        weight = xp.cast(where, _COMPUTED_IN[dtype])
+    if weight is not None:
+        # Masked inputs are made safe before the maths, so that what stands there stays out of the gradient too.
+        counts = xp.logical_not(xp.equal(weight, 0.0))
+        rows = xp.row(counts) if loss.prediction.rows else counts
+        prediction = xp.where(rows, prediction, loss.prediction.safe(xp, prediction))
+        target = xp.where(rows if loss.target.rows else counts, target, loss.target.safe(xp, target))
+    if readable:
+        _check_values(xp, loss, prediction, target, _EPSILON[dtype])
+    return Inputs(xp, prediction, target, weight, dtype, guarded=validate and not readable)
+
+
+def epsilon(dtype: str) -> float:
+    """The spacing of numbers at 1 in that dtype."""
+    return _EPSILON[dtype]
+
+
+def _convert(xp: Framework, owner: str, name: str, array: Any, like: Array | None) -> Array:
+    try:
+        converted = xp.convert(array, like=like)
+        kind = xp.dtype(converted)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(
+            f"{owner}: {name} must be an array of numbers, or a list that makes one.",
+            received=f"a {type(array).__name__} that {xp.name} refuses: {str(error).splitlines()[0]}",
+            hint="rows of a list must have equal lengths; text must be encoded first.",
+        ) from error
+    if not any(word in kind for word in ("float", "int", "bool")):
+        raise DtypeError(
+            f"{owner}: {name} must be real numbers.",
+            received=f"{name} of dtype {kind}.",
+            hint="encode text as class indices first." if "complex" not in kind else "take its real part or magnitude.",
+        )
+    return converted
+
+
+def _on_device(xp: Framework, owner: str, name: str, array: Any, prediction: Array) -> Array:
+    """`array` beside the prediction: NumPy and lists are moved there, the framework's own arrays must be there."""
+    converted = _convert(xp, owner, name, array, like=prediction)
+    here, there = xp.device(prediction), xp.device(converted)
+    if here != there and here and there:
+        raise FrameworkError(
+            f"{owner}: all arrays of a call must be on one device.",
+            received=f"prediction on {here} and {name} on {there}.",
+            hint=f"move {name} to {here}.",
+        )
+    return converted
+
+
+def _to_float(xp: Framework, owner: str, name: str, array: Array, dtype: str) -> Array:
+    return array if xp.dtype(array) == dtype else xp.cast(array, dtype)
+
+
+def _check_indices(xp: Framework, owner: str, target: Array) -> None:
+    dtype = xp.dtype(target)
+    if "float" in dtype:
+        raise DtypeError(
+            f"{owner}: target must be integers, the index of the right class.",
+            received=f"target of dtype {dtype}.",
+            hint="whole numbers stored as floats: target.astype('int64'); one-hot or soft rows: "
+            "CategoricalCrossEntropy.",
+        )
+
+
+def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -> None:
+    owner = type(loss).__name__
+    came, other = xp.shape(prediction), xp.shape(target)
+    if came is None or other is None:
+        return
+    if loss.prediction.rows and not came:
+        raise ShapeError(
+            f"{owner}: prediction must have a last axis of classes, (..., K).", received="prediction of shape ()."
+        )
+    wanted = came[:-1] if loss.target.indices else came
+    if _same(wanted, other):
+        return
+    raise ShapeError(
+        f"{owner}: prediction and target must have the same shape."
+        if not loss.target.indices
+        else f"{owner}: target must have the prediction's shape without its last axis, the classes.",
+        received=f"prediction {_words(came)} and target {_words(other)}." + _consequence(came, other),
+        hint=_shape_hint(loss, came, other),
+    )
+
+
+def _same(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
+    """Equal as far as known: None is a dimension not known yet."""
+    return len(one) == len(other) and all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
+
+
+def _words(shape: tuple[int | None, ...]) -> str:
+    return str(shape).replace("None", "?")
+
+
+def _consequence(came: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
+    if sorted(map(len, (came, other))) == [1, 2] and 1 in (came + other):
+        return " Broadcasting would compare every\n  prediction with every target."
+    return ""
+
+
+def _shape_hint(loss: Loss, came: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
+    if loss.target.indices:
+        if _same(came, other):
+            return "one-hot or soft rows belong to CategoricalCrossEntropy."
+        if _same((*came[:-1], 1), other):
+            return "target.squeeze(-1), or target[..., 0]."
+        if len(came) == len(other) + 1 and _same((came[0], *came[2:]), other):
+            return "classes stand on the last axis here; move them there, or use lossary.torch with class_axis=1."
+        return "one class index for each row of the prediction."
+    if _same(came, (*other, 1)):
+        return "prediction.squeeze(-1), or target[:, None]." if len(other) == 1 else "prediction.squeeze(-1)."
+    if _same((*came, 1), other):
+        return "target.squeeze(-1), or prediction[:, None]." if len(came) == 1 else "target.squeeze(-1)."
+    if loss.target.rows and _same(came[:-1], other):
+        return "class indices belong to SparseCategoricalCrossEntropy."
+    if _same(came, other[::-1]):
+        return "one of them is transposed."
+    return "one target for each prediction."
+
+
+def _over_losses(xp: Framework, loss: Loss, name: str, array: Array, prediction: Array, target: Array) -> Array:
+    """A weight or mask of the losses' shape, or of a leading part of it, repeated over the whole of that shape."""
+    like = target if loss.target.indices or not loss.prediction.rows else xp.sum(prediction)
+    came, wanted = xp.shape(array), xp.shape(like)
+    if came is not None and wanted is not None and not _same(came, wanted[: len(came)]):
+        raise ShapeError(
+            f"{type(loss).__name__}: {name} must have the losses' shape, {_words(wanted)}, or a leading part of it.",
+            received=f"{name} of shape {_words(came)}.",
+            hint=f"{name} has one entry for each {'row of the' if loss.prediction.rows else ''} prediction"
+            " (or for each of its leading axes).".replace("  ", " "),
+        )
+    return array if came == wanted else xp.expand(array, like)
+
+
+def _check_weight(
+    xp: Framework, owner: str, weight: Array, where: Array | None, *, readable: bool, validate: bool
+) -> Array:
+    """The weight, 0 where masked; negative ones raise, or become NaN under a trace."""
+    if where is not None:
+        weight = xp.where(where, weight, 0.0)
+    if not validate:
+        return weight
+    negative = weight < 0.0
+    if not readable:
+        return xp.where(negative, float("nan"), weight)
+    if not bool(xp.all(xp.logical_not(negative))):
+        raise DomainError(
+            f"{owner}: weights must not be negative.",
+            received=_offenders(xp, weight, negative),
+            hint="a weight says how often an entry counts; 0 leaves it out.",
+        )
+    return weight
+
+
+def _check_values(xp: Framework, loss: Loss, prediction: Array, target: Array, spacing: float) -> None:
+    for name, domain, array in (("prediction", loss.prediction, prediction), ("target", loss.target, target)):
+        legal = domain.contains(xp, array, prediction, spacing)
+        if legal is not None and not bool(xp.all(legal)):
+            classes = xp.shape(prediction)
+            where_k = f" K is {classes[-1]}." if domain.indices and classes else ""
+            raise DomainError(
+                f"{type(loss).__name__}: {name} must be {domain.wanted}.",
+                received=_offenders(xp, array, xp.logical_not(legal)) + where_k,
+                hint=domain.advice,
+            )
+
+
+def _offenders(xp: Framework, array: Array, bad: Array) -> str:
+    """The first illegal value and how many there are, in words."""
+    import numpy as np
+
+    values, flags = np.asarray(xp.to_numpy(array)), np.asarray(xp.to_numpy(bad))
+    places = np.argwhere(flags)
+    first = tuple(int(i) for i in places[0])
+    value = values[first].tolist() if first else values.tolist()
+    at = f" at {list(first)}" if first else ""
+    of_all = f"; {len(places)} of {flags.size} are outside" if flags.size > 1 else ""
+    return f"{value}{at}{of_all}."

@@ -1,0 +1,146 @@
+"""Losses at home in JAX: functions of (predictions, targets) to unreduced values, as optax has them.
+
+    loss_fn = lossary.jax.Huber(delta=1.5)
+    jax.grad(lambda w: loss_fn(predict(w, x), y).mean())(w)
+
+There is a class for every loss of the catalogue; `loss.jax()` makes the same from an instance.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, final
+
+from lossary import catalogue
+from lossary.definition import Definition
+from lossary.errors import UsageError
+from lossary.host import Classes
+from lossary.loss import Loss
+from lossary.objective import Objective
+from lossary.reduce import Total
+from lossary.vocabulary import jax as _words  # JAX itself, and Total as a pytree
+
+# What `make index` writes into jax.pyi beside a class for each loss.
+STUB = """
+from typing import Any
+
+from lossary.loss import Loss
+from lossary.objective import Objective
+from lossary.reduce import Total
+
+class LossFunction:
+    @property
+    def loss(self) -> Loss | Objective: ...
+    def __call__(
+        self, predictions: Any, targets: Any, *, weight: Any = ..., where: Any = ..., parameters: Any = ...
+    ) -> Any: ...
+    def total(self, predictions: Any, targets: Any, *, weight: Any = ..., where: Any = ...) -> Total: ...
+
+def host(loss: Loss | Objective, *, validate: bool = ...) -> LossFunction: ...
+def get(name: str, **settings: Any) -> LossFunction: ...
+"""
+STUB_BASE = "LossFunction"
+STUB_OPTIONS = "validate: bool = ..."
+
+__all__ = ["LossFunction", "get", "host"]
+
+
+class LossFunction:
+    """A loss as a pure function: `loss_fn(predictions, targets)`, unreduced; hashable, so that it may be static.
+
+    Args:
+        validate: False switches the checks of values off.
+    """
+
+    definition: ClassVar[Any] = Definition
+
+    def __init__(self, *positional: Any, validate: bool = True, **settings: Any) -> None:
+        self.loss = self.definition(*positional, **settings)
+        self.validate = validate
+
+    def __call__(
+        self, predictions: Any, targets: Any, *, weight: Any = None, where: Any = None, parameters: Any = None
+    ) -> Any:
+        """The unreduced losses; `.mean()` them, or use `total` where there are weights or a mask.
+
+        Args:
+            predictions: floating point, (…) or (…, K).
+            targets: what the loss takes: the same shape, or class indices (…).
+            weight: how often each entry counts: the losses' shape or a leading part of it.
+            where: boolean, False makes an entry 0.
+            parameters: for an objective with penalties, the pytree they are about. Penalties belong to no entry, so
+                that the result is then the scalar objective: the mean of the losses and the penalties.
+        """
+        if parameters is not None:
+            return self._with_penalties(predictions, targets, weight, where, parameters)
+        return self.loss.compute(
+            _words.vocabulary.convert(predictions), targets, weight, where, reduction="none", validate=self.validate
+        )
+
+    def total(self, predictions: Any, targets: Any, *, weight: Any = None, where: Any = None) -> Total:
+        """The sum of the losses and the weight it stands for, a pytree: `psum` both, then take the mean."""
+        total: Total = self.loss.compute_total(
+            _words.vocabulary.convert(predictions), targets, weight, where, validate=self.validate
+        )
+        return total
+
+    def _with_penalties(self, predictions: Any, targets: Any, weight: Any, where: Any, parameters: Any) -> Any:
+        if not isinstance(self.loss, Objective) or not self.loss.penalties:
+            raise UsageError(
+                f"{self.loss!r} has no penalties.",
+                received="parameters=...",
+                hint="add one, 1e-4 * L2(), or leave parameters= out.",
+            )
+        return self.loss.compute(
+            _words.vocabulary.convert(predictions),
+            targets,
+            weight,
+            where,
+            reduction="mean",
+            validate=self.validate,
+            parameters=parameters,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.loss, self.validate))
+
+    def __repr__(self) -> str:
+        return f"lossary.jax.{self.loss!r}" if isinstance(self.loss, Loss) else f"({self.loss!r}).jax()"
+
+    def __reduce__(self) -> Any:
+        """Through the loss, so that functions of users' losses are found again too."""
+        return _remade, (self.loss, self.validate)
+
+
+@final
+class ObjectiveFunction(LossFunction):
+    """An objective as a pure function."""
+
+    definition: ClassVar[Any] = Objective
+
+
+def host(loss: Loss | Objective, **options: Any) -> LossFunction:
+    """The function of a loss or objective; options as LossFunction has.
+
+    Raises:
+        UsageError: at the first call, where an objective has penalties and gets no `parameters=`.
+    """
+    if isinstance(loss, Objective):
+        return ObjectiveFunction(loss.summands, **options)
+    function: LossFunction = _classes.of(type(loss))(**loss.settings, **options)
+    return function
+
+
+def get(name: str, **settings: Any) -> LossFunction:
+    """The function of a loss by name or alias: `get("bce", pos_weight=3)`."""
+    return host(catalogue.get(name, **settings))
+
+
+def _remade(loss: Loss | Objective, validate: bool) -> LossFunction:
+    return host(loss, validate=validate)
+
+
+_classes = Classes(__name__, LossFunction)
+__getattr__ = _classes.attribute

@@ -1,0 +1,396 @@
+"""Losses at home in Keras: `model.compile(loss=lossary.keras.Huber(delta=1.5))`, on every backend.
+
+There is a class for every loss of the catalogue; `loss.keras()` makes the same from an instance, and `penalty.keras()`
+a regularizer for a layer. Importing this module is what lets Keras load models that were saved with them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, final
+
+import keras
+from keras import ops
+from keras.src import backend  # masks have no public accessor
+from keras.src.losses.loss import reduce_values, squeeze_or_expand_to_same_rank
+
+from lossary import catalogue, dispatch
+from lossary.definition import Definition
+from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
+from lossary.host import Classes
+from lossary.loss import Loss
+from lossary.objective import Objective
+from lossary.penalty import Penalty
+
+# What `make index` writes into keras.pyi beside a class for each loss.
+STUB = '''
+from typing import Any, Literal
+
+import keras
+
+from lossary.loss import Loss
+from lossary.objective import Objective
+from lossary.penalty import Penalty
+
+Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
+
+class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    @property
+    def loss(self) -> Loss | Objective: ...
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = ...) -> Any: ...
+    def call(self, y_true: Any, y_pred: Any) -> Any: ...
+    def get_config(self) -> dict[str, Any]: ...
+
+class ObjectiveLoss(KerasLoss): ...
+
+class Regularizer(keras.regularizers.Regularizer):  # type: ignore[misc]  # Keras has no types
+    penalty: Penalty
+    def __init__(self, penalty: Penalty) -> None: ...
+    def __call__(self, x: Any) -> Any: ...
+    def get_config(self) -> dict[str, Any]: ...
+
+def host(
+    loss: Loss | Objective,
+    *,
+    reduction: Reduction | None = ...,
+    name: str | None = ...,
+    dtype: Any = ...,
+    ignore_class: int | None = ...,
+    validate: bool = ...,
+) -> KerasLoss: ...
+def regularizer(penalty: Penalty) -> Regularizer: ...
+def get(name: str, **settings: Any) -> KerasLoss: ...
+'''
+STUB_BASE = "KerasLoss"
+STUB_OPTIONS = (
+    "reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., "
+    "ignore_class: int | None = ..., validate: bool = ..."
+)
+STUB_REQUIRED = ("from_logits",)
+
+__all__ = ["KerasLoss", "ObjectiveLoss", "Regularizer", "get", "host", "regularizer"]
+
+Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
+
+# Up to here, every whole number is one of the dtype's.
+_WHOLE_NUMBERS = {"float16": 2**11, "bfloat16": 2**8}
+
+
+class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    """A loss as Keras has them: `loss(y_true, y_pred, sample_weight)`, reduced by Keras' own rules.
+
+    Whether predictions are logits must be said where a loss takes both: Keras' users expect False, everybody else True.
+
+    Args:
+        reduction: Keras' own: "sum_over_batch_size" (or "mean": the sum over the number of entries, those that count
+            behind a mask), "mean_with_sample_weight" (Σwℓ / Σw, what "mean" is elsewhere in lossary), "sum", "none".
+        name: what Keras calls it in its logs.
+        dtype: what it is computed in; Keras' `floatx` by default.
+        ignore_class: targets of class indices that are equal to this are left out.
+        validate: False switches the checks of values off.
+    """
+
+    definition: ClassVar[Any] = Definition
+
+    def __init__(
+        self,
+        *positional: Any,
+        reduction: Reduction | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        validate: bool = True,
+        **settings: Any,
+    ) -> None:
+        takes_both = "from_logits" in getattr(self.definition, "__dataclass_fields__", ())
+        if takes_both and "from_logits" not in settings:
+            owner = f"lossary.keras.{self.definition.__name__}"
+            raise UsageError(
+                f"{owner} needs to know whether the model ends in logits or in probabilities.",
+                received="no from_logits=.",
+                hint=f"{owner}(from_logits=True) where the last layer has no activation (better: no digits are lost), "
+                "from_logits=False after a sigmoid or softmax.",
+            )
+        loss = self.definition(*positional, **settings)
+        try:
+            super().__init__(name=name or Objective.of(loss).names[0], reduction=reduction, dtype=dtype)
+        except ValueError as error:
+            raise ParameterError(
+                f"lossary.keras.{type(loss).__name__}: {str(error).splitlines()[0]}",
+            ) from error
+        if ignore_class is not None and not loss.target.indices:
+            raise UsageError(
+                f"ignore_class is for targets of class indices, which {type(loss).__name__} does not take.",
+                received=f"ignore_class={ignore_class!r}.",
+                hint="sample_weight=0 leaves an entry out.",
+            )
+        self.loss = loss
+        self.ignore_class = ignore_class
+        self.validate = validate
+
+    @property
+    def _terms(self) -> tuple[tuple[float, Loss], ...]:
+        """The losses that it is the weighted sum of."""
+        return ((1.0, self.loss),)
+
+    # ── what Keras calls ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss of a batch.
+
+        Args:
+            y_true: what the loss takes: y_pred's shape, or class indices without the last axis; a last axis of size 1
+                too much or too little is aligned, as Keras does.
+            y_pred: floating point; entries behind its Keras mask count for nothing, NaN included.
+            sample_weight: how often each entry counts; 0 leaves it out, NaN included.
+        """
+        with keras.name_scope(self.name):
+            _refuse_activated(self.loss, y_pred)
+            mask = backend.get_keras_mask(y_pred)
+            target, prediction = self._aligned(y_true, y_pred)
+            mask = self._counted(target, mask)
+            weight = None if sample_weight is None else _beside(_tensor("sample_weight", sample_weight))
+            target = self._readied(target, prediction, unmasked=mask is None and weight is None)
+            reduced: Any = 0.0
+            for factor, loss in self._terms:
+                values, weights = self._entries(loss, prediction, target, weight, mask)
+                reduced = reduced + factor * self._reduced(values, weights)
+            if mask is not None and self.reduction in {"sum_over_batch_size", "mean"}:
+                # Keras divides by all entries, and makes up for those that the mask hides.
+                valid = ops.sum(ops.cast(mask, reduced.dtype))
+                reduced = reduced * ops.divide_no_nan(ops.cast(ops.size(mask), reduced.dtype), valid)
+            return ops.cast(reduced, self.dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value for each entry of the batch: for losses of single numbers, their mean over the last axis."""
+        target, prediction = self._aligned(y_true, y_pred)
+        mask = self._counted(target, None)
+        target = self._readied(target, prediction, unmasked=mask is None)
+        values = [factor * self._entries(loss, prediction, target, None, mask)[0] for factor, loss in self._terms]
+        return ops.cast(sum(values[1:], start=values[0]), self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything that its constructor takes."""
+        settings = {name: setting for name, setting in self.loss.config().items() if name != "name"}
+        options = {"dtype": self.dtype, "ignore_class": self.ignore_class, "validate": self.validate}
+        return {**settings, **super().get_config(), **options}
+
+    # ── from Keras' habits to ours and back ──────────────────────────────────────────────────────────────────────
+
+    @final
+    def _aligned(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Target and prediction as tensors of fitting shapes; the prediction in the loss's dtype."""
+        prediction, target = _tensor("y_pred", y_pred), _tensor("y_true", y_true)
+        if "float" in _kind(prediction):
+            prediction = ops.cast(prediction, self.dtype)
+        if self.loss.target.indices:
+            came, beside = target.shape, prediction.shape
+            if len(came) == len(beside) and len(came) > 0 and came[-1] in {1, None}:
+                target = ops.squeeze(target, axis=-1)
+            return target, prediction
+        target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
+        return target, prediction
+
+    @final
+    def _counted(self, target: Any, mask: Any) -> Any:
+        """Where entries count: the mask, less the ignored class; None where all do."""
+        if mask is not None:
+            mask = _beside(ops.cast(mask, "bool"))
+        if self.ignore_class is None:
+            return mask
+        counted = ops.not_equal(target if "float" in _kind(target) else ops.cast(target, "int32"), self.ignore_class)
+        if mask is None:
+            return counted
+        missing = len(counted.shape) - len(mask.shape)
+        return ops.logical_and(counted, ops.reshape(mask, (*ops.shape(mask), *(1,) * missing)))
+
+    @final
+    def _readied(self, target: Any, prediction: Any, *, unmasked: bool) -> Any:
+        """The target in the loss's dtype, or as integers again where it is class indices that came as floats."""
+        kind = _kind(target)
+        if not self.loss.target.indices:
+            return ops.cast(target, self.dtype) if any(word in kind for word in ("float", "int", "bool")) else target
+        classes = prediction.shape[-1] if len(prediction.shape) else None
+        for dtype, whose in ((self.dtype, "the loss"), (kind, "y_true")):
+            if classes is not None and classes > _WHOLE_NUMBERS.get(dtype, classes):
+                raise DtypeError(
+                    f"{type(self.loss).__name__}: {whose} must have a dtype that can hold every class index.",
+                    received=f"{dtype}, which has whole numbers up to {_WHOLE_NUMBERS[dtype]}, and {classes} classes.",
+                    hint="dtype='float32' for the loss, and integers for y_true.",
+                )
+        if "float" not in kind:
+            return ops.cast(target, "int32") if "int" in kind or kind == "bool" else target
+        whole = ops.equal(target, ops.floor(target))
+        if unmasked and self.validate and _xp(target).readable(target) and not bool(ops.all(whole)):
+            raise DomainError(
+                f"{type(self.loss).__name__}: y_true must be class indices, whole numbers.",
+                received=f"{ops.convert_to_numpy(target)[~ops.convert_to_numpy(whole)].flat[0]}.",
+                hint="soft or one-hot rows belong to CategoricalCrossEntropy.",
+            )
+        # −1 is no class: an error where values can be read, NaN where they cannot, nothing behind a mask.
+        return ops.cast(ops.where(whole, target, ops.full_like(target, -1)), "int32")
+
+    @final
+    def _entries(self, loss: Loss, prediction: Any, target: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
+        """What Keras takes for one entry, w·ℓ and w: for losses of single numbers, the means over the last axis."""
+        values, weights = loss.compute_weighted(prediction, target, weight, mask, validate=self.validate)
+        if loss.prediction.rows or len(values.shape) < 2:
+            return values, weights
+        return ops.mean(values, axis=-1), None if weights is None else ops.mean(weights, axis=-1)
+
+    @final
+    def _reduced(self, values: Any, weights: Any) -> Any:
+        if tuple(values.shape) == (0,) and self.reduction not in {None, "none"}:
+            return ops.sum(values)  # Keras would return the empty array
+        return reduce_values(values, weights, self.reduction)
+
+    # ── Python ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def __reduce__(self) -> Any:
+        """Through the loss, so that classes for users' losses are found again too."""
+        return _unpickled, (self.definition,), self.__dict__
+
+    def __repr__(self) -> str:
+        return f"<lossary.keras: {self.loss!r}, reduction={self.reduction!r}>"
+
+
+@final
+class ObjectiveLoss(KerasLoss):
+    """An objective as a Keras loss; penalties are refused, because Keras has them in its layers."""
+
+    definition: ClassVar[Any] = Objective
+
+    def __init__(self, summands: Any, *, name: str | None = None, **options: Any) -> None:
+        objective = Objective(summands)
+        if objective.penalties:
+            raise UsageError(
+                "Keras has penalties in its layers, not in the loss.",
+                received=f"{objective!r}.",
+                hint=f"keras.layers.Dense(..., kernel_regularizer={_as_regularizer(objective)}), "
+                "and the losses alone in compile(loss=...).",
+            )
+        super().__init__(summands, name=name or "objective", **options)
+
+    @property
+    def _terms(self) -> tuple[tuple[float, Loss], ...]:
+        return tuple((factor, term) for factor, term in self.loss.summands if isinstance(term, Loss))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ObjectiveLoss:
+        options = {name: option for name, option in config.items() if name != "terms"}
+        return cls(Objective.from_config(config).summands, **options)
+
+
+@final
+class Regularizer(keras.regularizers.Regularizer):  # type: ignore[misc]  # Keras has no types
+    """A penalty as Keras has them: for `kernel_regularizer=` and its sisters."""
+
+    def __init__(self, penalty: Penalty) -> None:
+        self.penalty = penalty
+
+    def __call__(self, x: Any) -> Any:
+        """The price of a layer's variable."""
+        return self.penalty(parameters=[ops.convert_to_tensor(x)])
+
+    def get_config(self) -> dict[str, Any]:
+        return self.penalty.config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        return cls(Penalty.from_config(config))
+
+
+def host(loss: Loss | Objective, **options: Any) -> KerasLoss:
+    """The Keras loss of a loss or objective; options as KerasLoss has.
+
+    Raises:
+        UsageError: an objective with penalties.
+    """
+    if isinstance(loss, Objective):
+        return ObjectiveLoss(loss.summands, **options)
+    hosted: KerasLoss = _classes.of(type(loss))(**loss.settings, **options)
+    return hosted
+
+
+def regularizer(penalty: Penalty) -> Regularizer:
+    """The regularizer of a penalty: `Dense(8, kernel_regularizer=L2(1e-4).keras())`."""
+    return Regularizer(penalty)
+
+
+def get(name: str, **settings: Any) -> KerasLoss:
+    """The Keras loss by name or alias, with its hyper-parameters and options: `get("mse", reduction="sum")`."""
+    hosted: KerasLoss = _classes.of(catalogue.find(name))(**settings)
+    return hosted
+
+
+def _refuse_activated(loss: Any, y_pred: Any) -> None:
+    """Raises UsageError where logits were promised and Keras (or PyTorch's graph) remembers a sigmoid or softmax.
+
+    Never by the values: numbers between 0 and 1 are legitimate logits.
+    """
+    if loss.prediction.symbol != "z":
+        return
+    if getattr(y_pred, "_keras_logits", None) is not None:
+        raise UsageError(
+            f"{type(loss).__name__}(from_logits=True) takes logits.",
+            received="the output of a sigmoid or softmax, which would be applied twice.",
+            hint="drop the activation from the last layer (better: no digits are lost), or say from_logits=False.",
+        )
+    if keras.backend.backend() == "torch":
+        from lossary.torch import refuse_activated
+
+        refuse_activated(loss, y_pred)
+
+
+def _tensor(name: str, x: Any) -> Any:
+    try:
+        return ops.convert_to_tensor(x)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(
+            f"{name} must be an array of numbers, or a list that makes one.",
+            received=f"a {type(x).__name__} that Keras refuses: {str(error).splitlines()[0]}",
+            hint="rows of a list must have equal lengths; text must be encoded first.",
+        ) from error
+
+
+def _kind(x: Any) -> str:
+    return str(keras.backend.standardize_dtype(x.dtype))
+
+
+def _xp(x: Any) -> Any:
+    return dispatch.vocabulary(dispatch.framework_of(x))
+
+
+def _beside(x: Any) -> Any:
+    """A weight or mask without last axes of size 1: (N, 1) beside (N,), (N, T, 1) beside (N, T)."""
+    while len(x.shape) and x.shape[-1] == 1:
+        x = ops.squeeze(x, axis=-1)
+    return x
+
+
+def _as_regularizer(objective: Objective) -> str:
+    """Its first penalty as the code that makes the regularizer, the factor included."""
+    factor, penalty = next((factor, term) for factor, term in objective.summands if isinstance(term, Penalty))
+    strength = penalty.settings.get("strength")
+    if not isinstance(strength, float):
+        return f"{penalty!r}.keras()"
+    return f"{type(penalty).from_config({**penalty.config(), 'strength': factor * strength})!r}.keras()"
+
+
+def _unpickled(definition: Any) -> KerasLoss:
+    kind: type[KerasLoss] = ObjectiveLoss if definition is Objective else _classes.of(definition)
+    return kind.__new__(kind)
+
+
+def _register(definition: type[Definition]) -> None:
+    """Make the class for a loss known to Keras, which finds classes by their registered names when it loads a model."""
+    if issubclass(definition, Loss):
+        keras.saving.register_keras_serializable("lossary", catalogue.key(definition))(_classes.of(definition))
+
+
+_classes = Classes(__name__, KerasLoss)
+__getattr__ = _classes.attribute
+
+keras.saving.register_keras_serializable("lossary", "Objective")(ObjectiveLoss)
+keras.saving.register_keras_serializable("lossary", "Regularizer")(Regularizer)
+catalogue.classes()  # lossary's own are recorded when their modules are imported
+catalogue.follow(_register)

@@ -1,0 +1,305 @@
+"""Loss and its shapes: what a loss says of itself, and what everybody can do with it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+
+from lossary import reduce
+from lossary.definition import Definition
+from lossary.errors import DifferentiationError, UsageError
+from lossary.inputs import Guarded, Inputs, epsilon, prepare
+from lossary.reduce import Total
+
+if TYPE_CHECKING:
+    from lossary.claim import Claim
+    from lossary.domain import Domain
+    from lossary.objective import Objective
+    from lossary.twin import Twin
+    from lossary.vocabulary.vocabulary import Array
+
+Reduction = Literal["mean", "sum", "none"]
+Task = Literal["regression", "binary", "multiclass", "distribution"]
+
+
+class Loss(Definition, abstract=True):
+    """A loss function: hyper-parameters as fields, maths as methods that use nothing but the words of `xp`.
+
+    A concrete loss derives from `Pointwise` or `Rowwise`, is a frozen dataclass by that alone, and is final. It writes
+    `value` and, beside it, `gradient` (the derivative with respect to the prediction, in its own stable form), and
+    optionally `curvature` (the derivative of that) and `formula` (the textbook sentence, where the stable form of
+    `value` is not the one a reader knows).
+    """
+
+    task: ClassVar[Task]
+    strengths: ClassVar[tuple[str, ...]] = ()
+    weaknesses: ClassVar[tuple[str, ...]] = ()
+    sources: ClassVar[tuple[str, ...]] = ()
+    same_as: ClassVar[tuple[Twin, ...]] = ()
+    # What other libraries call it. These names teach; they are not accepted, except by `lossary.get`.
+    foreign_names: ClassVar[tuple[str, ...]] = ()
+    # Whether it can be differentiated at all; zero-one cannot.
+    trainable: ClassVar[bool] = True
+    # What the last layer of a model should be.
+    output_layer: ClassVar[str] = ""
+    choosing: ClassVar[str] = ""  # how to choose the hyper-parameters, in one sentence
+
+    # ── what each loss writes ────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    @abstractmethod
+    def prediction(self) -> Domain:
+        """What a prediction may be."""
+
+    @property
+    @abstractmethod
+    def target(self) -> Domain:
+        """What a target may be."""
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What is true of it at these hyper-parameters; the strongest only, the rest is derived."""
+        return ()
+
+    @abstractmethod
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        """The loss of each entry (Pointwise) or row (Rowwise)."""
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        """The derivative of `value` with respect to the prediction, in the prediction's shape."""
+        raise DifferentiationError(
+            f"{type(self).__name__} has no gradient method, which NumPy needs.",
+            hint="write gradient(self, xp, p, y) beside value; PyTorch, TensorFlow and JAX differentiate value "
+            "themselves.",
+        )
+
+    def row_weight(self, xp: Any, y: Array, prediction: Array) -> Array | None:
+        """What each loss counts for because of its class; None where all count alike."""
+        return None
+
+    # ── what everybody can do with it ────────────────────────────────────────────────────────────────────────────
+
+    def __call__(
+        self,
+        *positional: Any,
+        prediction: Any = None,
+        target: Any = None,
+        weight: Any = None,
+        where: Any = None,
+        reduction: Reduction = "mean",
+        **foreign: Any,
+    ) -> Any:
+        """The loss of a batch, in any framework's arrays; named arguments, so that nobody can swap them.
+
+        Args:
+            prediction: floating point, (…) or (…, K).
+            target: the same shape, or (…) for class indices; converted to the prediction's framework, device and dtype.
+            weight: how often each entry counts, ≥ 0: the losses' shape or a leading part of it.
+            where: boolean, False leaves an entry out: the losses' shape or a leading part of it.
+            reduction: "mean" is Σwℓ / Σw (0 where Σw = 0), "sum" is Σwℓ, "none" is wℓ.
+
+        Raises:
+            ShapeError, DtypeError, DomainError, FrameworkError, ParameterError, UsageError: see `lossary.errors`.
+        """
+        if positional or foreign:
+            raise wrong_door(self, positional, foreign)
+        return self.compute(prediction, target, weight, where, reduction=reduction)
+
+    @final
+    def values(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Any:
+        """The unreduced losses: the call with reduction="none"."""
+        return self(prediction=prediction, target=target, weight=weight, where=where, reduction="none")
+
+    @final
+    def total(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Total:
+        """The sum of the losses and the weight it stands for; totals of micro-batches and ranks add."""
+        return self.compute_total(prediction, target, weight, where)
+
+    @final
+    def compute(
+        self, prediction: Any, target: Any, weight: Any, where: Any, *, reduction: Reduction, validate: bool = True
+    ) -> Any:
+        """The call, for hosts: positional, and with value checks that can be switched off."""
+        reduce.check_reduction(type(self).__name__, reduction)
+        return _reduced(self, prepare(self, prediction, target, weight, where, validate=validate), reduction)
+
+    @final
+    def compute_total(self, prediction: Any, target: Any, weight: Any, where: Any, *, validate: bool = True) -> Total:
+        """The total, for hosts: positional, and with value checks that can be switched off."""
+        inputs = prepare(self, prediction, target, weight, where, validate=validate)
+        xp = inputs.xp
+        exact = reduce.total(xp, _evaluated(self, inputs), _weight_of_losses(self, inputs))
+        return Total(xp.cast(exact.sum, inputs.reduced_dtype), xp.cast(exact.weight, inputs.reduced_dtype))
+
+    @final
+    def compute_weighted(
+        self, prediction: Any, target: Any, weight: Any, where: Any, *, validate: bool = True
+    ) -> tuple[Any, Any]:
+        """w·ℓ and w of the losses' shape (None where all count alike), for hosts whose framework reduces by itself."""
+        inputs = prepare(self, prediction, target, weight, where, validate=validate)
+        weights = _weight_of_losses(self, inputs)
+        return reduce.weighted(inputs.xp, _evaluated(self, inputs), weights), weights
+
+    @final
+    def value_and_gradient(
+        self,
+        *,
+        prediction: Any,
+        target: Any,
+        weight: Any = None,
+        where: Any = None,
+        reduction: Reduction = "mean",
+    ) -> tuple[Any, Any]:
+        """The reduced loss and its gradient in the prediction's shape, for NumPy; element-wise for "none".
+
+        Raises:
+            UsageError: the prediction is another framework's: differentiate there.
+            DifferentiationError: the loss has no gradient.
+        """
+        reduce.check_reduction(type(self).__name__, reduction)
+        inputs = prepare(self, prediction, target, weight, where)
+        xp = inputs.xp
+        if xp.name != "NumPy":
+            raise UsageError(
+                f"{type(self).__name__}.value_and_gradient works on NumPy arrays.",
+                received=f"a prediction from {xp.name}.",
+                hint=f"let {xp.name} differentiate the call itself.",
+            )
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            value = _reduced(self, inputs, reduction)
+            gradient = self.gradient(xp, inputs.prediction, inputs.target)
+            weights = _weight_of_losses(self, inputs)
+            if weights is not None:
+                per_entry = xp.expand(weights, inputs.prediction) if self.prediction.rows else weights
+                gradient = reduce.weighted(xp, gradient, per_entry)
+            if reduction == "mean":
+                losses = gradient[..., 0] if self.prediction.rows else gradient
+                gradient = reduce.mean(xp, gradient, np.float64(losses.size if weights is None else np.sum(weights)))
+        return value, xp.cast(gradient, inputs.dtype)
+
+    # ── hosts: where it goes to live ─────────────────────────────────────────────────────────────────────────────
+
+    @final
+    def torch(self, **options: Any) -> Any:
+        """The `torch.nn.Module` of this loss: `criterion(input, target)`; options as `lossary.torch` says."""
+        from lossary import torch
+
+        return torch.host(self, **options)
+
+    @final
+    def keras(self, **options: Any) -> Any:
+        """The `keras.losses.Loss` of this loss; options as `lossary.keras` says."""
+        from lossary import keras
+
+        return keras.host(self, **options)
+
+    @final
+    def jax(self, **options: Any) -> Any:
+        """A function of (predictions, targets) to unreduced values, as optax has it; options as `lossary.jax` says."""
+        from lossary import jax
+
+        return jax.host(self, **options)
+
+    @final
+    def sklearn(self, **options: Any) -> Any:
+        """A scikit-learn scorer with the right sign; options as `lossary.sklearn` says."""
+        from lossary import sklearn
+
+        return sklearn.host(self, **options)
+
+    # ── algebra ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @final
+    def __add__(self, other: Any) -> Objective:
+        from lossary.objective import Objective
+
+        return Objective.of(self) + other
+
+    @final
+    def __mul__(self, factor: float) -> Objective:
+        from lossary.objective import Objective
+
+        return Objective.of(self) * factor
+
+    __rmul__ = __mul__
+    __radd__ = __add__
+
+    # ── what it says of itself ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the gradient is written; otherwise each framework differentiates `value`."""
+        return type(self).gradient is not Loss.gradient
+
+    @property
+    def elicits(self) -> str:
+        """What minimising it estimates: "mean", "median", "0.9-quantile", "probability"…; "" where it has no name."""
+        from lossary.claim import Elicits, Proper
+
+        for claim in self.claims:
+            if isinstance(claim, Elicits):
+                return claim.functional
+            if isinstance(claim, Proper):
+                return "probability"
+        return ""
+
+
+class Pointwise(Loss, abstract=True):
+    """Equal shapes in, the same shape out: each entry of the prediction meets its entry of the target."""
+
+    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
+        """The derivative of `gradient` with respect to the prediction."""
+        raise DifferentiationError(f"{type(self).__name__} has no curvature method.")
+
+
+class Rowwise(Loss, abstract=True):
+    """Consumes the last axis: (…, K) in, (…) out."""
+
+
+def _evaluated(loss: Loss, inputs: Inputs) -> Array:
+    """The unreduced, unweighted losses, with the loss's own gradient as their derivative."""
+    sentence = Guarded(loss, epsilon(inputs.dtype)) if inputs.guarded else loss
+    return inputs.xp.evaluate(sentence, inputs.prediction, inputs.target)
+
+
+def _weight_of_losses(loss: Loss, inputs: Inputs) -> Array | None:
+    """The caller's weight times what the class counts for."""
+    of_class = loss.row_weight(inputs.xp, inputs.target, inputs.prediction)
+    if of_class is None or inputs.weight is None:
+        return inputs.weight if of_class is None else of_class
+    return inputs.weight * of_class
+
+
+def _reduced(loss: Loss, inputs: Inputs, reduction: Reduction) -> Array:
+    """The losses, reduced as `lossary.reduce` says."""
+    xp = inputs.xp
+    values, weight = _evaluated(loss, inputs), _weight_of_losses(loss, inputs)
+    if reduction == "none":
+        return xp.cast(reduce.weighted(xp, values, weight), inputs.dtype)
+    exact = reduce.total(xp, values, weight)
+    return xp.cast(exact.sum if reduction == "sum" else exact.mean, inputs.reduced_dtype)
+
+
+def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: dict[str, Any]) -> UsageError:
+    """The error for positional or foreign arguments: it shows the door to each framework."""
+    came = (
+        [f"{len(positional)} positional arguments, " + " and ".join(map(_described, positional))] if positional else []
+    )
+    came += [f"{name}=" for name in foreign]
+    return UsageError(
+        f"{type(loss).__name__} takes prediction= and target= by name, because frameworks disagree on the order.",
+        received=" and ".join(came) + ".",
+        hint="here loss(prediction=..., target=...); at home in a framework:\n"
+        f"  PyTorch       criterion = lossary.torch.{loss!r}; criterion(input, target)\n"
+        f"  Keras         model.compile(loss=lossary.keras.{loss!r})\n"
+        f"  JAX           loss_fn = lossary.jax.{loss!r}; loss_fn(predictions, targets)\n"
+        f"  scikit-learn  scoring=lossary.sklearn.{loss!r}",
+    )
+
+
+def _described(x: Any) -> str:
+    shape = getattr(x, "shape", None)
+    kind = f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}" if shape is not None else type(x).__name__
+    return f"{kind} {tuple(shape)}" if isinstance(shape, tuple) else kind

@@ -1,0 +1,1 @@
+"""Losses for one of two classes."""

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth, UnboundedGradient
+from lossary.domain import Domain, Probability, Score
+from lossary.loss import Pointwise
+from lossary.parameter import parameter
+from lossary.twin import Twin
+from lossary.vocabulary.vocabulary import Array
+
+
+class BinaryCrossEntropy(Pointwise):
+    """The surprise at a label of 0 or 1 (or a probability between) when the prediction says how likely a 1 was."""
+
+    from_logits: bool = parameter(
+        True, doc="whether predictions are logits (no activation) or probabilities (after a sigmoid)"
+    )
+    pos_weight: float | tuple[float, ...] = parameter(
+        1.0,
+        above=0,
+        table=True,
+        symbol="a",
+        doc="how much more a positive counts than a negative; one number, or one for each label of (…, K)",
+        foreign=("positive_weight", "scale_pos_weight"),
+        examples=(3.0,),
+    )
+    label_smoothing: float = parameter(
+        0.0,
+        at_least=0,
+        below=1,
+        symbol="ε",
+        doc="how far labels are moved towards one half: 1 becomes 1 − ε/2",
+        foreign=("smoothing", "alpha"),
+        examples=(0.1,),
+    )
+
+    task = "binary"
+    target = Probability()
+    output_layer = "one linear unit (from_logits=True), or one unit with a sigmoid (from_logits=False)"
+    choosing = "the default for two classes; pos_weight about negatives / positives where positives are rare and matter"
+    strengths = (
+        "proper: the best prediction is the true probability",
+        "from logits, no example pulls harder than 1 and none is ever lost to rounding",
+    )
+    weaknesses = (
+        "confident mistakes cost without bound, so that mislabelled examples weigh much",
+        "with pos_weight or label smoothing, what it estimates is no longer the probability",
+    )
+    sources = (
+        "Good 1952, doi:10.1111/j.2517-6161.1952.tb00104.x",
+        "Gneiting & Raftery 2007, doi:10.1198/016214506000001437",
+    )
+    foreign_names = (
+        "BCEWithLogitsLoss",
+        "BCELoss",
+        "BCE",
+        "LogLoss",
+        "LogisticLoss",
+        "BinaryCrossentropy",
+        "SigmoidCrossEntropy",
+    )
+    same_as = (
+        Twin(
+            "torch.nn.BCEWithLogitsLoss(reduction='none', pos_weight=torch.tensor(pos_weight))(prediction, target)",
+            when={"from_logits": True},
+        ),
+        Twin("torch.nn.BCELoss(reduction='none')(prediction, target)", when={"from_logits": False}),
+        Twin(
+            "keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)(target, prediction)"
+        ),
+        Twin("optax.sigmoid_binary_cross_entropy(prediction, target)", when={"from_logits": True}),
+    )
+
+    @property
+    def prediction(self) -> Domain:
+        return Score() if self.from_logits else Probability()
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        positive = max(self.pos_weight) if isinstance(self.pos_weight, tuple) else self.pos_weight
+        proper = (Proper(),) if positive == 1.0 and self.label_smoothing == 0.0 else ()
+        if not self.from_logits:
+            return Convex(), NonNegative(), *proper, UnboundedGradient()
+        steepest = max(1.0, positive)
+        return Convex(), Smooth(0.25 * steepest), Lipschitz(steepest), NonNegative(), *proper
+
+    def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        positive, negative = self._shares(xp, p, y)
+        if self.from_logits:
+            log_p, log_q = xp.log(1 / (1 + xp.exp(-p))), xp.log(1 / (1 + xp.exp(p)))
+        else:
+            log_p, log_q = xp.log(p), xp.log(1 - p)
+        return -xp.product(positive, log_p) - xp.product(negative, log_q)
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        positive, negative = self._shares(xp, p, y)
+        if self.from_logits:
+            return xp.product(positive, xp.softplus(-p)) + xp.product(negative, xp.softplus(p))
+        return xp.product(positive, -xp.log(p)) + xp.product(negative, -xp.log1p(-p))
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        positive, negative = self._shares(xp, p, y)
+        if self.from_logits:
+            return negative * xp.sigmoid(p) - positive * xp.sigmoid(-p)
+        return xp.product(negative, 1.0 / (1.0 - p)) - xp.product(positive, 1.0 / p)
+
+    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
+        positive, negative = self._shares(xp, p, y)
+        if self.from_logits:
+            return (positive + negative) * xp.sigmoid(p) * xp.sigmoid(-p)
+        return xp.product(negative, 1.0 / ((1.0 - p) * (1.0 - p))) + xp.product(positive, 1.0 / (p * p))
+
+    def _shares(self, xp: Any, p: Array, y: Array) -> tuple[Array, Array]:
+        """How much of each entry is positive and how much negative: y and 1 − y, smoothed and weighted.
+
+        Both are built up from the label: 1 − (smoothed y) would lose the last digits.
+        """
+        positive, negative = y, 1.0 - y
+        if self.label_smoothing:
+            kept = 1.0 - self.label_smoothing
+            positive = kept * positive + 0.5 * self.label_smoothing
+            negative = kept * negative + 0.5 * self.label_smoothing
+        if isinstance(self.pos_weight, float):
+            return (positive if self.pos_weight == 1.0 else self.pos_weight * positive), negative
+        return xp.table(self.pos_weight, p) * positive, negative

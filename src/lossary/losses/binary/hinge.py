@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.claim import Claim, Convex, Kinked, Lipschitz, NonNegative, Sparse
+from lossary.domain import Domain, Labels, Score
+from lossary.loss import Pointwise
+from lossary.parameter import parameter
+from lossary.twin import Twin
+from lossary.vocabulary.vocabulary import Array
+
+
+class Hinge(Pointwise):
+    """How far a score falls short of the margin 1 on the right side of 0: the loss of support vector machines."""
+
+    labels: tuple[float, float] = parameter(
+        (-1.0, 1.0),
+        choices=((-1.0, 1.0), (0.0, 1.0)),
+        doc="how the two classes are written in the target: (-1, 1) or (0, 1)",
+        examples=((0.0, 1.0),),
+    )
+
+    task = "binary"
+    prediction = Score(logit=False)
+    output_layer = "one linear unit; its sign is the class"
+    elicits = "sign"
+    choosing = "when only the decision matters, and a wide margin is wanted; for probabilities take BinaryCrossEntropy"
+    strengths = (
+        "examples that are right by a margin do not pull at all: the solution rests on few of them",
+        "an outlier's pull is capped at 1",
+    )
+    weaknesses = (
+        "scores are no probabilities, and cannot be made into them reliably",
+        "kink at margin 1",
+    )
+    sources = (
+        "Cortes & Vapnik 1995, doi:10.1007/BF00994018",
+        "Bartlett, Jordan & McAuliffe 2006, doi:10.1198/016214505000000907",
+    )
+    foreign_names = ("HingeLoss", "SVMLoss", "MaxMarginLoss")
+    same_as = (
+        Twin("keras.losses.Hinge()(target, prediction)", when={"labels": (-1.0, 1.0)}),
+        Twin("optax.hinge_loss(prediction, target)", when={"labels": (-1.0, 1.0)}),
+        Twin(
+            "sklearn.metrics.hinge_loss(target, prediction, labels=[labels[0], labels[1]])",
+            when={"labels": (-1.0, 1.0)},
+        ),
+    )
+
+    @property
+    def target(self) -> Domain:
+        return Labels(self.labels)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return Convex(), Lipschitz(1.0), NonNegative(), Sparse(), Kinked("margin 1")
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        return xp.maximum(0.0, 1.0 - self._sign(y) * p)
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        sign = self._sign(y)
+        margin = sign * p
+        # What is neither short of the margin nor past it is NaN.
+        return xp.where(margin < 1.0, -sign, xp.where(margin >= 1.0, 0.0, margin))
+
+    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
+        return 0.0 * self.gradient(xp, p, y)
+
+    def _sign(self, y: Array) -> Array:
+        return y if self.labels[0] else 2.0 * y - 1.0

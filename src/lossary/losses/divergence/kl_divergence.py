@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.claim import Claim, Convex, Lipschitz, NotSymmetricInArguments, Smooth, UnboundedGradient, ZeroAtTarget
+from lossary.domain import Domain, Logits, Simplex
+from lossary.loss import Rowwise
+from lossary.parameter import parameter
+from lossary.twin import Twin
+from lossary.vocabulary.vocabulary import Array
+
+
+class KLDivergence(Rowwise):
+    """What it costs, per distribution, to expect the prediction Q where the target P is true: KL(P ‖ Q)."""
+
+    from_logits: bool = parameter(
+        True, doc="whether predictions are logits (log-probabilities are logits too) or probabilities"
+    )
+    log_target: bool = parameter(False, doc="whether targets are log-probabilities", examples=(True,))
+
+    task = "distribution"
+    output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
+    elicits = "distribution"
+    choosing = "when the target is a distribution itself: distillation, variational inference, soft labels"
+    strengths = (
+        "0 exactly when both distributions are the same, unlike cross-entropy with soft targets",
+        "one number for each distribution, whose mean over a batch is a mean of divergences",
+    )
+    weaknesses = (
+        "infinite where the prediction rules out what the target allows",
+        "not symmetric, and no distance: the direction matters",
+    )
+    sources = ("Kullback & Leibler 1951, doi:10.1214/aoms/1177729694",)
+    foreign_names = ("KLDivLoss", "KLD", "RelativeEntropy", "KullbackLeiblerDivergence")
+    same_as = (
+        Twin(
+            "torch.nn.KLDivLoss(reduction='none', log_target=log_target)(torch.log_softmax(prediction, -1), target).sum(-1)",
+            when={"from_logits": True},
+        ),
+        Twin(
+            "torch.nn.KLDivLoss(reduction='none', log_target=log_target)(torch.log(prediction), target).sum(-1)",
+            when={"from_logits": False},
+        ),
+        Twin("keras.losses.KLDivergence()(target, prediction)", when={"from_logits": False}),
+        Twin("optax.kl_divergence(jax.nn.log_softmax(prediction), target)", when={"from_logits": True}),
+    )
+
+    @property
+    def prediction(self) -> Domain:
+        return Logits() if self.from_logits else Simplex()
+
+    @property
+    def target(self) -> Domain:
+        return Simplex(logarithms=self.log_target)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        if self.from_logits:
+            return Convex(), Smooth(0.5), Lipschitz(2**0.5)
+        apart = () if self.log_target else (ZeroAtTarget(), NotSymmetricInArguments())
+        return Convex(), *apart, UnboundedGradient()
+
+    def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        q = xp.exp(p) / xp.row(xp.sum(xp.exp(p))) if self.from_logits else p
+        true = xp.exp(y) / xp.row(xp.sum(xp.exp(y))) if self.log_target else y
+        return xp.sum(xp.product(true, xp.log(true) - xp.log(q)))
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        share, surprise = self._target(xp, y)
+        excess = xp.surprisal(p) if self.from_logits else -xp.log(p)
+        # Where nothing is expected both surprises may be infinite, and 0 · log 0 is 0.
+        return xp.sum(xp.product(share, xp.where(xp.equal(share, 0.0), excess, excess - surprise)))
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        share, _ = self._target(xp, y)
+        if not self.from_logits:
+            return -xp.product(share, 1.0 / p)
+        predicted, complement = xp.softmax_and_complement(p)
+        others = xp.row(xp.sum(share)) - share
+        return predicted * others - share * complement
+
+    def _target(self, xp: Any, y: Array) -> tuple[Array, Array]:
+        """The target as probabilities and as surprisals. Log-probabilities are read as logits, so that rounding in
+        their normalisation does not count."""
+        if self.log_target:
+            return xp.softmax_and_complement(y)[0], xp.surprisal(y)
+        return y, -xp.log(y)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth, UnboundedGradient
+from lossary.domain import Domain, Logits, Simplex
+from lossary.loss import Rowwise
+from lossary.parameter import parameter
+from lossary.twin import Twin
+from lossary.vocabulary.vocabulary import Array
+
+
+class CategoricalCrossEntropy(Rowwise):
+    """The surprise at the right class, given as a one-hot or soft row, when the prediction says how likely each was."""
+
+    from_logits: bool = parameter(
+        True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
+    )
+    class_weight: tuple[float, ...] = parameter(
+        (),
+        at_least=0,
+        table=True,
+        doc="how much each class counts, in the mean's denominator too; () for alike",
+        foreign=("weight", "class_weights", "alpha"),
+        examples=((0.5, 2.0, 1.0, 0.25),),
+    )
+    label_smoothing: float = parameter(
+        0.0,
+        at_least=0,
+        below=1,
+        symbol="ε",
+        doc="the share of every target that is spread evenly over all classes",
+        foreign=("smoothing",),
+        examples=(0.1,),
+    )
+
+    task = "multiclass"
+    target = Simplex(one_hot=True)
+    output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
+    choosing = "the default for soft targets; with class indices take SparseCategoricalCrossEntropy, which is the same"
+    strengths = (
+        "proper: the best prediction is the true distribution",
+        "takes soft targets: mixtures, distillation, several annotators",
+    )
+    weaknesses = (
+        "confident mistakes cost without bound, so that mislabelled examples weigh much",
+        "one-hot targets take K numbers where an index takes one",
+    )
+    sources = (
+        "Good 1952, doi:10.1111/j.2517-6161.1952.tb00104.x",
+        "Szegedy et al. 2016, doi:10.1109/CVPR.2016.308 (label smoothing)",
+    )
+    foreign_names = ("SoftmaxCrossEntropy", "CategoricalCrossentropy", "SoftCrossEntropy", "CCE")
+    same_as = (
+        Twin(
+            "torch.nn.CrossEntropyLoss(reduction='none', label_smoothing=label_smoothing)(prediction, target)",
+            when={"from_logits": True},
+        ),
+        Twin(
+            "keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)(target, prediction)"
+        ),
+        Twin("optax.softmax_cross_entropy(prediction, target)", when={"from_logits": True}),
+    )
+
+    @property
+    def prediction(self) -> Domain:
+        return Logits() if self.from_logits else Simplex()
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        proper = (Proper(),) if self.label_smoothing == 0.0 and not self.class_weight else ()
+        if not self.from_logits:
+            return Convex(), NonNegative(), *proper, UnboundedGradient()
+        heaviest = max(self.class_weight, default=1.0)
+        return Convex(), Smooth(0.5 * heaviest), Lipschitz(2**0.5 * heaviest), NonNegative(), *proper
+
+    def row_weight(self, xp: Any, y: Array, prediction: Array) -> Array | None:
+        return xp.sum(xp.table(self.class_weight, y) * y) if len(self.class_weight) else None
+
+    def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        share = xp.exp(p) / xp.row(xp.sum(xp.exp(p))) if self.from_logits else p
+        return -xp.sum(xp.product(self._smoothed(xp, p, y), xp.log(share)))
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        return xp.sum(xp.product(self._smoothed(xp, p, y), xp.surprisal(p) if self.from_logits else -xp.log(p)))
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        y = self._smoothed(xp, p, y)
+        if not self.from_logits:
+            return -xp.product(y, 1.0 / p)
+        share, complement = xp.softmax_and_complement(p)
+        others = xp.row(xp.sum(y)) - y
+        return share * others - y * complement
+
+    def _smoothed(self, xp: Any, p: Array, y: Array) -> Array:
+        if not self.label_smoothing:
+            return y
+        return (1.0 - self.label_smoothing) * y + self.label_smoothing / xp.classes(p)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth, UnboundedGradient
+from lossary.domain import ClassIndex, Domain, Logits, Simplex
+from lossary.loss import Rowwise
+from lossary.parameter import parameter
+from lossary.twin import Twin
+from lossary.vocabulary.vocabulary import Array
+
+
+class SparseCategoricalCrossEntropy(Rowwise):
+    """The surprise at the right class, given as its index, when the prediction says how likely each class was."""
+
+    from_logits: bool = parameter(
+        True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
+    )
+    class_weight: tuple[float, ...] = parameter(
+        (),
+        at_least=0,
+        table=True,
+        doc="how much each class counts, in the mean's denominator too; () for alike",
+        foreign=("weight", "class_weights", "alpha"),
+        examples=((0.5, 2.0, 1.0, 0.25),),
+    )
+    label_smoothing: float = parameter(
+        0.0,
+        at_least=0,
+        below=1,
+        symbol="ε",
+        doc="the share of every target that is spread evenly over all classes",
+        foreign=("smoothing",),
+        examples=(0.1,),
+    )
+
+    task = "multiclass"
+    target = ClassIndex()
+    output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
+    choosing = "the default for more than two classes"
+    strengths = (
+        "proper: the best prediction is the true distribution",
+        "the value and gradient of CategoricalCrossEntropy without the one-hot rows",
+    )
+    weaknesses = (
+        "confident mistakes cost without bound, so that mislabelled examples weigh much",
+        "no soft targets",
+    )
+    sources = (
+        "Good 1952, doi:10.1111/j.2517-6161.1952.tb00104.x",
+        "Szegedy et al. 2016, doi:10.1109/CVPR.2016.308 (label smoothing)",
+    )
+    foreign_names = ("CrossEntropyLoss", "CrossEntropy", "NLLLoss", "SparseCategoricalCrossentropy", "SCCE")
+    same_as = (
+        Twin(
+            "torch.nn.CrossEntropyLoss(reduction='none', label_smoothing=label_smoothing)(prediction, target)",
+            when={"from_logits": True},
+        ),
+        Twin("torch.nn.NLLLoss(reduction='none')(torch.log(prediction), target)", when={"from_logits": False}),
+        Twin("keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)(target, prediction)"),
+        Twin("optax.softmax_cross_entropy_with_integer_labels(prediction, target)", when={"from_logits": True}),
+    )
+
+    @property
+    def prediction(self) -> Domain:
+        return Logits() if self.from_logits else Simplex()
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        proper = (Proper(),) if self.label_smoothing == 0.0 and not self.class_weight else ()
+        if not self.from_logits:
+            return Convex(), NonNegative(), *proper, UnboundedGradient()
+        heaviest = max(self.class_weight, default=1.0)
+        return Convex(), Smooth(0.5 * heaviest), Lipschitz(2**0.5 * heaviest), NonNegative(), *proper
+
+    def row_weight(self, xp: Any, y: Array, prediction: Array) -> Array | None:
+        return xp.lookup(xp.table(self.class_weight, prediction), y) if len(self.class_weight) else None
+
+    def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        share = xp.exp(p) / xp.row(xp.sum(xp.exp(p))) if self.from_logits else p
+        return self._of_surprisal(xp, p, -xp.log(share), y)
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        return self._of_surprisal(xp, p, xp.surprisal(p) if self.from_logits else -xp.log(p), y)
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        right = xp.is_class(y, p)
+        spread = self.label_smoothing / xp.classes(p)
+        kept = 1.0 - self.label_smoothing
+        if not self.from_logits:
+            return -xp.product(xp.where(right, kept + spread, spread), 1.0 / p)
+        share, complement = xp.softmax_and_complement(p)
+        gradient = xp.where(right, -complement, share)
+        if not self.label_smoothing:
+            return gradient
+        return kept * gradient + spread * (share * (xp.classes(p) - 1.0) - complement)
+
+    def _of_surprisal(self, xp: Any, p: Array, surprisal: Array, y: Array) -> Array:
+        at_class = xp.take(surprisal, y)
+        if not self.label_smoothing:
+            return at_class
+        return (1.0 - self.label_smoothing) * at_class + self.label_smoothing / xp.classes(p) * xp.sum(surprisal)

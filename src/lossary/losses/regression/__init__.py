@@ -1,0 +1,1 @@
+"""Losses for a number as the target."""

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.claim import Claim, Lipschitz, Smooth, StrictlyConvex, Symmetric, ZeroAtTarget
+from lossary.domain import Real
+from lossary.loss import Pointwise
+from lossary.twin import Twin
+from lossary.vocabulary.vocabulary import Array
+
+
+class LogCosh(Pointwise):
+    """The logarithm of the residual's hyperbolic cosine: half its square near 0, its size less log 2 far out."""
+
+    task = "regression"
+    prediction, target = Real(), Real()
+    output_layer = "one linear unit"
+    elicits = "between mean and median"
+    choosing = "when Huber is wanted with a curvature everywhere; standardise the target first, for there is no scale"
+    strengths = (
+        "an outlier's pull is capped at 1",
+        "smooth everywhere: second-order optimisers may use it",
+    )
+    weaknesses = ("no parameter for the scale: residuals are large or small compared with 1",)
+    sources = ("Saleh & Saleh 2022, arXiv:2208.04564",)
+    foreign_names = ("LogCoshLoss", "logcosh", "LogCoshError")
+    same_as = (
+        Twin("keras.losses.LogCosh()(target, prediction)"),
+        Twin("optax.log_cosh(prediction, target)"),
+    )
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return StrictlyConvex(), Smooth(1.0), Lipschitz(1.0), Symmetric(), ZeroAtTarget()
+
+    def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        return xp.log((xp.exp(p - y) + xp.exp(y - p)) / 2)
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        return xp.log_cosh(p - y)
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        return xp.tanh(p - y)
+
+    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
+        slope = xp.tanh(p - y)
+        return (1.0 - slope) * (1.0 + slope)

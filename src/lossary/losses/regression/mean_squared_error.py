@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.claim import Claim, Elicits, Smooth, StronglyConvex, Symmetric, UnboundedGradient, ZeroAtTarget
+from lossary.domain import Real
+from lossary.loss import Pointwise
+from lossary.twin import Twin
+from lossary.vocabulary.vocabulary import Array
+
+
+class MeanSquaredError(Pointwise):
+    """The square of the residual: right for the mean, and ruled by the largest errors."""
+
+    task = "regression"
+    prediction, target = Real(), Real()
+    output_layer = "one linear unit"
+    choosing = "when the mean is what you want: totals, averages, energies"
+    strengths = (
+        "estimates the mean, which is what totals are made of",
+        "smooth and strongly convex: every optimiser likes it",
+    )
+    weaknesses = (
+        "the gradient grows with the residual without bound, so that one outlier rules a batch",
+        "its scale is the square of the target's",
+    )
+    sources = ("Gauss 1809, Theoria motus corporum coelestium", "Gneiting 2011, doi:10.1198/jasa.2011.r10138")
+    foreign_names = ("MSELoss", "MSE", "L2Loss", "SquaredError", "QuadraticLoss")
+    same_as = (
+        Twin("torch.nn.MSELoss(reduction='none')(prediction, target)"),
+        Twin("keras.losses.MeanSquaredError()(target, prediction)"),
+        Twin("optax.squared_error(prediction, target)"),
+        Twin("sklearn.metrics.mean_squared_error(target, prediction)"),
+    )
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return StronglyConvex(2.0), Smooth(2.0), Symmetric(), ZeroAtTarget(), Elicits("mean"), UnboundedGradient()
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        r = p - y
+        return r * r
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        return 2.0 * (p - y)
+
+    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
+        return 2.0 + 0.0 * (p - y)

@@ -1,0 +1,1 @@
+"""Terms beside a loss that keep a model small: functions of its parameters, not of its predictions."""

@@ -1,0 +1,94 @@
+"""Penalty: a function of a model's parameters that stands beside a loss."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from lossary import dispatch
+from lossary.definition import Definition
+from lossary.errors import UsageError
+
+if TYPE_CHECKING:
+    from lossary.objective import Objective
+    from lossary.vocabulary.vocabulary import Array
+
+
+class Penalty(Definition, abstract=True):
+    """A price on the size of a model's parameters: the sum of `value` over all their entries."""
+
+    strengths: ClassVar[tuple[str, ...]] = ()
+    weaknesses: ClassVar[tuple[str, ...]] = ()
+    sources: ClassVar[tuple[str, ...]] = ()
+    biases: bool  # whether arrays of fewer than two axes (biases, scales of normalisation) count
+
+    @abstractmethod
+    def value(self, xp: Any, w: Array) -> Array:
+        """The price of each entry."""
+
+    @final
+    def __call__(self, *, parameters: Any) -> Any:
+        """The price of all parameters, as a scalar of their framework.
+
+        Args:
+            parameters: a `torch.nn.Module`, a `keras.Model`, or any nesting of dictionaries and sequences of arrays of
+                one framework (a JAX pytree).
+
+        Raises:
+            UsageError: there is no parameter to count.
+        """
+        counted = [w for w in arrays_in(parameters) if self.biases or len(w.shape) > 1]
+        if not counted:
+            raise UsageError(
+                f"{type(self).__name__} found no parameter to count.",
+                received=f"parameters of type {type(parameters).__name__}"
+                + ("." if self.biases else ", and biases=False leaves out arrays of fewer than two axes."),
+                hint="parameters=model, or a list of its arrays.",
+            )
+        xp = dispatch.vocabulary_of(type(self).__name__, **{f"parameter {i}": w for i, w in enumerate(counted)})
+        prices = [xp.cast(xp.accumulate(self.value(xp, w)), xp.dtype(w)) for w in map(xp.convert, counted)]
+        return sum(prices[1:], start=prices[0])
+
+    @final
+    def keras(self) -> Any:
+        """The `keras.regularizers.Regularizer` of this penalty, for a layer's `kernel_regularizer=`."""
+        from lossary import keras
+
+        return keras.regularizer(self)
+
+    @final
+    def __add__(self, other: Any) -> Objective:
+        from lossary.objective import Objective
+
+        return Objective.of(self) + other
+
+    @final
+    def __mul__(self, factor: float) -> Objective:
+        from lossary.objective import Objective
+
+        return Objective.of(self) * factor
+
+    __rmul__ = __mul__
+
+
+def arrays_in(parameters: Any) -> Iterator[Any]:
+    """Every array of a model or of a nesting of dictionaries and sequences."""
+    if hasattr(parameters, "trainable_weights"):  # a Keras model or layer
+        for weight in parameters.trainable_weights:
+            yield weight.value
+    elif callable(getattr(parameters, "parameters", None)):  # a torch module
+        yield from parameters.parameters()
+    elif isinstance(parameters, Mapping):
+        for value in parameters.values():
+            yield from arrays_in(value)
+    elif hasattr(parameters, "shape"):
+        yield parameters
+    elif isinstance(parameters, list | tuple):
+        for value in parameters:
+            yield from arrays_in(value)
+    elif parameters is not None:
+        raise UsageError(
+            "parameters must be a model, or dictionaries and sequences of arrays.",
+            received=f"a {type(parameters).__name__}.",
+        )

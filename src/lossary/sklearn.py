@@ -1,0 +1,146 @@
+"""Losses at home in scikit-learn: scorers with the right sign, and metric functions.
+
+    cross_val_score(model, X, y, scoring=lossary.sklearn.Quantile(level=0.9))
+    lossary.sklearn.Quantile(level=0.9).metric(y_true, y_pred)
+
+There is a class for every loss of the catalogue; `loss.sklearn()` makes the same from an instance.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from lossary import catalogue
+from lossary.definition import Definition
+from lossary.domain import Labels
+from lossary.errors import UsageError
+from lossary.host import Classes
+from lossary.loss import Loss
+from lossary.objective import Objective
+
+# What `make index` writes into sklearn.pyi beside a class for each loss.
+STUB = """
+from typing import Any
+
+from lossary.loss import Loss
+from lossary.objective import Objective
+
+class Scorer:
+    @property
+    def loss(self) -> Loss | Objective: ...
+    def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = ...) -> float: ...
+    def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = ...) -> float: ...
+
+def host(loss: Loss | Objective) -> Scorer: ...
+def get(name: str, **settings: Any) -> Scorer: ...
+"""
+STUB_BASE = "Scorer"
+STUB_OPTIONS = ""
+
+__all__ = ["Scorer", "get", "host"]
+
+
+class Scorer:
+    """A loss as a scikit-learn scorer: minus the loss, so that greater is better.
+
+    What the estimator is asked for follows from the loss: `predict` for a number, `predict_proba` for probabilities,
+    `decision_function` for scores and logits. Where a loss takes both, probabilities are the default here, because
+    that is what scikit-learn's classifiers have.
+    """
+
+    definition: ClassVar[Any] = Definition
+
+    def __init__(self, *positional: Any, **settings: Any) -> None:
+        if "from_logits" in getattr(self.definition, "__dataclass_fields__", ()):
+            settings.setdefault("from_logits", False)
+        self.loss = self.definition(*positional, **settings)
+
+    def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        """Minus the loss of `estimator` on X; classes of any kind are put in the estimator's order."""
+        return -self.metric(self._encoded(estimator, y_true), self._predicted(estimator, X), sample_weight)
+
+    def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """The loss itself, as `sklearn.metrics` has its functions: targets first, a float, smaller is better."""
+        target, prediction = np.asarray(y_true), np.asarray(y_pred)
+        if prediction.dtype.kind in "iub":
+            prediction = prediction.astype(np.float64)
+        if prediction.shape == (*target.shape, 1) and not self.loss.prediction.rows:
+            prediction = prediction[..., 0]
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        return float(self.loss.compute(prediction, target, weight, None, reduction="mean"))
+
+    @property
+    def response(self) -> str:
+        """The estimator's method that makes the predictions."""
+        if self.loss.task == "regression":
+            return "predict"
+        return "decision_function" if self.loss.prediction.wanted == "numbers" else "predict_proba"
+
+    def _predicted(self, estimator: Any, X: Any) -> Any:  # noqa: N803
+        method = getattr(estimator, self.response, None)
+        if method is None:
+            raise UsageError(
+                f"{self!r} needs an estimator with {self.response}.",
+                received=f"{type(estimator).__name__}.",
+                hint="say from_logits=False for predict_proba." if self.response == "decision_function" else None,
+            )
+        predicted = np.asarray(method(X))
+        if self.response == "predict_proba" and not self.loss.prediction.rows:
+            return predicted[:, 1]
+        if self.loss.prediction.rows and predicted.ndim == 1:  # two classes: scikit-learn has one score for both
+            return np.stack([np.zeros_like(predicted), predicted], axis=-1)
+        return predicted
+
+    def _encoded(self, estimator: Any, y_true: Any) -> Any:
+        """The targets as the loss takes them: class names become indices, one-hot rows or the loss's labels."""
+        classes, y_true = getattr(estimator, "classes_", None), np.asarray(y_true)
+        if self.loss.task == "regression" or classes is None or y_true.ndim > 1:
+            return y_true
+        index = np.searchsorted(classes, y_true)
+        if (np.take(classes, index, mode="clip") != y_true).any():
+            raise UsageError(f"{self!r} met a class that the estimator was not fitted on.", received=f"{y_true!r}.")
+        if self.loss.target.indices:
+            return index
+        if self.loss.target.rows:
+            return np.eye(len(classes))[index]
+        low, high = self.loss.target.values if isinstance(self.loss.target, Labels) else (0.0, 1.0)
+        return np.where(index > 0, high, low)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.loss))
+
+    def __repr__(self) -> str:
+        return f"lossary.sklearn.{self.loss!r}" if isinstance(self.loss, Loss) else f"({self.loss!r}).sklearn()"
+
+    def __reduce__(self) -> Any:
+        """Through the loss, so that scorers of users' losses are found again too."""
+        return host, (self.loss,)
+
+
+@final
+class ObjectiveScorer(Scorer):
+    """An objective as a scorer."""
+
+    definition: ClassVar[Any] = Objective
+
+
+def host(loss: Loss | Objective) -> Scorer:
+    """The scorer of a loss or objective."""
+    if isinstance(loss, Objective):
+        return ObjectiveScorer(loss.summands)
+    scorer: Scorer = _classes.of(type(loss))(**loss.settings)
+    return scorer
+
+
+def get(name: str, **settings: Any) -> Scorer:
+    """The scorer of a loss by name or alias: `get("pinball", level=0.9)`."""
+    return host(catalogue.get(name, **settings))
+
+
+_classes = Classes(__name__, Scorer)
+__getattr__ = _classes.attribute

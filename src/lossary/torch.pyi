@@ -1,0 +1,58 @@
+# Written by `make index` from the catalogue; do not edit.
+
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from lossary.loss import Loss, Reduction
+from lossary.objective import Objective
+from lossary.reduce import Total
+
+class LossModule(nn.Module):
+    reduction: Reduction
+    def forward(
+        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+    ) -> Tensor: ...
+    def __call__(
+        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+    ) -> Tensor: ...
+    def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total: ...
+
+class ObjectiveModule(LossModule):
+    def terms(
+        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+    ) -> dict[str, Tensor]: ...
+
+def host(
+    loss: Loss | Objective,
+    *,
+    reduction: Reduction = ...,
+    class_axis: int | None = ...,
+    ignore_index: int = ...,
+    validate: bool = ...,
+    model: nn.Module | None = ...,
+) -> LossModule: ...
+def get(name: str, **settings: Any) -> LossModule: ...
+
+class Huber(LossModule):
+    def __init__(self, delta: float = 1.0, *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class LogCosh(LossModule):
+    def __init__(self, *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class MeanAbsoluteError(LossModule):
+    def __init__(self, *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class MeanSquaredError(LossModule):
+    def __init__(self, *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class Quantile(LossModule):
+    def __init__(self, level: float = 0.5, *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class BinaryCrossEntropy(LossModule):
+    def __init__(self, *, from_logits: bool = True, pos_weight: float | tuple[float, ...] = 1.0, label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class Hinge(LossModule):
+    def __init__(self, labels: tuple[float, float] = (-1.0, 1.0), *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class ZeroOne(LossModule):
+    def __init__(self, labels: tuple[float, float] = (-1.0, 1.0), *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class CategoricalCrossEntropy(LossModule):
+    def __init__(self, *, from_logits: bool = True, class_weight: tuple[float, ...] = (), label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class SparseCategoricalCrossEntropy(LossModule):
+    def __init__(self, *, from_logits: bool = True, class_weight: tuple[float, ...] = (), label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...
+class KLDivergence(LossModule):
+    def __init__(self, *, from_logits: bool = True, log_target: bool = False, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ...) -> None: ...

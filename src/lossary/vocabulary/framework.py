@@ -1,0 +1,95 @@
+"""What lossary needs of an array framework beyond the words of a sentence."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import Any, Protocol
+
+from lossary.vocabulary.vocabulary import Array, Vocabulary
+
+
+class Sentence(Hashable, Protocol):
+    """A value and, where it is written, its gradient: what `Framework.evaluate` turns into a differentiable call."""
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array: ...
+
+    @property
+    def has_gradient(self) -> bool: ...
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array: ...
+
+
+class Framework(Vocabulary):
+    """A vocabulary whose sentences run on a framework's arrays."""
+
+    name: str  # as its users write it: "NumPy", "PyTorch", "TensorFlow", "JAX"
+
+    # ── what an array is ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def shape(self, x: Array) -> tuple[int | None, ...] | None:
+        """The static shape: None for a dimension not known yet, and None altogether for an unknown rank."""
+
+    @abstractmethod
+    def dtype(self, x: Array) -> str:
+        """The dtype's plain name: "float32", "bfloat16", "int64", "bool", "complex64"…"""
+
+    @abstractmethod
+    def device(self, x: Array) -> str:
+        """Where the array lives, for comparison and for messages; "" where that is not known (tracing)."""
+
+    @abstractmethod
+    def readable(self, *arrays: Array) -> bool:
+        """Whether the values can be read here and now: no trace, no transform, no wait for a device."""
+
+    @abstractmethod
+    def to_numpy(self, x: Array) -> Any:
+        """A NumPy copy of a readable array, for messages."""
+
+    # ── making and changing arrays ───────────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def convert(self, x: Any, like: Array | None = None) -> Array:
+        """A list, a scalar, a NumPy array or this framework's own array as this framework's array, its dtype kept
+        (Python floats take the dtype of `like`, or the framework's default), on the device of `like`.
+
+        Raises:
+            TypeError or ValueError: what NumPy or the framework says of data that make no array (a ragged list).
+        """
+
+    @abstractmethod
+    def cast(self, x: Array, dtype: str) -> Array: ...
+
+    @abstractmethod
+    def expand(self, x: Array, like: Array) -> Array:
+        """`x`, whose shape is a leading part of that of `like`, repeated over the missing trailing axes."""
+
+    @abstractmethod
+    def stop_gradient(self, x: Array) -> Array: ...
+
+    # ── over all entries ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def all(self, x: Array) -> Array:
+        """Whether every entry holds: a boolean scalar."""
+
+    @abstractmethod
+    def accumulate(self, x: Array) -> Array:
+        """The sum of all entries: a float64 scalar, or compensated and in the array's dtype where there is none."""
+
+    @abstractmethod
+    def size(self, x: Array) -> int | Array:
+        """The number of entries: an int where it is known."""
+
+    # ── differentiation ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
+        """`sentence.value`, with `sentence.gradient` as its derivative with respect to the prediction.
+
+        Second derivatives come from differentiating `gradient`; derivatives with respect to the target from the
+        framework's own differentiation of `value` with the prediction held fixed. A sentence without a gradient is
+        differentiated by the framework. For rowwise sentences (value without the last axis, gradient with it) the
+        upstream derivative is repeated over the last axis.
+        """

@@ -1,0 +1,212 @@
+"""The words on JAX arrays."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+from lossary.reduce import Total
+from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.vocabulary import Array
+
+
+@final
+class JAX(Framework):
+    name = "JAX"
+
+    # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def abs(self, x: Array) -> Array:
+        return jnp.abs(x)
+
+    def exp(self, x: Array) -> Array:
+        return jnp.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        return jnp.expm1(x)
+
+    def log(self, x: Array) -> Array:
+        return jnp.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        if x.dtype != jnp.float64:
+            return jnp.log1p(x)
+        # XLA's is wrong by up to 125 units in the last place in float64. What rounding 1 + x loses is added again.
+        rounded = 1.0 + x
+        lost = jnp.where(jnp.isfinite(rounded), x - (rounded - 1.0), 0.0)
+        return jnp.log(rounded) + lost / jnp.where(rounded == 0.0, 1.0, rounded)
+
+    def sqrt(self, x: Array) -> Array:
+        return jnp.sqrt(x)
+
+    def tanh(self, x: Array) -> Array:
+        return jnp.tanh(x)
+
+    def maximum(self, x: Array, y: Array) -> Array:
+        return jnp.maximum(x, y)
+
+    def minimum(self, x: Array, y: Array) -> Array:
+        return jnp.minimum(x, y)
+
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        return jnp.where(condition, x, y)
+
+    def equal(self, x: Array, y: Array) -> Array:
+        return jnp.equal(x, y)
+
+    def isnan(self, x: Array) -> Array:
+        return jnp.isnan(x)
+
+    def isfinite(self, x: Array) -> Array:
+        return jnp.isfinite(x)
+
+    def logical_and(self, x: Array, y: Array) -> Array:
+        return jnp.logical_and(x, y)
+
+    def logical_or(self, x: Array, y: Array) -> Array:
+        return jnp.logical_or(x, y)
+
+    def logical_not(self, x: Array) -> Array:
+        return jnp.logical_not(x)
+
+    def sum(self, x: Array) -> Array:
+        return jnp.sum(x, axis=-1)
+
+    def max(self, x: Array) -> Array:
+        return jnp.max(x, axis=-1)
+
+    def argmax(self, x: Array) -> Array:
+        return jnp.argmax(x, axis=-1)
+
+    def take(self, x: Array, index: Array) -> Array:
+        return jnp.take_along_axis(x, self.row(index), axis=-1)[..., 0]
+
+    def is_class(self, index: Array, like: Array) -> Array:
+        return self.row(index) == jnp.arange(like.shape[-1])
+
+    def row(self, x: Array) -> Array:
+        return jnp.expand_dims(x, -1)
+
+    def classes(self, x: Array) -> Array:
+        return x.shape[-1]
+
+    def table(self, entries: Array, like: Array) -> Array:
+        return jnp.asarray(entries, dtype=like.dtype)
+
+    def lookup(self, table: Array, index: Array) -> Array:
+        return jnp.take(table, index)
+
+    # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def shape(self, x: Array) -> tuple[int | None, ...] | None:
+        return tuple(x.shape)
+
+    def dtype(self, x: Array) -> str:
+        return str(x.dtype.name)
+
+    def device(self, x: Array) -> str:
+        if isinstance(x, jax.core.Tracer):
+            return ""
+        return ", ".join(sorted(str(device) for device in x.devices()))
+
+    def readable(self, *arrays: Array) -> bool:
+        if isinstance(jnp.zeros(()), jax.core.Tracer):
+            return False  # inside a trace everything is traced, plain arrays too
+        return all(
+            not isinstance(x, jax.core.Tracer)
+            and x.is_fully_addressable
+            and all(device.platform == "cpu" for device in x.devices())
+            for x in arrays
+        )
+
+    def to_numpy(self, x: Array) -> Any:
+        return np.array(x)
+
+    def convert(self, x: Any, like: Array | None = None) -> Array:
+        if isinstance(x, jax.Array):
+            return x
+        array = np.asarray(x)
+        if isinstance(x, (float, list, tuple)) and array.dtype == np.float64:
+            # Python's floats have no dtype of their own.
+            return jnp.asarray(array, dtype=like.dtype if like is not None and self._is_float(like) else float)
+        return jnp.asarray(array)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        return jnp.asarray(x).astype(dtype)
+
+    def expand(self, x: Array, like: Array) -> Array:
+        return jnp.broadcast_to(jnp.reshape(x, x.shape + (1,) * (like.ndim - x.ndim)), like.shape)
+
+    def stop_gradient(self, x: Array) -> Array:
+        return jax.lax.stop_gradient(x)
+
+    def all(self, x: Array) -> Array:
+        return jnp.all(x)
+
+    def accumulate(self, x: Array) -> Array:
+        if jax.config.jax_enable_x64:
+            return jnp.sum(x, dtype=jnp.float64)
+        return _compensated_sum(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+
+    def size(self, x: Array) -> int | Array:
+        return int(x.size)
+
+    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
+        if not sentence.has_gradient:
+            return sentence.value(self, prediction, target)
+        return _rule(sentence, prediction, target)
+
+    def _is_float(self, x: Array) -> bool:
+        return bool(jnp.issubdtype(x.dtype, jnp.floating))
+
+
+vocabulary = JAX()
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _rule(sentence: Sentence, prediction: Array, target: Array) -> Array:
+    """A sentence's value with the sentence's gradient as its derivative."""
+    return sentence.value(vocabulary, prediction, target)
+
+
+@functools.partial(_rule.defjvp, symbolic_zeros=True)
+def _(sentence: Sentence, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    prediction, target = primals
+    along_prediction, along_target = tangents
+    value = _rule(sentence, prediction, target)
+    tangent = jnp.zeros_like(value)
+    if not isinstance(along_prediction, SymbolicZero):
+        steps = sentence.gradient(vocabulary, prediction, target) * along_prediction
+        tangent = jnp.sum(steps, axis=-1) if jnp.ndim(value) < jnp.ndim(steps) else steps
+    if not isinstance(along_target, SymbolicZero):
+        _, from_target = jax.jvp(lambda y: sentence.value(vocabulary, prediction, y), (target,), (along_target,))
+        tangent = tangent + from_target
+    return value, tangent
+
+
+@jax.custom_jvp
+def _compensated_sum(x: Array) -> Array:
+    """The sum of all entries, with the rounding error of every addition carried along (Knuth's TwoSum)."""
+
+    def add(one: Any, other: Any) -> Any:
+        total = one[0] + other[0]
+        back = total - one[0]
+        return total, one[1] + other[1] + ((one[0] - (total - back)) + (other[0] - back))
+
+    zero = np.zeros((), x.dtype)
+    total, error = jax.lax.reduce((x, jnp.zeros_like(x)), (zero, zero), add, tuple(range(x.ndim)))
+    return jnp.where(jnp.isfinite(error), total + error, total)
+
+
+@_compensated_sum.defjvp
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (x,), (along,) = primals, tangents
+    return _compensated_sum(x), jnp.sum(along)
+
+# A Total goes through jit, vmap and grad like any other pytree.
+jax.tree_util.register_dataclass(Total, data_fields=["sum", "weight"], meta_fields=[])

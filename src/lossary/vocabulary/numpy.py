@@ -1,0 +1,151 @@
+"""The words on NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import ml_dtypes
+import numpy as np
+
+from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.vocabulary import Array
+
+
+@final
+class NumPy(Framework):
+    """NumPy knows no derivatives: `evaluate` is the value, and the hosts call `gradient` themselves."""
+
+    name = "NumPy"
+
+    # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def abs(self, x: Array) -> Array:
+        return np.abs(x)
+
+    def exp(self, x: Array) -> Array:
+        return np.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        return np.expm1(x)
+
+    def log(self, x: Array) -> Array:
+        return np.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        return np.log1p(x)
+
+    def sqrt(self, x: Array) -> Array:
+        return np.sqrt(x)
+
+    def tanh(self, x: Array) -> Array:
+        return np.tanh(x)
+
+    def maximum(self, x: Array, y: Array) -> Array:
+        return np.maximum(x, y)
+
+    def minimum(self, x: Array, y: Array) -> Array:
+        return np.minimum(x, y)
+
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        return np.where(condition, x, y)
+
+    def equal(self, x: Array, y: Array) -> Array:
+        return np.equal(x, y)
+
+    def isnan(self, x: Array) -> Array:
+        return np.isnan(x)
+
+    def isfinite(self, x: Array) -> Array:
+        return np.isfinite(x)
+
+    def logical_and(self, x: Array, y: Array) -> Array:
+        return np.logical_and(x, y)
+
+    def logical_or(self, x: Array, y: Array) -> Array:
+        return np.logical_or(x, y)
+
+    def logical_not(self, x: Array) -> Array:
+        return np.logical_not(x)
+
+    def sum(self, x: Array) -> Array:
+        return np.sum(x, axis=-1)
+
+    def max(self, x: Array) -> Array:
+        return np.max(x, axis=-1)
+
+    def argmax(self, x: Array) -> Array:
+        return np.argmax(x, axis=-1)
+
+    def take(self, x: Array, index: Array) -> Array:
+        return np.take_along_axis(x, self.row(index).astype(np.intp), axis=-1)[..., 0]
+
+    def is_class(self, index: Array, like: Array) -> Array:
+        return self.row(index) == np.arange(like.shape[-1])
+
+    def row(self, x: Array) -> Array:
+        return np.expand_dims(x, -1)
+
+    def classes(self, x: Array) -> Array:
+        return x.shape[-1]
+
+    def table(self, entries: Array, like: Array) -> Array:
+        return np.asarray(entries, dtype=like.dtype)
+
+    def lookup(self, table: Array, index: Array) -> Array:
+        return np.take(table, index.astype(np.intp))
+
+    # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def shape(self, x: Array) -> tuple[int | None, ...] | None:
+        return tuple(x.shape)
+
+    def dtype(self, x: Array) -> str:
+        return str(x.dtype.name)
+
+    def device(self, x: Array) -> str:
+        return "cpu"
+
+    def readable(self, *arrays: Array) -> bool:
+        return True
+
+    def to_numpy(self, x: Array) -> Any:
+        return np.array(x)
+
+    def convert(self, x: Any, like: Array | None = None) -> Array:
+        array = np.asarray(x)
+        if like is not None and isinstance(x, (float, list, tuple)) and array.dtype == np.float64:
+            # Python's floats have no dtype of their own.
+            return self.cast(array, like.dtype.name) if self._is_float(like) else array
+        return array
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(x).astype(getattr(ml_dtypes, dtype, dtype), copy=False)
+
+    def expand(self, x: Array, like: Array) -> Array:
+        x = np.asarray(x)
+        return np.broadcast_to(x.reshape(x.shape + (1,) * (like.ndim - x.ndim)), like.shape)
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x
+
+    def all(self, x: Array) -> Array:
+        return np.all(x)
+
+    def accumulate(self, x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.sum(x, dtype=np.float64)
+
+    def size(self, x: Array) -> int | Array:
+        return int(np.size(x))
+
+    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(sentence.value(self, prediction, target))
+
+    def _is_float(self, x: Array) -> bool:
+        # np.issubdtype(bfloat16, np.floating) is False.
+        return x.dtype.kind == "f" or x.dtype.name in ("bfloat16", "float16")
+
+
+vocabulary = NumPy()

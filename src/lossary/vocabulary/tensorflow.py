@@ -1,0 +1,189 @@
+"""The words on TensorFlow tensors."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+import tensorflow as tf
+
+from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.vocabulary import Array
+
+
+@final
+class TensorFlow(Framework):
+    name = "TensorFlow"
+
+    # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def abs(self, x: Array) -> Array:
+        return tf.abs(x)
+
+    def exp(self, x: Array) -> Array:
+        return tf.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        return tf.math.expm1(x)
+
+    def log(self, x: Array) -> Array:
+        return tf.math.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        if x.dtype != tf.float64:
+            return tf.math.log1p(x)
+        # XLA's is wrong by up to 125 units in the last place in float64. What rounding 1 + x loses is added again.
+        rounded = 1.0 + x
+        lost = self.where(tf.math.is_finite(rounded), x - (rounded - 1.0), 0.0)
+        return tf.math.log(rounded) + lost / self.where(self.equal(rounded, 0.0), 1.0, rounded)
+
+    def sqrt(self, x: Array) -> Array:
+        return tf.sqrt(x)
+
+    def tanh(self, x: Array) -> Array:
+        return tf.tanh(x)
+
+    def maximum(self, x: Array, y: Array) -> Array:
+        return tf.maximum(*self._both(x, y))
+
+    def minimum(self, x: Array, y: Array) -> Array:
+        return tf.minimum(*self._both(x, y))
+
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        return tf.where(condition, *self._both(x, y))
+
+    def equal(self, x: Array, y: Array) -> Array:
+        return tf.equal(*self._both(x, y))
+
+    def isnan(self, x: Array) -> Array:
+        return tf.math.is_nan(x)
+
+    def isfinite(self, x: Array) -> Array:
+        return tf.math.is_finite(x)
+
+    def logical_and(self, x: Array, y: Array) -> Array:
+        return tf.logical_and(x, y)
+
+    def logical_or(self, x: Array, y: Array) -> Array:
+        return tf.logical_or(x, y)
+
+    def logical_not(self, x: Array) -> Array:
+        return tf.logical_not(x)
+
+    def sum(self, x: Array) -> Array:
+        return tf.reduce_sum(x, axis=-1)
+
+    def max(self, x: Array) -> Array:
+        return tf.reduce_max(x, axis=-1)
+
+    def argmax(self, x: Array) -> Array:
+        return tf.argmax(x, axis=-1)
+
+    def take(self, x: Array, index: Array) -> Array:
+        rows = tf.reshape(x, [-1, tf.shape(x)[-1]])  # `batch_dims` must be known, and the rank may not be
+        index = tf.cast(index, tf.int64)
+        return tf.reshape(tf.gather(rows, tf.reshape(index, [-1]), batch_dims=1), tf.shape(index))
+
+    def is_class(self, index: Array, like: Array) -> Array:
+        return self.row(tf.cast(index, tf.int64)) == tf.range(tf.shape(like, tf.int64)[-1])
+
+    def row(self, x: Array) -> Array:
+        return tf.expand_dims(x, -1)
+
+    def classes(self, x: Array) -> Array:
+        known = x.shape[-1]
+        return tf.cast(tf.shape(x)[-1], x.dtype) if known is None else known
+
+    def table(self, entries: Array, like: Array) -> Array:
+        return tf.cast(entries, like.dtype) if tf.is_tensor(entries) else tf.constant(entries, like.dtype)
+
+    def lookup(self, table: Array, index: Array) -> Array:
+        return tf.gather(table, tf.cast(index, tf.int64))
+
+    def _both(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """A plain number in the dtype of the tensor beside it: TensorFlow would round it to float32 first."""
+        if tf.is_tensor(x) and not tf.is_tensor(y):
+            return x, tf.constant(y, dtype=x.dtype)
+        if tf.is_tensor(y) and not tf.is_tensor(x):
+            return tf.constant(x, dtype=y.dtype), y
+        return x, y
+
+    # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def shape(self, x: Array) -> tuple[int | None, ...] | None:
+        return None if x.shape.rank is None else tuple(x.shape)
+
+    def dtype(self, x: Array) -> str:
+        return str(x.dtype.name)
+
+    def device(self, x: Array) -> str:
+        return str(x.device) if tf.executing_eagerly() else ""
+
+    def readable(self, *arrays: Array) -> bool:
+        return tf.executing_eagerly() and all(hasattr(x, "numpy") and "CPU" in x.device for x in arrays)
+
+    def to_numpy(self, x: Array) -> Any:
+        return np.array(x)
+
+    def convert(self, x: Any, like: Array | None = None) -> Array:
+        if tf.is_tensor(x):
+            return tf.convert_to_tensor(x)  # a variable's value
+        array = np.asarray(x)
+        if isinstance(x, (float, list, tuple)) and array.dtype == np.float64:
+            # Python's floats have no dtype of their own.
+            return tf.constant(array, dtype=like.dtype if like is not None and like.dtype.is_floating else tf.float32)
+        return tf.constant(array)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        return tf.cast(x, dtype)
+
+    def expand(self, x: Array, like: Array) -> Array:
+        return tf.broadcast_to(self._beside(x, like), tf.shape(like))
+
+    def stop_gradient(self, x: Array) -> Array:
+        return tf.stop_gradient(x)
+
+    def all(self, x: Array) -> Array:
+        return tf.reduce_all(x)
+
+    def accumulate(self, x: Array) -> Array:
+        return tf.reduce_sum(tf.cast(x, tf.float64))
+
+    def size(self, x: Array) -> int | Array:
+        known = x.shape.num_elements()
+        return tf.size(x) if known is None else int(known)
+
+    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
+        if not sentence.has_gradient:
+            return sentence.value(self, prediction, target)
+
+        @tf.custom_gradient
+        def rule(prediction: Array, target: Array) -> Any:
+            value = sentence.value(self, prediction, target)
+
+            def gradient(upstream: Array) -> tuple[Array, Array | None]:
+                steps = sentence.gradient(self, prediction, target)
+                to_prediction = steps * self._beside(upstream, steps)
+                if not target.dtype.is_floating:
+                    return to_prediction, None
+                fixed, variable = tf.identity(prediction), tf.identity(target)
+                with tf.GradientTape() as tape:
+                    tape.watch(variable)
+                    value = sentence.value(self, fixed, variable)
+                return to_prediction, tape.gradient(value, variable, upstream, unconnected_gradients="zero")
+
+            return value, gradient
+
+        return rule(prediction, target)
+
+    def _beside(self, x: Array, like: Array) -> Array:
+        """`x` with trailing axes of size 1 until it has the rank of `like`."""
+        if x.shape.rank is None or like.shape.rank is None:
+            missing = tf.rank(like) - tf.rank(x)
+            return tf.reshape(x, tf.concat([tf.shape(x), tf.ones([missing], tf.int32)], axis=0))
+        for _ in range(like.shape.rank - x.shape.rank):
+            x = self.row(x)
+        return x
+
+
+vocabulary = TensorFlow()

@@ -1,0 +1,240 @@
+"""The words on PyTorch tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.vocabulary import Array
+
+
+@final
+class PyTorch(Framework):
+    name = "PyTorch"
+
+    # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def abs(self, x: Array) -> Array:
+        return torch.abs(x)
+
+    def exp(self, x: Array) -> Array:
+        return torch.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        if not torch.compiler.is_compiling():
+            return torch.expm1(x)
+        # Inductor makes exp(x) − 1 of it, which is 0 near 0.
+        near = torch.clamp(x, -1.0, 1.0)
+        return torch.where(x.abs() < 1.0, 2.0 * torch.exp(0.5 * near) * torch.sinh(0.5 * near), torch.exp(x) - 1.0)
+
+    def log(self, x: Array) -> Array:
+        return torch.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        return torch.log1p(x)
+
+    def sqrt(self, x: Array) -> Array:
+        return torch.sqrt(x)
+
+    def tanh(self, x: Array) -> Array:
+        return torch.tanh(x)
+
+    def maximum(self, x: Array, y: Array) -> Array:
+        return torch.maximum(*self._both(x, y))
+
+    def minimum(self, x: Array, y: Array) -> Array:
+        return torch.minimum(*self._both(x, y))
+
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        return torch.where(condition, x, y)
+
+    def equal(self, x: Array, y: Array) -> Array:
+        return x == y
+
+    def isnan(self, x: Array) -> Array:
+        return torch.isnan(x)
+
+    def isfinite(self, x: Array) -> Array:
+        return torch.isfinite(x)
+
+    def logical_and(self, x: Array, y: Array) -> Array:
+        return torch.logical_and(x, y)
+
+    def logical_or(self, x: Array, y: Array) -> Array:
+        return torch.logical_or(x, y)
+
+    def logical_not(self, x: Array) -> Array:
+        return torch.logical_not(x)
+
+    def sum(self, x: Array) -> Array:
+        return torch.sum(x, dim=-1)
+
+    def max(self, x: Array) -> Array:
+        return torch.amax(x, dim=-1)
+
+    def argmax(self, x: Array) -> Array:
+        return torch.argmax(x, dim=-1)
+
+    def take(self, x: Array, index: Array) -> Array:
+        return torch.gather(x, -1, index.long().unsqueeze(-1)).squeeze(-1)
+
+    def is_class(self, index: Array, like: Array) -> Array:
+        return index.long().unsqueeze(-1) == torch.arange(like.shape[-1], device=like.device)
+
+    def row(self, x: Array) -> Array:
+        return x.unsqueeze(-1)
+
+    def classes(self, x: Array) -> Array:
+        return x.shape[-1]
+
+    def table(self, entries: Array, like: Array) -> Array:
+        return torch.as_tensor(entries, dtype=like.dtype, device=like.device)
+
+    def lookup(self, table: Array, index: Array) -> Array:
+        return table[index.long()]
+
+    def _both(self, x: Array, y: Array) -> tuple[Tensor, Tensor]:
+        """A plain number as a tensor beside the other: `clamp` would not halve the derivative at a tie."""
+        if not isinstance(y, Tensor):
+            return x, torch.full((), y, dtype=x.dtype, device=x.device)
+        if not isinstance(x, Tensor):
+            return torch.full((), x, dtype=y.dtype, device=y.device), y
+        return x, y
+
+    # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def shape(self, x: Array) -> tuple[int | None, ...] | None:
+        return tuple(x.shape)
+
+    def dtype(self, x: Array) -> str:
+        return str(x.dtype).removeprefix("torch.")
+
+    def device(self, x: Array) -> str:
+        return str(x.device)
+
+    def readable(self, *arrays: Array) -> bool:
+        if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0:
+            return False
+        return all(
+            type(x) in (Tensor, torch.nn.Parameter)
+            and x.device.type == "cpu"
+            and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+            for x in arrays
+        )
+
+    def to_numpy(self, x: Array) -> Any:
+        x = x.detach()
+        if x.dtype == torch.bfloat16:  # which NumPy does not have; float32 holds all of it
+            x = x.float()
+        return x.cpu().resolve_conj().resolve_neg().numpy().copy()
+
+    def convert(self, x: Any, like: Array | None = None) -> Array:
+        if isinstance(x, Tensor):
+            return x
+        if isinstance(x, (bool, int)):  # without a detour over NumPy, which torch.compile cannot trace
+            return torch.full((), x, device=None if like is None else like.device)
+        array = np.asarray(x)
+        if array.dtype.name == "bfloat16":
+            tensor = torch.from_numpy(np.array(array.view(np.int16), order="C")).view(torch.bfloat16)
+        elif array.dtype.hasobject:
+            tensor = torch.tensor(x)  # PyTorch's own words about data that make no tensor
+        else:
+            # Always a copy in C order: PyTorch takes no negative strides and warns about read-only memory.
+            tensor = torch.from_numpy(np.array(array, order="C"))
+        if isinstance(x, (float, list, tuple)) and tensor.dtype == torch.float64:
+            # Python's floats have no dtype of their own.
+            dtype = like.dtype if like is not None and like.is_floating_point() else torch.get_default_dtype()
+            tensor = tensor.to(dtype)
+        return tensor if like is None else tensor.to(like.device)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        return x.to(getattr(torch, dtype))
+
+    def expand(self, x: Array, like: Array) -> Array:
+        return x.reshape(tuple(x.shape) + (1,) * (like.dim() - x.dim())).expand(like.shape)
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x.detach()
+
+    def all(self, x: Array) -> Array:
+        return torch.all(x)
+
+    def accumulate(self, x: Array) -> Array:
+        return torch.sum(x, dtype=torch.float64)
+
+    def size(self, x: Array) -> int | Array:
+        return x.numel()
+
+    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
+        if not sentence.has_gradient:
+            return sentence.value(self, prediction, target)
+        rule = _Compiled if torch.compiler.is_compiling() else _Eager
+        return rule.apply(sentence, prediction, target)
+
+
+vocabulary = PyTorch()
+
+
+class _Rule(torch.autograd.Function):
+    """A sentence's value with the sentence's gradient as its derivative; only prediction and target are kept."""
+
+    @staticmethod
+    def forward(sentence: Sentence, prediction: Tensor, target: Tensor) -> Any:
+        return sentence.value(vocabulary, prediction, target)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.sentence, prediction, target = inputs
+        ctx.rowwise = output.dim() < prediction.dim()
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(prediction, target)
+        ctx.save_for_forward(prediction, target)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor | None) -> Any:
+        if upstream is None:
+            return None, None, None
+        prediction, target = ctx.saved_tensors
+        to_prediction = to_target = None
+        if ctx.needs_input_grad[1]:
+            gradient = ctx.sentence.gradient(vocabulary, prediction, target)
+            to_prediction = gradient * (upstream.unsqueeze(-1) if ctx.rowwise else upstream)
+        if ctx.needs_input_grad[2]:
+            _, pull = torch.func.vjp(lambda y: ctx.sentence.value(vocabulary, prediction, y), target)
+            (to_target,) = pull(upstream)
+        return None, to_prediction, to_target
+
+
+@final
+class _Compiled(_Rule):
+    """Without `jvp`, which Dynamo refuses."""
+
+
+@final
+class _Eager(_Rule):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, along_prediction: Tensor | None, along_target: Tensor | None) -> Any:
+        prediction, target = ctx.saved_tensors
+        tangent = None
+        if along_prediction is not None:
+            steps = ctx.sentence.gradient(vocabulary, prediction, target) * along_prediction
+            tangent = steps.sum(-1) if ctx.rowwise else steps
+        if along_target is not None:
+            from_target = _push(lambda y: ctx.sentence.value(vocabulary, prediction, y), target, along_target)
+            tangent = from_target if tangent is None else tangent + from_target
+        return tangent
+
+
+def _push(function: Callable[[Tensor], Tensor], at: Tensor, along: Tensor) -> Tensor:
+    """The derivative along a direction, by reverse mode twice: forward mode does not nest in forward mode."""
+    value, pull = torch.func.vjp(function, at)
+    _, transposed = torch.func.vjp(lambda upstream: pull(upstream)[0], torch.zeros_like(value))
+    (tangent,) = transposed(along)
+    return tangent

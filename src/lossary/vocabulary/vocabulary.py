@@ -1,0 +1,196 @@
+"""The words in which every loss is written.
+
+A loss is a sentence in these words. `NumPy`, `PyTorch`, `TensorFlow`, `JAX`, the exact judge and LaTeX each bring
+their own meaning of the abstract words; the words below the line are composed from them, once, for everybody.
+
+Arithmetic (`+ - * /`, unary minus) and comparisons (`<= < > >=`) are the arrays' own operators. Words that reduce
+(`sum`, `max`, `argmax`, `take`) act on the last axis, so that one text serves one row and a whole batch.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, final
+
+# Whatever a vocabulary computes with: a framework's array, an array of high-precision numbers, an expression.
+Array = Any
+
+
+class Vocabulary(ABC):
+    """The words a loss may use. NaN passes through every word."""
+
+    # ── words that each vocabulary brings ────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def abs(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def exp(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def expm1(self, x: Array) -> Array:
+        """exp(x) − 1, accurate near 0."""
+
+    @abstractmethod
+    def log(self, x: Array) -> Array:
+        """The natural logarithm; −∞ at 0."""
+
+    @abstractmethod
+    def log1p(self, x: Array) -> Array:
+        """log(1 + x), accurate near 0; −∞ at −1."""
+
+    @abstractmethod
+    def sqrt(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def tanh(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def maximum(self, x: Array, y: Array) -> Array:
+        """The larger of the two; NaN where either is."""
+
+    @abstractmethod
+    def minimum(self, x: Array, y: Array) -> Array:
+        """The smaller of the two; NaN where either is."""
+
+    @abstractmethod
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        """`x` where the condition holds, else `y`; either may be a plain number."""
+
+    @abstractmethod
+    def equal(self, x: Array, y: Array) -> Array: ...
+
+    @abstractmethod
+    def isnan(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def isfinite(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def logical_and(self, x: Array, y: Array) -> Array: ...
+
+    @abstractmethod
+    def logical_or(self, x: Array, y: Array) -> Array: ...
+
+    @abstractmethod
+    def logical_not(self, x: Array) -> Array: ...
+
+    @abstractmethod
+    def sum(self, x: Array) -> Array:
+        """The sum over the last axis."""
+
+    @abstractmethod
+    def max(self, x: Array) -> Array:
+        """The largest entry of the last axis; NaN where any is."""
+
+    @abstractmethod
+    def argmax(self, x: Array) -> Array:
+        """The index of the first largest entry of the last axis."""
+
+    @abstractmethod
+    def take(self, x: Array, index: Array) -> Array:
+        """The entry of the last axis that `index` (the other axes' shape, integers) names."""
+
+    @abstractmethod
+    def is_class(self, index: Array, like: Array) -> Array:
+        """Of the shape of `like`: true where the last axis' position equals `index`."""
+
+    @abstractmethod
+    def row(self, x: Array) -> Array:
+        """`x` with a last axis of size 1, to stand beside rows."""
+
+    @abstractmethod
+    def classes(self, x: Array) -> Array:
+        """The size of the last axis: a number, or a scalar array where it is not known yet."""
+
+    @abstractmethod
+    def table(self, entries: Any, like: Array) -> Array:
+        """A row of constants (a tuple of numbers, or already an array), in the dtype and on the device of `like`."""
+
+    @abstractmethod
+    def lookup(self, table: Array, index: Array) -> Array:
+        """The table's entry for every index: of the index' shape."""
+
+    # ── words composed from those, once ──────────────────────────────────────────────────────────────────────────
+
+    @final
+    def clip(self, x: Array, low: float, high: float) -> Array:
+        return self.minimum(self.maximum(x, low), high)
+
+    @final
+    def softplus(self, x: Array) -> Array:
+        """log(1 + exp x), to the last digits at both ends."""
+        return self.where(x >= 0.0, x, 0.0) + self.log1p(self._exp_towards_0(x))
+
+    @final
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(−x)), to the last digits at both ends; 1 − sigmoid(x) is sigmoid(−x)."""
+        small = self._exp_towards_0(x)
+        return self.where(x >= 0.0, 1.0, small) / (1.0 + small)
+
+    def _exp_towards_0(self, x: Array) -> Array:
+        """exp(−|x|) with a one-sided derivative at 0: that of `abs` is 0 there, and would make `sigmoid` flat."""
+        return self.exp(self.where(x >= 0.0, -x, x))
+
+    @final
+    def product(self, weight: Array, x: Array) -> Array:
+        """weight · x, where a weight of 0 silences even an infinite x (0 · log 0 = 0); NaN still speaks."""
+        # Silenced before the multiplication, so that the derivative by the weight is x, also where the weight is 0.
+        return weight * self.where(self.logical_and(self.equal(weight, 0.0), self.equal(self.abs(x), math.inf)), 0.0, x)
+
+    @final
+    def scaled_difference(self, scale: Array, x: Array, y: Array) -> Array:
+        """scale · (x − y), also where x − y overflows and the product does not."""
+        difference = x - y
+        halved = (2.0 * scale) * (0.5 * x - 0.5 * y)
+        return self.where(self.isfinite(difference), scale * difference, halved)
+
+    @final
+    def log_cosh(self, x: Array) -> Array:
+        """log(cosh x), to the last digits near 0 and far out."""
+        size = self.abs(x)
+        near = self.minimum(size, 1.0)
+        square = near * near
+        # cosh x − 1 by its series: from expm1 it would carry twice that word's error.
+        beyond_1 = square * (1.0 / math.factorial(18))
+        for k in range(16, 0, -2):
+            beyond_1 = square * (beyond_1 + 1.0 / math.factorial(k))
+        far = (size - math.log(2.0)) + self.log1p(self.exp(-2.0 * size))
+        return self.where(size < 1.0, self.log1p(beyond_1), far)
+
+    @final
+    def surprisal(self, logits: Array) -> Array:
+        """−log softmax(logits) over the last axis, each entry to the last digits."""
+        shift, _, others = self._shifted(logits)
+        return shift + self.row(self.log1p(others))
+
+    @final
+    def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
+        """exp(logits) / Σ exp(logits) over the last axis, and 1 minus that: the sum of the other classes' shares."""
+        _, parts, others = self._shifted(logits)
+        others = self.row(others)
+        total = 1.0 + others
+        is_largest = self.is_class(self.argmax(logits), logits)
+        return parts / total, self.where(is_largest, others, total - parts) / total
+
+    def _shifted(self, logits: Array) -> tuple[Array, Array, Array]:
+        """(max − logits, exp(logits − max), the sum of the latter over all classes but the largest).
+
+        The largest class contributes exactly 1 to the partition sum; leaving it out is what keeps log1p of the rest
+        accurate when the margin is wide. The rounding error of the shift is fed back into the exponential, which
+        would otherwise magnify it by the size of the shift.
+        """
+        largest = self.row(self.max(logits))
+        is_largest = self.is_class(self.argmax(logits), logits)
+        # ∞ − ∞ is 0 for the largest class itself; NaN is not equal to itself and passes.
+        shift = self.where(self.logical_and(is_largest, self.equal(logits, largest)), 0.0, largest - logits)
+        part = self.exp(-shift)
+        parts = part - self.product(part, self._rounding_of_difference(largest, logits, shift))
+        return shift, parts, self.sum(self.where(is_largest, 0.0, parts))
+
+    def _rounding_of_difference(self, x: Array, y: Array, difference: Array) -> Array:
+        """(x − y) − difference, exactly (Knuth's TwoSum); 0 where the difference is not finite."""
+        back = difference - x
+        error = (x - (difference - back)) - (y + back)
+        return self.where(self.isfinite(difference), error, 0.0)
