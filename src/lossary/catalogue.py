@@ -25,7 +25,7 @@ def key(cls: type[Definition]) -> str:
 
 
 def record(cls: type[Definition]) -> None:
-    """Called when a loss or penalty is defined; a second one of the same name (a notebook cell run again) replaces it."""
+    """Called when a loss or penalty is defined; a second one of the same name replaces it (notebooks)."""
     _recorded[key(cls)] = cls
     for follower in _followers:
         follower(cls)

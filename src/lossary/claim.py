@@ -138,10 +138,13 @@ class Probe:
         where = self.np.flatnonzero(bad)
         return f"at {self.describe(int(where[0]), **arrays)}" if len(where) else None
 
+    def size(self, x: Any) -> Any:
+        """Euclidean, per point."""
+        return self.np.sqrt((x**2).sum(axis=-1)) if x.ndim > 1 else self.np.abs(x)
+
     def distance(self, x: Any, y: Any) -> Any:
         """Euclidean, per point."""
-        difference = x - y
-        return self.np.sqrt((difference**2).sum(axis=-1)) if difference.ndim > 1 else self.np.abs(difference)
+        return self.size(x - y)
 
 
 # ── the shape of the curve ───────────────────────────────────────────────────────────────────────────────────────────
@@ -355,7 +358,7 @@ class Lipschitz(Claim):
     def refute(self, probe: Probe) -> str | None:
         prediction, target = probe.prediction(), probe.target()
         gradient = probe.gradient(prediction, target)
-        steep = probe.distance(gradient, 0.0 * gradient) > self.bound * (1 + 1e-9)
+        steep = probe.size(gradient) > self.bound * (1 + 1e-9)
         return probe.first(steep, prediction=prediction, target=target)
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
@@ -379,7 +382,7 @@ class UnboundedGradient(Claim):
             if prediction.ndim > 1:
                 prediction[..., 0] = 1.0 - prediction[..., 1:].sum(axis=-1)
         gradient = probe.gradient(prediction, target)
-        steepest = float(probe.np.max(probe.distance(gradient, 0.0 * gradient)))
+        steepest = float(probe.np.max(probe.size(gradient)))
         return None if steepest > 1e3 else f"the steepest gradient found is {steepest:g}"
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:

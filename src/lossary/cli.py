@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import shlex
 import sys
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def _root() -> None:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors end as `error: …` and exit code 2, never as a traceback."""
+    """A command whose errors end as `error: …` and exit code 2, never as a traceback; `list_` is called list."""
 
     @functools.wraps(function)
     def guarded(*positional: Any, **named: Any) -> None:
@@ -51,7 +52,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
 
-    return app.command()(guarded)
+    return app.command(function.__name__.rstrip("_"))(guarded)
 
 
 @command
@@ -133,6 +134,65 @@ def compare(
         except OSError as error:
             raise DataError(f"{json} cannot be written: {error.strerror or error}.") from None
         typer.echo(f"JSON: {json}")
+
+
+@command
+def show(
+    name: Annotated[str, typer.Argument(help="A loss, by any library's name: huber, bce, torch.nn.MSELoss.")],
+    claims: Annotated[bool, typer.Option("--claims", help="Each claim with what came of trying to refute it.")] = False,
+) -> None:
+    """Say what a loss is good for: formula, properties, hyper-parameters, and its code in each framework.
+
+    \b
+    lossary show huber
+    lossary show torch.nn.BCEWithLogitsLoss --claims
+    """
+    from lossary import catalogue
+    from lossary.show import page
+
+    typer.echo(page(catalogue.get(name), claims=claims, heading=_bold), nl=False)
+
+
+def _with_claim_flags(function: Callable[..., None]) -> Callable[..., None]:
+    """The function, with a flag for every kind of claim there is."""
+    from lossary.listing import flags, meaning
+
+    own = [x for x in inspect.signature(function, eval_str=True).parameters.values() if x.kind is not x.VAR_KEYWORD]
+    kinds = [
+        inspect.Parameter(
+            flag.replace("-", "_"),
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[bool, typer.Option(f"--{flag}", help=meaning(kind), rich_help_panel="Claims")],
+        )
+        for flag, kind in flags().items()
+    ]
+    function.__signature__ = inspect.Signature([*own, *kinds])  # type: ignore[attr-defined]  # functions do carry it
+    function.__annotations__ = {each.name: each.annotation for each in (*own, *kinds)}
+    return function
+
+
+@command
+@_with_claim_flags
+def list_(
+    task: Annotated[str | None, typer.Option(help="regression, binary, multiclass or distribution.")] = None,
+    elicits: Annotated[str | None, typer.Option(help="What it is to estimate, such as mean or median.")] = None,
+    **claims: bool,
+) -> None:
+    """List the losses there are, or those that have every property asked for, at their default hyper-parameters.
+
+    \b
+    lossary list --task regression --convex --smooth
+    """
+    from lossary.listing import flags, matching, table
+
+    wanted = [kind for flag, kind in flags().items() if claims[flag.replace("-", "_")]]
+    typer.echo(table(matching(task, elicits, wanted), heading=_bold), nl=False)
+
+
+def _bold(text: str) -> str:
+    """In bold, where there is a terminal: `echo` takes it out elsewhere."""
+    return typer.style(text, bold=True)
 
 
 def _writable(path: Path) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Self, dataclass_transform, final
+from typing import Any, ClassVar, Self, dataclass_transform, final
 
 from lossary import catalogue
 from lossary.errors import ParameterError, UsageError
@@ -19,6 +19,8 @@ class Definition:
 
     A concrete subclass is a frozen dataclass by that alone, and is final.
     """
+
+    autograph_info__: ClassVar[None] = None  # tells TensorFlow's AutoGraph that there is nothing to convert
 
     @final
     @property

@@ -7,7 +7,7 @@ from typing import Any, final
 
 from lossary import catalogue
 from lossary.definition import Definition
-from lossary.index import LOSSES
+from lossary.index import LOSSES, PENALTIES
 from lossary.loss import Loss
 
 
@@ -41,6 +41,8 @@ class Classes:
         """The module's `__getattr__`: a class for every loss of the catalogue."""
         if name in LOSSES:
             return self.of(catalogue.find(name))
+        if name in PENALTIES:
+            raise AttributeError(f"{name} is a penalty, not a loss: from lossary import {name}.")
         lesson = catalogue.teach(name) if name[0].isupper() else None
         raise AttributeError(lesson or f"module {self._module!r} has no attribute {name!r}")
 

@@ -6,7 +6,7 @@ a regularizer for a layer. Importing this module is what lets Keras load models 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 import keras
 from keras import ops
@@ -21,8 +21,11 @@ from lossary.loss import Loss
 from lossary.objective import Objective
 from lossary.penalty import Penalty
 
+if TYPE_CHECKING:
+    from lossary.vocabulary.framework import Framework
+
 # What `make index` writes into keras.pyi beside a class for each loss.
-STUB = '''
+STUB = """
 from typing import Any, Literal
 
 import keras
@@ -59,7 +62,7 @@ def host(
 ) -> KerasLoss: ...
 def regularizer(penalty: Penalty) -> Regularizer: ...
 def get(name: str, **settings: Any) -> KerasLoss: ...
-'''
+"""
 STUB_BASE = "KerasLoss"
 STUB_OPTIONS = (
     "reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., "
@@ -90,6 +93,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     """
 
     definition: ClassVar[Any] = Definition
+    autograph_info__: ClassVar[None] = None  # tells TensorFlow's AutoGraph that there is nothing to convert
 
     def __init__(
         self,
@@ -182,13 +186,29 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         prediction, target = _tensor("y_pred", y_pred), _tensor("y_true", y_true)
         if "float" in _kind(prediction):
             prediction = ops.cast(prediction, self.dtype)
-        if self.loss.target.indices:
-            came, beside = target.shape, prediction.shape
-            if len(came) == len(beside) and len(came) > 0 and came[-1] in {1, None}:
-                target = ops.squeeze(target, axis=-1)
-            return target, prediction
-        target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
-        return target, prediction
+        came, beside = _shape(target), _shape(prediction)
+        if came is None or beside is None:
+            return self._pinned(target, prediction), prediction
+        if not self.loss.target.indices:
+            target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
+        elif len(came) == len(beside) > 0 and came[-1] in {1, None}:
+            target = ops.squeeze(target, axis=-1)
+        return self._pinned(target, prediction), prediction
+
+    @final
+    def _pinned(self, target: Any, prediction: Any) -> Any:
+        """The target in the shape that it must have, where that is only known when the graph runs: a size that does not
+        fit is an error there, and never broadcast."""
+        came, wanted = _shape(target), _shape(prediction)
+        if wanted is None:
+            return target
+        axes = len(wanted) - self.loss.target.indices
+        if came is not None:
+            pairs = list(zip(came, wanted[:axes], strict=False))
+            fits = len(came) == axes and all(a is None or b is None or a == b for a, b in pairs)
+            if not fits or all(a is not None and b is not None for a, b in pairs):
+                return target
+        return ops.reshape(target, ops.shape(prediction)[:axes])
 
     @final
     def _counted(self, target: Any, mask: Any) -> Any:
@@ -335,7 +355,7 @@ def _refuse_activated(loss: Any, y_pred: Any) -> None:
             received="the output of a sigmoid or softmax, which would be applied twice.",
             hint="drop the activation from the last layer (better: no digits are lost), or say from_logits=False.",
         )
-    if keras.backend.backend() == "torch":
+    if dispatch.framework_of(y_pred) == "torch":
         from lossary.torch import refuse_activated
 
         refuse_activated(loss, y_pred)
@@ -356,13 +376,17 @@ def _kind(x: Any) -> str:
     return str(keras.backend.standardize_dtype(x.dtype))
 
 
-def _xp(x: Any) -> Any:
+def _xp(x: Any) -> Framework:
     return dispatch.vocabulary(dispatch.framework_of(x))
+
+
+def _shape(x: Any) -> tuple[int | None, ...] | None:
+    return _xp(x).shape(x)
 
 
 def _beside(x: Any) -> Any:
     """A weight or mask without last axes of size 1: (N, 1) beside (N,), (N, T, 1) beside (N, T)."""
-    while len(x.shape) and x.shape[-1] == 1:
+    while (_shape(x) or ())[-1:] == (1,):
         x = ops.squeeze(x, axis=-1)
     return x
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lossary.claim import Claim
     from lossary.domain import Domain
     from lossary.objective import Objective
+    from lossary.penalty import Penalty
     from lossary.twin import Twin
     from lossary.vocabulary.vocabulary import Array
 
@@ -212,7 +213,7 @@ class Loss(Definition, abstract=True):
     # ── algebra ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @final
-    def __add__(self, other: Any) -> Objective:
+    def __add__(self, other: Loss | Penalty | Objective) -> Objective:
         from lossary.objective import Objective
 
         return Objective.of(self) + other

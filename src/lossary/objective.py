@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from lossary import catalogue, claim, reduce
 from lossary.errors import ParameterError, UsageError
@@ -29,6 +29,7 @@ class Objective:
     """
 
     summands: tuple[tuple[float, Loss | Penalty], ...]
+    autograph_info__: ClassVar[None] = None  # tells TensorFlow's AutoGraph that there is nothing to convert
 
     def __post_init__(self) -> None:
         for factor, term in self.summands:
@@ -275,7 +276,7 @@ class Objective:
 
     # ── algebra and names ────────────────────────────────────────────────────────────────────────────────────────
 
-    def __add__(self, other: Any) -> Objective:
+    def __add__(self, other: Loss | Penalty | Objective) -> Objective:
         if isinstance(other, Loss | Penalty):
             other = Objective.of(other)
         if not isinstance(other, Objective):

@@ -11,6 +11,7 @@ from lossary.definition import Definition
 from lossary.errors import UsageError
 
 if TYPE_CHECKING:
+    from lossary.loss import Loss
     from lossary.objective import Objective
     from lossary.vocabulary.vocabulary import Array
 
@@ -58,7 +59,7 @@ class Penalty(Definition, abstract=True):
         return keras.regularizer(self)
 
     @final
-    def __add__(self, other: Any) -> Objective:
+    def __add__(self, other: Loss | Penalty | Objective) -> Objective:
         from lossary.objective import Objective
 
         return Objective.of(self) + other

@@ -7,6 +7,7 @@ There is a class for every loss of the catalogue; `loss.torch()` makes the same 
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
@@ -59,6 +60,7 @@ def host(
     model: nn.Module | None = ...,
 ) -> LossModule: ...
 def get(name: str, **settings: Any) -> LossModule: ...
+def refuse_activated(loss: Any, input: Tensor) -> None: ...
 """
 STUB_BASE = "LossModule"
 STUB_OPTIONS = "reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ..."
@@ -79,6 +81,15 @@ class LossModule(nn.Module):
     """
 
     definition: ClassVar[Any] = Definition
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" not in vars(cls):
+            # torch.compile gives up on a code object after eight recompilations: each class has one of its own.
+            shared = LossModule.forward
+            cls.forward = FunctionType(  # type: ignore[method-assign]  # the same function
+                shared.__code__.replace(), shared.__globals__, shared.__name__, shared.__defaults__, shared.__closure__
+            )
 
     def __init__(
         self,
@@ -118,7 +129,7 @@ class LossModule(nn.Module):
                 object.__setattr__(self._bound, name, self._buffers.get(name, setting))
 
     def _apply(self, *positional: Any, **named: Any) -> Any:
-        moved = super()._apply(*positional, **named)
+        moved = super()._apply(*positional, **named)  # type: ignore[no-untyped-call]  # torch has no types for it
         self._bind()
         return moved
 
@@ -154,7 +165,7 @@ class LossModule(nn.Module):
                 hint="the framework-free call takes any framework's arrays: loss(prediction=..., target=...).",
             )
         refuse_activated(loss, input)
-        if input.is_floating_point() and torch.is_autocast_enabled(input.device.type):
+        if input.is_floating_point() and _under_autocast(input.device.type):
             input = input.to(torch.promote_types(input.dtype, torch.float32))
         if loss.target.indices:
             target = torch.as_tensor(target, device=input.device) if not isinstance(target, Tensor) else target
@@ -292,6 +303,10 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
             received=f"the output of a {activation}, which would be applied twice.",
             hint=f"drop the {activation} from the model (better: no digits are lost), or say from_logits=False.",
         )
+
+
+def _under_autocast(device: str) -> bool:
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def _trainable(model: nn.Module) -> Iterator[nn.Parameter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from lossary.vocabulary.vocabulary import Array, Vocabulary
 
@@ -93,3 +93,19 @@ class Framework(Vocabulary):
         differentiated by the framework. For rowwise sentences (value without the last axis, gradient with it) the
         upstream derivative is repeated over the last axis.
         """
+
+    @final
+    def _log1p_from_log(self, x: Array) -> Array:
+        """`log1p` for frameworks that XLA compiles: its own is wrong by up to 125 units in the last place in float64.
+
+        Near 0 by the series of log(1 + x) in s = x / (2 + x), added to x itself. (The usual repair, which adds what
+        rounding 1 + x has lost, is a constant in a compiler's eyes: it takes (1 + x) − 1 for x.)
+        """
+        near = self.clip(x, -0.3, 0.5)
+        s = near / (2.0 + near)
+        square = s * s
+        series = square * (2.0 / 27.0)
+        for k in range(25, 1, -2):
+            series = square * (series + 2.0 / k)
+        half = 0.5 * near * near
+        return self.where(self.equal(near, x), near - (half - s * (half + series)), self.log(1.0 + x))

@@ -88,7 +88,8 @@ class SparseCategoricalCrossEntropy(Rowwise):
         spread = self.label_smoothing / xp.classes(p)
         kept = 1.0 - self.label_smoothing
         if not self.from_logits:
-            return -xp.product(xp.where(right, kept + spread, spread), 1.0 / p)
+            inverse = 1.0 / p
+            return xp.where(right, -(kept + spread) * inverse, -spread * inverse if self.label_smoothing else 0.0 * p)
         share, complement = xp.softmax_and_complement(p)
         gradient = xp.where(right, -complement, share)
         if not self.label_smoothing:

@@ -1,0 +1,273 @@
+"""Second stage: what the data are, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, final, get_args
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from lossary.compare.data import Data
+from lossary.errors import DataError, ParameterError
+
+Task = Literal["regression", "binary", "multiclass"]
+Numbers = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+_FEW_NUMBERS = 20  # whole numbers with at most so many values, each often enough, are taken for classes
+_FEW_LEVELS = 50  # text with more levels says something about single rows, not about kinds of rows
+_ROWS_PER_LEVEL = 3
+_SAMPLE = 20_000  # rows that the residuals of the linear fit are estimated from
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Facts:
+    """The numbers that hyper-parameters are made from: of all rows in a profile, of the training rows in a fold."""
+
+    center: float = 0.0  # the target's median
+    scale: float = 1.0  # its interquartile range
+    spread: float = 1.0  # robust standard deviation of what a linear fit leaves unexplained
+    counts: tuple[int, ...] = ()  # rows per class
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Profile:
+    """What the data are: the task, arrays to train on, and findings as sentences."""
+
+    data: Data
+    task: Task
+    table: Numbers  # numbers first (NaN: missing), then categories as codes (-1: missing)
+    categories: int  # how many of the last columns of `table` are codes
+    y: Numbers | Codes  # the target: its values, or the position of each value in `classes`
+    classes: tuple[str, ...]
+    facts: Facts
+    findings: tuple[str, ...]
+    notes: tuple[str, ...]  # what was done to the data
+
+    @property
+    def rows(self) -> int:
+        return len(self.y)
+
+
+def profile(data: Data, task: str | None = None) -> Profile:
+    """Look at the data: infer the task unless it is given, and make the columns numbers.
+
+    Raises:
+        DataError: nothing can be learnt from these data, or not the task that was asked for.
+        ParameterError: there is no such task.
+    """
+    if task is not None and task not in get_args(Task):
+        raise ParameterError(f"task must be one of {', '.join(get_args(Task))}.", received=f"{task!r}.")
+    data, y, classes, kind, why = _target(data, task)
+    table, categories, notes = _features(data.features)
+    notes = (*data.notes, *notes)
+    if kind == "regression":
+        residuals, predicted = linear_residuals(table, categories, y)
+        facts = regression_facts(y, residuals)
+        findings = (f"regression{why}", *_regression_findings(residuals, predicted, facts))
+    else:
+        facts = class_facts(y, len(classes))
+        findings = (f"{'binary' if kind == 'binary' else 'multi-class'}{why}", *_class_findings(facts, classes, kind))
+    return Profile(data, kind, table, categories, y, classes, facts, findings, notes)
+
+
+def preprocessor(width: int, categories: int) -> ColumnTransformer:
+    """What is fitted inside a fold: missing numbers filled by the median, all standardised; categories one-hot."""
+    numbers = width - categories
+    return ColumnTransformer(
+        [
+            (
+                "numbers",
+                Pipeline(
+                    [
+                        ("fill", SimpleImputer(strategy="median", keep_empty_features=True)),
+                        ("standardise", StandardScaler()),
+                    ]
+                ),
+                list(range(numbers)),
+            ),
+            ("categories", OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(range(numbers, width))),
+        ]
+    )
+
+
+def linear_residuals(table: Numbers, categories: int, y: Numbers) -> tuple[Numbers, Numbers]:
+    """What a cross-validated ridge regression leaves unexplained, and what it predicts."""
+    if len(y) > _SAMPLE:
+        chosen = np.random.default_rng(0).choice(len(y), _SAMPLE, replace=False)
+        table, y = table[chosen], y[chosen]
+    if len(y) < 10:
+        return y - np.median(y), np.full_like(y, np.median(y))
+    model = make_pipeline(preprocessor(table.shape[1], categories), RidgeCV(alphas=np.logspace(-3, 5, 9)))
+    predicted = cross_val_predict(model, table, y, cv=KFold(5, shuffle=True, random_state=0))
+    return y - predicted, predicted
+
+
+def regression_facts(y: Numbers, residuals: Numbers) -> Facts:
+    """Robust location and scale of the target, and the robust spread of the residuals."""
+    center = float(np.median(y))
+    scale = _interquartile_range(y) or float(np.std(y)) or 1.0
+    spread = 1.4826 * float(np.median(np.abs(residuals - np.median(residuals))))
+    return Facts(center, scale, spread or float(np.std(residuals)) or scale)
+
+
+def class_facts(y: Codes, classes: int) -> Facts:
+    """Rows per class."""
+    return Facts(counts=tuple(np.bincount(y, minlength=classes).tolist()))
+
+
+def _target(data: Data, task: str | None) -> tuple[Data, Any, tuple[str, ...], Task, str]:
+    """The target as numbers or class codes, the task, and how the task was found."""
+    values, name = data.values, data.target
+    if len(values) < 2:
+        raise DataError(f"{data.name} has 1 row with a {name}; a comparison needs at least 10.")
+    numeric = values.dtype.is_numeric()
+    if not (numeric or values.dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum)):
+        raise DataError(f"column {name!r} holds {values.dtype}; compare predicts numbers or classes.")
+    levels = values.n_unique()
+    if levels == 1:
+        what = "one class" if task in ("binary", "multiclass") or not numeric else "one value"
+        raise DataError(f"column {name!r} of {data.name} has only {what}, {values[0]!r}: there is nothing to predict.")
+    whole = not numeric or bool((values.cast(pl.Float64) == values.cast(pl.Float64).round()).all())
+    if task is not None:
+        kind, why = task, ""
+    elif not numeric or levels == 2:
+        kind, why = "binary" if levels == 2 else "multiclass", ""
+    elif whole and levels <= _FEW_NUMBERS and len(values) >= 5 * levels:
+        kind, why = "multiclass", f", for {levels} whole numbers (if they are amounts: --task regression)"
+    else:
+        kind, why = "regression", ""
+    if kind == "regression":
+        if not numeric:
+            raise DataError(f"column {name!r} holds {_kind(values)}, not numbers; regression needs numbers.")
+        return data, values.cast(pl.Float64).to_numpy().astype(np.float64), (), "regression", why
+    if kind == "binary" and levels > 2:
+        raise DataError(f"column {name!r} has {levels:,} values; a binary task has two: --task multiclass or regression.")
+    if levels > max(_FEW_NUMBERS, len(values) // _ROWS_PER_LEVEL):
+        raise DataError(f"column {name!r} has {levels:,} different values in {len(values):,} rows; too many for classes.")
+    data, values = _without_single_members(data)
+    sortable = values if numeric else values.cast(pl.String)
+    order = sortable.unique().sort().to_list()
+    if len(order) < 2:
+        raise DataError(f"column {name!r} of {data.name} has only one class with more than one row: nothing to compare.")
+    position = {level: code for code, level in enumerate(order)}
+    codes = np.array([position[level] for level in sortable.to_list()], dtype=np.int64)
+    named: Task = "binary" if kind == "binary" or (task is None and len(order) == 2) else "multiclass"
+    return data, codes, tuple(_label(level) for level in order), named, why
+
+
+def _without_single_members(data: Data) -> tuple[Data, pl.Series]:
+    """A class with one row cannot be both learnt and tested: such rows are left out."""
+    counts = data.values.value_counts(name="rows")
+    single = counts.filter(pl.col("rows") == 1)[data.target]
+    if not len(single):
+        return data, data.values
+    keep = ~data.values.is_in(single.implode())
+    labels = ", ".join(sorted(_label(level) for level in single.to_list()[:5])) + (", …" if len(single) > 5 else "")
+    note = f"left out, as a class with one row cannot be both learnt and tested: {data.target} = {labels}"
+    kept = dataclasses.replace(
+        data, features=data.features.filter(keep), values=data.values.filter(keep), notes=(*data.notes, note)
+    )
+    return kept, kept.values
+
+
+def _features(frame: pl.DataFrame) -> tuple[Numbers, int, tuple[str, ...]]:
+    """The columns as one matrix, numbers first and then codes, and what was done to them."""
+    numbers: list[pl.Series] = []
+    codes: list[pl.Series] = []
+    left_out: list[str] = []
+    infinite = missing = affected = 0
+    for column in frame:
+        if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+            plain = column.cast(pl.Float64)
+            infinite += int(plain.is_infinite().sum())
+            plain = plain.set(~plain.is_finite().fill_null(False), None)
+            if plain.drop_nulls().n_unique() < 2:
+                left_out.append(f"{column.name} ({'empty' if plain.null_count() == len(plain) else 'constant'})")
+                continue
+            numbers.append(plain)
+            gaps = plain.null_count()
+        elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
+            levels = column.n_unique()  # missing is a level too
+            if levels < 2:
+                left_out.append(f"{column.name} ({'empty' if column.null_count() else 'constant'})")
+                continue
+            if levels > _FEW_LEVELS or levels * _ROWS_PER_LEVEL > len(column):
+                left_out.append(f"{column.name} (text, {levels:,} values)")
+                continue
+            gaps = column.null_count()
+            codes.append(column.cast(pl.String).rank("dense").cast(pl.Float64).fill_null(-1.0))
+        else:
+            left_out.append(f"{column.name} ({'empty' if column.dtype == pl.Null else column.dtype})")
+            continue
+        missing, affected = missing + gaps, affected + bool(gaps)
+    if not numbers and not codes:
+        raise DataError("there is no column left to predict from" + (f"; left out: {_listed(left_out)}." if left_out else "."))
+    notes = []
+    if left_out:
+        notes.append(f"columns left out: {_listed(left_out)}")
+    if codes:
+        notes.append(f"text as categories (one-hot): {_listed([column.name for column in codes])}")
+    if infinite:
+        notes.append(f"{infinite:,} infinite {'value' if infinite == 1 else 'values'} treated as missing")
+    if missing:
+        notes.append(
+            f"{missing:,} missing {'value' if missing == 1 else 'values'} in {affected} "
+            f"{'column' if affected == 1 else 'columns'}: numbers filled by the training fold's median, text as a level"
+        )
+    table = pl.DataFrame([*numbers, *codes]).to_numpy().astype(np.float64)
+    return table, len(codes), tuple(notes)
+
+
+def _regression_findings(residuals: Numbers, predicted: Numbers, facts: Facts) -> list[str]:
+    findings = []
+    if len(residuals) >= 100 and np.ptp(predicted):
+        fifth = len(residuals) // 5
+        order = np.argsort(predicted, kind="stable")
+        low, high = (_interquartile_range(residuals[part]) for part in (order[:fifth], order[-fifth:]))
+        if low and high and not 1 / 1.5 < high / low < 1.5:
+            grows, factor = ("grows", high / low) if high > low else ("shrinks", low / high)
+            findings.append(f"spread {grows} {factor:.1f}x from the lowest to the highest fifth")
+    far = float(np.mean(np.abs(residuals - np.median(residuals)) > 3.5 * facts.spread))
+    if far:
+        findings.append(f"{_percent(far)} outliers")
+    return findings
+
+
+def _class_findings(facts: Facts, classes: tuple[str, ...], task: Task) -> list[str]:
+    shares = np.array(facts.counts) / sum(facts.counts)
+    if task == "binary":
+        return [f"positive class {classes[1]} ({_percent(shares[1])})"]
+    rarest = int(np.argmin(shares))
+    return [f"rarest class {classes[rarest]} ({_percent(shares[rarest])})"]
+
+
+def _interquartile_range(values: Numbers) -> float:
+    low, high = np.percentile(values, [25, 75])
+    return float(high - low)
+
+
+def _kind(values: pl.Series) -> str:
+    return "true or false" if values.dtype == pl.Boolean else "text"
+
+
+def _label(level: object) -> str:
+    return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
+
+
+def _listed(names: list[str], at_most: int = 6) -> str:
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"

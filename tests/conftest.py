@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tests import frameworks, grid
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--frameworks",
+        default=",".join(grid.FRAMEWORKS),
+        help="frameworks to try, separated by commas (default: %(default)s)",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"lossary: seed {grid.SEED}, frameworks {config.getoption('--frameworks')}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = config.getoption("--frameworks").split(",")
+    unknown = set(chosen) - set(grid.FRAMEWORKS)
+    if unknown:
+        raise pytest.UsageError(f"--frameworks: {', '.join(sorted(unknown))} is none of {', '.join(grid.FRAMEWORKS)}")
+    left_out = [item for item in items if _framework_of(item) not in (None, *chosen)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _framework_of(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    name = callspec.params.get("framework") if callspec else None
+    return name if name in grid.FRAMEWORKS else None
+
+
+@pytest.fixture
+def framework(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The adapter of the framework named by the test's parameter, in the precision of its `dtype`."""
+    adapter = frameworks.framework(request.param)
+    with adapter.precision(request.node.callspec.params.get("dtype", "float32")):
+        yield adapter
+
+
+@pytest.fixture
+def random(request: pytest.FixtureRequest) -> Any:
+    """Random numbers of this test's own, the same in every run."""
+    return grid.generator(request.node.name)

@@ -1,0 +1,113 @@
+"""The cases: every loss of the catalogue at every setting it gives as an example, in every framework and dtype.
+
+A new loss, or a new example of a hyper-parameter, is tried by every law without a new test.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossary import catalogue
+from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.loss import Loss
+from lossary.parameter import parameters_of
+
+SEED = 20260711
+FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
+DTYPES = ("float32", "float64")
+HALVES = ("float16", "bfloat16")
+CLASSES = 4  # as many as tables of class weights have in their examples
+ROWS = 6
+
+
+def settings_of(cls: Any) -> Iterator[dict[str, Any]]:
+    """The default and each example, at every combination of the flags."""
+    known = parameters_of(cls)
+    flags = [name for name in known if known[name].is_flag]
+    numbers = [{}, *({name: example} for name in known if name not in flags for example in known[name].examples)]
+    for chosen in itertools.product((False, True), repeat=len(flags)):
+        flipped = {name: not known[name].default for name, flip in zip(flags, chosen, strict=True) if flip}
+        for number in numbers:
+            yield flipped | number
+
+
+ALL = tuple(cls(**settings) for cls in catalogue.classes() for settings in settings_of(cls))
+DEFAULTS = tuple(cls() for cls in catalogue.classes())
+
+
+def losses(of: tuple[Loss, ...] = ALL, only: Callable[[Loss], bool] = lambda loss: True) -> pytest.MarkDecorator:
+    """A test for each loss, whatever the framework."""
+    return pytest.mark.parametrize("loss", [pytest.param(loss, id=repr(loss)) for loss in of if only(loss)])
+
+
+def cases(
+    frameworks: tuple[str, ...] = FRAMEWORKS,
+    dtypes: tuple[str, ...] = DTYPES,
+    of: tuple[Loss, ...] = ALL,
+    only: Callable[[Loss], bool] = lambda loss: True,
+    thorough: Callable[[Loss, str, str], bool] | None = None,
+) -> pytest.MarkDecorator:
+    """A test for each loss × framework × dtype. By default TensorFlow and JAX, which are slow to start a sentence, try
+    the second dtype with default settings only; the rest of it is thorough."""
+    return pytest.mark.parametrize(
+        ("loss", "framework", "dtype"),
+        [
+            pytest.param(
+                loss,
+                name,
+                dtype,
+                id=f"{loss!r}-{name}-{dtype}",
+                marks=pytest.mark.thorough if (thorough or _is_slow)(loss, name, dtype) else (),
+            )
+            for loss in of
+            if only(loss)
+            for name in frameworks
+            for dtype in dtypes
+        ],
+        indirect=["framework"],
+    )
+
+
+def _is_slow(loss: Loss, name: str, dtype: str) -> bool:
+    return name in ("tensorflow", "jax") and dtype == "float64" and loss not in DEFAULTS
+
+
+def generator(name: str) -> Any:
+    """Random numbers that depend on the test's name alone."""
+    return np.random.default_rng([SEED, zlib.crc32(name.encode())])
+
+
+def points(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
+    """Predictions and targets, float64 or integers: everything legal, the edge of the domain and magnitudes included."""
+    shape = (rows, CLASSES)
+    return loss.prediction.sample(random, shape), loss.target.sample(random, shape)
+
+
+def ordinary(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
+    """Predictions and targets well inside the domain and of ordinary size: every answer is finite, no kink is near."""
+    shape = (rows, CLASSES)
+    return _inside(loss.prediction, random, shape), _inside(loss.target, random, shape)
+
+
+def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
+    match domain:
+        case Real() | Score() | Logits():
+            return random.normal(scale=2.0, size=shape)
+        case Probability():
+            return random.uniform(0.05, 0.95, size=shape)
+        case Simplex():
+            rows = 0.9 * random.dirichlet(np.ones(shape[-1]), size=shape[:-1]) + 0.1 / shape[-1]
+            return np.log(rows) if domain.logarithms else rows
+        case Labels() | ClassIndex() | _:
+            return domain.sample(random, shape)
+
+
+def of_losses(loss: Loss, rows: int = ROWS) -> tuple[int, ...]:
+    """The shape of the unreduced losses."""
+    return (rows,) if loss.prediction.rows else (rows, CLASSES)
