@@ -41,7 +41,8 @@ def hyper_parameters(node: ast.ClassDef) -> list[tuple[str, str, str]]:
             call = statement.value
             if isinstance(call.func, ast.Name) and call.func.id == "parameter":
                 name, kind = ast.unparse(statement.target), ast.unparse(statement.annotation)
-                fields.append((name, kind, ast.unparse(call.args[0])))
+                default = next((word.value for word in call.keywords if word.arg == "default"), *call.args)
+                fields.append((name, kind, ast.unparse(default)))
     return fields
 
 

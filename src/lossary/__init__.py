@@ -25,6 +25,7 @@ PUBLIC = {
     "LossaryError": "lossary.errors",
     "ShapeError": "lossary.errors",
     "DtypeError": "lossary.errors",
+    "DataError": "lossary.errors",
     "DomainError": "lossary.errors",
     "ParameterError": "lossary.errors",
     "FrameworkError": "lossary.errors",

@@ -2,6 +2,7 @@
 
 from lossary.catalogue import from_config as from_config
 from lossary.catalogue import get as get
+from lossary.errors import DataError as DataError
 from lossary.errors import DifferentiationError as DifferentiationError
 from lossary.errors import DomainError as DomainError
 from lossary.errors import DtypeError as DtypeError

@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import io
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from lossary.errors import DataError, LossaryError, MissingExtraError
+import typer
 
-try:
-    import typer
-except ModuleNotFoundError:  # lossary itself needs none of this
-    print("error: the command line needs more packages: pip install 'lossary[compare]'", file=sys.stderr)
-    raise SystemExit(2) from None
+from lossary.errors import DataError, LossaryError
 
 app = typer.Typer(
     name="lossary",
@@ -31,6 +28,9 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     """Loss functions written once, read by every framework, and compared on your data."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no "±" shows "?" rather than a traceback
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -40,8 +40,6 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     def guarded(*positional: Any, **named: Any) -> None:
         try:
             function(*positional, **named)
-        except MissingExtraError as error:
-            _fail(error)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] == "lossary":
                 raise
@@ -210,15 +208,3 @@ def _writable(path: Path) -> None:
 def _fail(error: object) -> None:
     typer.echo("error: " + " ".join(line.strip() for line in str(error).splitlines()), err=True)
     raise typer.Exit(2)
-
-
-def main() -> None:
-    """The console script."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that has no "±" shows "?" rather than a traceback
-    app()
-
-
-if __name__ == "__main__":
-    main()

@@ -61,10 +61,15 @@ def table(losses: list[Loss], heading: Callable[[str], str] = str) -> str:
     return "\n".join([*lines, "", f"{count}. lossary show NAME says more of each.", ""])
 
 
-def _line(loss: Loss) -> str:
+def shape(loss: Loss) -> str:
+    """Its curve and the slope of it, in a word each."""
     implied = closure(loss.claims)
     words = [
         next((claim.name for kind in kinds for claim in implied if isinstance(claim, kind)), "")
         for kinds in (_CURVE, _SLOPE)
     ]
-    return f"  {type(loss).__name__:<31}{loss.elicits:<24}{', '.join(filter(None, words))}".rstrip()
+    return ", ".join(filter(None, words))
+
+
+def _line(loss: Loss) -> str:
+    return f"  {type(loss).__name__:<31}{loss.elicits:<24}{shape(loss)}".rstrip()

@@ -13,7 +13,7 @@ from lossary.loss import Pointwise
 from lossary.parameter import parameters_of
 
 if TYPE_CHECKING:
-    from lossary.claim import Claim, Evidence
+    from lossary.claim import Evidence
     from lossary.loss import Loss
     from lossary.parameter import Parameter
     from lossary.twin import Twin
@@ -93,7 +93,7 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
     shown = " · ".join(str(claim) for claim in loss.claims if not isinstance(claim, Elicits))
-    return [shown, f"({verdict}; lossary show {_command_name(loss)} --claims)"]
+    return [shown, f"({verdict}; --claims shows each)"]
 
 
 def described(name: str, known: Parameter) -> str:
@@ -137,10 +137,6 @@ def code(loss: Loss) -> dict[str, str]:
         "JAX": f"lossary.jax.{name}{settings}",
         "scikit-learn": f"lossary.sklearn.{name}{settings}",
     }
-
-
-def _command_name(loss: Loss) -> str:
-    return type(loss).__name__.lower()
 
 
 def _row(label: str, entries: list[str], heading: Callable[[str], str]) -> list[str]:

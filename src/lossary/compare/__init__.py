@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lossary.compare.data import read
-from lossary.compare.engine import run
-from lossary.compare.plan import Plan, plan
-from lossary.compare.profile import Profile, profile
+from lossary.compare import data, engine, plan, profile, statistics, suggest
+from lossary.compare.plan import Plan
+from lossary.compare.profile import Profile
 from lossary.compare.report import Result
-from lossary.compare.statistics import metrics_for, summarise
-from lossary.compare.suggest import suggest
 
 __all__ = ["Result", "compare"]
 
@@ -60,15 +57,15 @@ def compare(
         DataError: no such data, or nothing in them to compare on.
         ParameterError, UnknownNameError: an option that does not fit.
     """
-    profiled = profile(read(source, target), task)
-    metrics = metrics_for(profiled.task, metric)
+    profiled = profile.profile(data.read(source, target), task)
+    metrics = statistics.metrics_for(profiled.task, metric)
     on_profile(profiled)
-    planned = plan(profiled, suggest(profiled, losses, exclude), folds, seeds, epochs, boosting)
+    planned = plan.plan(profiled, suggest.suggest(profiled, losses, exclude), folds, seeds, epochs, boosting)
     on_plan(planned)
     outcomes = []
-    for outcome in run(planned, jobs):
+    for outcome in engine.run(planned, jobs):
         outcomes.append(outcome)
         on_progress()
     outcomes.sort(key=lambda outcome: (outcome.candidate, outcome.split))
     called = command or f"compare({profiled.data.name!r}, target={profiled.data.target!r})"
-    return Result(planned, tuple(outcomes), summarise(planned, outcomes, metrics), called)
+    return Result(planned, tuple(outcomes), statistics.summarise(planned, outcomes, metrics), called)

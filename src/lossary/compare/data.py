@@ -89,8 +89,8 @@ def _parse(name: str, content: bytes) -> pl.DataFrame:
             return pl.read_parquet(io.BytesIO(content))
         return _parse_text(name, content)
     except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{name} cannot be read as {'Parquet' if content.startswith(b'PAR1') else 'CSV'}: {reason}") from None
+        kind = "Parquet" if content.startswith(b"PAR1") else "CSV"
+        raise DataError(f"{name} cannot be read as {kind}: {str(error).strip().splitlines()[0]}") from None
 
 
 def _parse_text(name: str, content: bytes) -> pl.DataFrame:
@@ -145,9 +145,10 @@ def _split(name: str, frame: pl.DataFrame, target: str | None, digest: str) -> D
     if frame[target].dtype.is_float():
         present &= frame[target].is_finite().fill_null(False)
     if not present.any():
-        raise DataError(f"column {target!r} of {name} holds no value to predict: " + (
-            "there are no rows." if frame.height == 0 else "all are missing."
-        ))
+        raise DataError(
+            f"column {target!r} of {name} holds no value to predict: "
+            + ("there are no rows." if frame.height == 0 else "all are missing.")
+        )
     missing = frame.height - int(present.sum())
     if missing:
         notes.append(f"{missing:,} {'row' if missing == 1 else 'rows'} without a (finite) {target} left out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import statistics
 from collections.abc import Iterator
 
 import joblib
@@ -10,12 +10,12 @@ import joblib
 from lossary.compare.plan import Plan
 from lossary.compare.train import BOOSTING, Outcome, train
 
-# A worker process takes seconds to start (it imports PyTorch), so it has to be worth it.
-_WORTH_PROCESSES = 15.0
+# A worker process takes seconds to start (it imports PyTorch), so there must be work for it, in seconds.
+_WORTH_PROCESSES = 20.0
 
 
 def units(plan: Plan) -> list[tuple[int, int]]:
-    """All (candidate, split) pairs of a plan: split by split, so that the first of them tell what the rest will cost."""
+    """All (candidate, split) pairs of a plan, split by split: the first split tells what the rest will cost."""
     rows = [*range(len(plan.candidates)), *([BOOSTING] if plan.boosting else [])]
     return [(candidate, split) for split in range(len(plan.splits)) for candidate in rows]
 
@@ -23,11 +23,18 @@ def units(plan: Plan) -> list[tuple[int, int]]:
 def run(plan: Plan, jobs: int = -1) -> Iterator[Outcome]:
     """Do all the work, in any order; `jobs` processes at most, -1 for one per core."""
     waiting = units(plan)
-    began = time.perf_counter()
-    first, rest = waiting[: len(waiting) // len(plan.splits)], waiting[len(waiting) // len(plan.splits) :]
-    for unit in first:
-        yield train(plan, *unit)
-    ahead = (time.perf_counter() - began) * len(rest) / len(first)
+    per_split = len(waiting) // len(plan.splits)
+    took = []
+    for unit in waiting[:per_split]:
+        outcome = train(plan, *unit)
+        took.append(outcome.seconds)
+        yield outcome
+    rest = waiting[per_split:]
+    # The median, because the first unit also loads what the others find loaded.
+    ahead = statistics.median(took) * len(rest)
     workers = joblib.effective_n_jobs(jobs) if ahead > _WORTH_PROCESSES else 1
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-    yield from parallel(joblib.delayed(train)(plan, *unit) for unit in rest)
+    if workers == 1:
+        yield from (train(plan, *unit) for unit in rest)
+    else:
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+        yield from parallel(joblib.delayed(train)(plan, *unit) for unit in rest)

@@ -30,7 +30,7 @@ class Budget:
     """How long a network is trained."""
 
     epochs: int = 200  # at most
-    patience: int = 20  # epochs without progress on the inner split
+    patience: int = 10  # epochs without progress on the inner split
 
 
 @final
@@ -80,5 +80,5 @@ def plan(
             splitter(folds, shuffle=True, random_state=seed).split(profile.table, profile.y)
         )
     )
-    budget = Budget(epochs, max(5, epochs // 10))
+    budget = Budget(epochs, max(5, epochs // 20))
     return Plan(profile, suggestion.candidates, splits, folds, tuple(range(seeds)), budget, boosting, tuple(notes))

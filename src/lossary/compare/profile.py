@@ -152,14 +152,16 @@ def _target(data: Data, task: str | None) -> tuple[Data, Any, tuple[str, ...], T
             raise DataError(f"column {name!r} holds {_kind(values)}, not numbers; regression needs numbers.")
         return data, values.cast(pl.Float64).to_numpy().astype(np.float64), (), "regression", why
     if kind == "binary" and levels > 2:
-        raise DataError(f"column {name!r} has {levels:,} values; a binary task has two: --task multiclass or regression.")
+        raise DataError(
+            f"column {name!r} has {levels:,} values, and a binary task two: --task multiclass or regression."
+        )
     if levels > max(_FEW_NUMBERS, len(values) // _ROWS_PER_LEVEL):
-        raise DataError(f"column {name!r} has {levels:,} different values in {len(values):,} rows; too many for classes.")
+        raise DataError(f"column {name!r} has {levels:,} values in {len(values):,} rows; too many for classes.")
     data, values = _without_single_members(data)
     sortable = values if numeric else values.cast(pl.String)
     order = sortable.unique().sort().to_list()
     if len(order) < 2:
-        raise DataError(f"column {name!r} of {data.name} has only one class with more than one row: nothing to compare.")
+        raise DataError(f"column {name!r} of {data.name} has only one class with more than one row.")
     position = {level: code for code, level in enumerate(order)}
     codes = np.array([position[level] for level in sortable.to_list()], dtype=np.int64)
     named: Task = "binary" if kind == "binary" or (task is None and len(order) == 2) else "multiclass"
@@ -212,7 +214,8 @@ def _features(frame: pl.DataFrame) -> tuple[Numbers, int, tuple[str, ...]]:
             continue
         missing, affected = missing + gaps, affected + bool(gaps)
     if not numbers and not codes:
-        raise DataError("there is no column left to predict from" + (f"; left out: {_listed(left_out)}." if left_out else "."))
+        why = f"; left out: {_listed(left_out)}." if left_out else "."
+        raise DataError(f"there is no column to predict from{why}")
     notes = []
     if left_out:
         notes.append(f"columns left out: {_listed(left_out)}")

@@ -96,12 +96,20 @@ def plan_line(plan: Plan) -> str:
 def _body(result: Result) -> list[RenderableType]:
     plan, summary = result.plan, result.summary
     shown = summary.metrics[: _COLUMNS[plan.profile.task]]
-    parts: list[RenderableType] = [_table(result, shown), Text(), _judgements(plan, summary, shown)]
+    parts: list[RenderableType] = [_fitting_table(result, shown), Text(), _judgements(plan, summary, shown)]
     parts += [Text(), *_code(result), Text(), *_notes(plan.notes), _foot(result)]
     return parts
 
 
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fitting_table(result: Result, shown: tuple[Metric, ...]) -> RenderableType:
+    """The table with as many metrics as 80 columns hold."""
+    wide = Console(width=10 * _WIDTH)
+    while len(shown) > 1 and wide.measure(_table(result, shown)).maximum > _WIDTH:
+        shown = shown[:-1]
+    return _table(result, shown)
 
 
 def _table(result: Result, shown: tuple[Metric, ...]) -> RenderableType:
@@ -112,7 +120,8 @@ def _table(result: Result, shown: tuple[Metric, ...]) -> RenderableType:
     table.add_column(overflow="fold")
     table.add_column("elicits")
     for metric in shown:
-        table.add_column("\n".join(f" {word}" for word in metric.title.split()) + (" %" if metric.percent else ""), no_wrap=True)
+        title = "\n".join(f" {word}" for word in metric.title.split())
+        table.add_column(f"{title} %" if metric.percent else title, no_wrap=True)
     best = result.best
     for row in summary.standings:
         candidate = plan.candidates[row.candidate]
@@ -121,7 +130,8 @@ def _table(result: Result, shown: tuple[Metric, ...]) -> RenderableType:
             table.add_row(_label(candidate.name), Text("failed", style="red"), *["-" for _ in shown], style="red")
             continue
         cells = [_spread(row.scores[metric.name], metric, power) for metric in shown]
-        table.add_row(_label(candidate.name), (candidate.loss.elicits or "-").split()[0], *cells, style=style)
+        elicits = (candidate.loss.elicits or "-").split()[0].removesuffix("ile")
+        table.add_row(_label(candidate.name), elicits, *cells, style=style)
     constants = [_score(float(summary.constants[metric.name].mean()), metric, power) for metric in shown]
     table.add_row("─ best constant", "", *constants, style="dim")
     if summary.boosting is not None and summary.boosting.error is None:
@@ -142,10 +152,10 @@ def _label(name: str) -> str:
 def _spread(scores: Numbers, metric: Metric, power: int) -> str:
     if not np.isfinite(scores).all():
         return ""
-    mean, deviation = float(scores.mean()), float(scores.std(ddof=1))
-    factor = _factor(metric, power)
-    digits = _digits(mean * factor)
-    return f" {mean * factor:.{digits}f} ± {deviation * factor:.{min(digits, max(0, _digits(deviation * factor) - 1))}f}"
+    scaled = scores * _factor(metric, power)
+    mean, deviation = float(scaled.mean()), float(scaled.std(ddof=1))
+    digits = _digits(mean)
+    return f" {mean:.{digits}f} ± {deviation:.{min(digits, max(0, _digits(deviation) - 1))}f}"
 
 
 def _score(value: float, metric: Metric, power: int) -> str:
@@ -202,7 +212,8 @@ def sentence(plan: Plan, verdict: Verdict, metric: Metric) -> str:
             lead = f"keep {reference}: no loss does better."
             also = f" {_and(tied)} {'ties' if len(tied) == 1 else 'tie'} with it." if tied else ""
         else:
-            lead = f"keep {reference}: no loss is better beyond chance ({best}: {_gain(verdict, metric)}, {_p(verdict.p)})."
+            ahead = f"{best}: {_gain(verdict, metric)}, {_p(verdict.p)}"
+            lead = f"keep {reference}: no loss is better beyond chance ({ahead})."
             also = f" {_and(tied)} {'ties' if len(tied) == 1 else 'tie'} too." if tied else ""
         return lead + also
     if verdict.p >= SIGNIFICANT:
@@ -250,12 +261,14 @@ def advice(profile: Profile, candidate: Candidate) -> str:
     if candidate.own_scale:
         return f"{type(loss).__name__} has a scale of its own: it was trained on {scaling}; scale your target alike."
     if candidate.on_scale:
-        return f"{_and(list(candidate.on_scale))} is in units of {target}; if you divide the target by 10, divide it too."
+        names = _and(list(candidate.on_scale))
+        return f"{names} is in units of {target}; if you divide the target by 10, divide {names} by 10 too."
     if not profile.classes:
         return f"Networks were trained on the scaled target, {scaling} over all rows."
     if isinstance(loss.target, Labels):
         low, high = loss.target.values
-        return f"The network ends in raw scores; the target is {low:g} for {profile.classes[0]}, {high:g} for {profile.classes[1]}."
+        first, second = profile.classes
+        return f"The network ends in raw scores; the target is {low:g} for {first}, {high:g} for {second}."
     last = "no sigmoid" if profile.task == "binary" else "no softmax"
     coded = encode(loss, np.arange(len(profile.classes)), len(profile.classes))
     if coded.ndim > 1 or [f"{code:g}" for code in coded] == list(profile.classes):
@@ -283,11 +296,8 @@ def _notes(notes: tuple[str, ...]) -> list[Text]:
 
 def _foot(result: Result) -> Text:
     plan = result.plan
-    torch_version = _versions()["torch"].partition("+")[0]
-    return Text(
-        f"{plan_line(plan)} · data {plan.profile.data.digest[:12]} · lossary {lossary.__version__} · torch {torch_version}",
-        style="dim",
-    )
+    versions = [f"{package} {_versions()[package].partition('+')[0]}" for package in ("lossary", "torch")]
+    return Text(" · ".join([plan_line(plan), f"data {plan.profile.data.digest[:12]}", *versions]), style="dim")
 
 
 # ── as data ──────────────────────────────────────────────────────────────────────────────────────────────────────────

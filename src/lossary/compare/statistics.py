@@ -151,7 +151,9 @@ def holm(p: list[float]) -> list[float]:
     return adjusted
 
 
-def _standing(plan: Plan, by_unit: dict[tuple[int, int], Outcome], candidate: int, metrics: tuple[Metric, ...]) -> Standing:
+def _standing(
+    plan: Plan, by_unit: dict[tuple[int, int], Outcome], candidate: int, metrics: tuple[Metric, ...]
+) -> Standing:
     outcomes = [by_unit[candidate, split] for split in range(len(plan.splits))]
     error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
     predictions = [outcome.prediction for outcome in outcomes if outcome.prediction is not None]
@@ -187,7 +189,8 @@ def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, metric: Metric
     def against(one: int) -> dict[int, float]:
         """Every other candidate's p against `one`, corrected for their number."""
         others = [each for each in costs if each != one]
-        return dict(zip(others, holm([corrected_test(costs[each] - costs[one], train, test) for each in others]), strict=True))
+        p = holm([corrected_test(costs[each] - costs[one], train, test) for each in others])
+        return dict(zip(others, p, strict=True))
 
     p = against(reference).get(best, 1.0)
     beaten = -constant if metric.higher else constant
@@ -268,13 +271,13 @@ def _of_labels(function: Callable[..., float], **options: Any) -> Judge:
 
 
 def _roc_auc(y: Y, prediction: Prediction, classes: int) -> float:
-    if prediction.scores is None or prediction.scores.ndim == 1:
-        return float(sklearn_metrics.roc_auc_score(y, prediction.scores))
-    if prediction.probabilities is None:
+    """Of two classes, by any scores; of more, the mean over each class against the rest, which needs probabilities."""
+    ranking = prediction.scores if classes == 2 else prediction.probabilities
+    if ranking is None:
         return float("nan")
-    return float(
-        sklearn_metrics.roc_auc_score(y, prediction.probabilities, multi_class="ovr", labels=list(range(classes)))
-    )
+    if ranking.ndim == 1 or classes > 2:
+        return float(sklearn_metrics.roc_auc_score(y, ranking, multi_class="ovr", labels=list(range(classes))))
+    return float(sklearn_metrics.roc_auc_score(y, ranking[:, 1] - ranking[:, 0]))
 
 
 def _of_probabilities(function: Callable[..., float]) -> Judge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, final
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import lossary
 from lossary.compare.profile import Codes, Facts, Numbers, Profile, Task
 from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
-from lossary.errors import LossaryError, ParameterError, UnknownNameError
+from lossary.errors import LossaryError, ParameterError
 from lossary.loss import Loss
 from lossary.parameter import Setting, parameters_of
 
@@ -75,8 +75,8 @@ class Candidate:
 
     def within(self, facts: Facts) -> tuple[Loss, Loss]:
         """The loss for these rows: in the target's own units, and for a target divided by `facts.scale`."""
-        own = dataclasses.replace(self.loss, **self.rule(facts)) if self.rule else self.loss
-        return own, dataclasses.replace(own, **{name: getattr(own, name) / facts.scale for name in self.on_scale})
+        own = _with(self.loss, **self.rule(facts)) if self.rule else self.loss
+        return own, _with(own, **{name: getattr(own, name) / facts.scale for name in self.on_scale})
 
 
 @final
@@ -137,6 +137,10 @@ def encode(loss: Loss, y: Numbers | Codes, classes: int) -> npt.NDArray[Any]:
     return np.eye(classes)[y.astype(np.int64)]
 
 
+def _with(loss: Loss, **settings: Any) -> Loss:
+    return dataclasses.replace(loss, **settings)
+
+
 def _fits(loss: Loss, task: Task) -> bool:
     prediction, target = loss.prediction, loss.target
     if task == "regression":
@@ -169,13 +173,15 @@ def _variants(loss: Loss, profile: Profile) -> Iterable[Candidate]:
     if profile.task == "regression":
         if "level" in names:
             for level in _LEVELS:
-                yield _scaled(Candidate(dataclasses.replace(loss, level=level), f"the {level} quantile, if that is what you want"))
+                reason = f"if the {level} quantile is what you want"
+                yield _scaled(Candidate(_with(loss, level=level), reason))
             return
         candidate = _scaled(Candidate(loss, _reason(loss)))
         if candidate.on_scale:
             factor = _ROBUST.get(cls.__name__, 1.0)
             (name, *_) = candidate.on_scale
-            yield _tuned(candidate, RobustSpread(name, factor), facts, f"{name} = {factor:g} x the residuals' robust spread")
+            reason = f"{name} = {factor:g} x the residuals' robust spread"
+            yield _tuned(candidate, RobustSpread(name, factor), facts, reason)
         else:
             yield candidate
         return
@@ -183,10 +189,9 @@ def _variants(loss: Loss, profile: Profile) -> Iterable[Candidate]:
     shares = np.array(facts.counts) / sum(facts.counts)
     weight = {"binary": "pos_weight", "multiclass": "class_weight"}[profile.task]
     if weight in names and shares.min() < _IMBALANCED / len(shares):
-        yield _tuned(Candidate(loss, ""), Balance(weight), facts, "the classes are imbalanced: weights make them count alike")
+        yield _tuned(Candidate(loss, ""), Balance(weight), facts, "weights make imbalanced classes count alike")
     if profile.task == "multiclass" and "label_smoothing" in names:
-        smooth = dataclasses.replace(loss, label_smoothing=_SMOOTHING)
-        yield Candidate(smooth, "guards against over-confidence and wrong labels")
+        yield Candidate(_with(loss, label_smoothing=_SMOOTHING), "guards against over-confidence and wrong labels")
 
 
 def _reason(loss: Loss) -> str:
@@ -194,20 +199,20 @@ def _reason(loss: Loss) -> str:
 
 
 def _tuned(candidate: Candidate, rule: RobustSpread | Balance, facts: Facts, reason: str) -> Candidate:
-    settings = {name: _short(value) for name, value in rule(facts).items()}
-    return dataclasses.replace(candidate, loss=dataclasses.replace(candidate.loss, **settings), rule=rule, reason=reason)
+    loss = _with(candidate.loss, **{name: _short(value) for name, value in rule(facts).items()})
+    return dataclasses.replace(candidate, loss=loss, rule=rule, reason=reason)
 
 
 def _scaled(candidate: Candidate) -> Candidate:
-    """Find out which hyper-parameters are on the target's scale: those that must grow with it to leave the gradient's shape.
+    """Find out which hyper-parameter is on the target's scale.
 
-    With residuals and parameter times c, the gradient must be a multiple of what it was.
+    With residuals and that hyper-parameter times c, the gradient is a multiple of what it was.
     """
     loss, factor = candidate.loss, 7.0
-    numbers = [name for name, known in parameters_of(loss).items() if not known.is_flag and isinstance(known.default, float)]
+    numbers = [name for name, value in loss.settings.items() if isinstance(value, float)]
     for names in [(), *((name,) for name in numbers)]:
         try:
-            larger = dataclasses.replace(loss, **{name: factor * getattr(loss, name) for name in names})
+            larger = _with(loss, **{name: factor * getattr(loss, name) for name in names})
         except LossaryError:  # out of bounds: not a scale
             continue
         unit = max([1.0, *(getattr(loss, name) for name in names)])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import train_test_split
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lossary.compare.plan import Budget, Plan, Split
@@ -32,7 +32,7 @@ from lossary.domain import Logits, Score
 BOOSTING = -1  # the place of the boosted reference among the candidates
 
 _HIDDEN = 64
-_LEARNING_RATE = 1e-2
+_LEARNING_RATE = 5e-3
 _WEIGHT_DECAY = 1e-3
 _BATCH = 64
 _AVERAGING = 0.95  # part of the averaged weights that each step keeps: steadies small, noisy sets
@@ -72,10 +72,11 @@ def train(plan: Plan, candidate: int, split: int) -> Outcome:
         if candidate == BOOSTING:
             prediction = _boost(plan.profile, plan.splits[split])
         else:
-            prediction, description, epochs = _fit(plan.profile, plan.candidates[candidate], plan.splits[split], plan.budget)
+            work = plan.candidates[candidate], plan.splits[split], plan.budget
+            prediction, description, epochs = _fit(plan.profile, *work)
     except Exception as error:  # one loss that fails must not take the others with it: its row shows why
-        reason = str(error).strip().splitlines() or [""]
-        return Outcome(candidate, split, None, description, epochs, time.perf_counter() - began, f"{type(error).__name__}: {reason[0]}")
+        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        return Outcome(candidate, split, None, description, epochs, time.perf_counter() - began, reason)
     return Outcome(candidate, split, prediction, description, epochs, time.perf_counter() - began)
 
 
@@ -85,7 +86,7 @@ def _fit(profile: Profile, candidate: Candidate, split: Split, budget: Budget) -
     own, loss = candidate.within(facts)
     prepare = preprocessor(table.shape[1], profile.categories).fit(table)
     inputs = torch.as_tensor(prepare.transform(table), dtype=torch.float32)
-    target = encode(loss, y if classes else (y - facts.center) / facts.scale, classes)
+    target = encode(loss, y if classes else np.asarray((y - facts.center) / facts.scale), classes)
     targets = torch.as_tensor(target, dtype=torch.int64 if target.dtype == np.int64 else torch.float32)
     kept, held = _inner_split(y, classes, split)
     outputs = classes if isinstance(loss.prediction, Logits) else 1
@@ -114,7 +115,7 @@ def _descend(
     budget: Budget,
     split: Split,
 ) -> tuple[torch.nn.Module, int]:
-    """Adam on mini-batches, its weights averaged over steps; those that the loss liked best on the held-out rows win."""
+    """Adam on mini-batches, weights averaged over steps; those that cost least on the held-out rows are kept."""
     with torch.random.fork_rng(devices=[]):
         # The same start and the same batches for every loss: what differs between two losses is the loss.
         torch.manual_seed(1000 * split.seed + split.fold)
@@ -123,12 +124,12 @@ def _descend(
         )
         optimiser = torch.optim.AdamW(model.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, fused=True)
         names, weights = zip(*model.named_parameters(), strict=True)
-        average, move = [each.detach().clone() for each in weights], get_ema_multi_avg_fn(_AVERAGING)
+        average, move = [each.detach().clone() for each in weights], get_ema_multi_avg_fn(_AVERAGING)  # type: ignore[no-untyped-call]
         seen, seen_targets, unseen, unseen_targets = inputs[kept], targets[kept], inputs[held], targets[held]
         batch = min(1024, max(_BATCH, len(kept) // 8))
         best, best_epoch, state = float("inf"), 0, average
         for epoch in range(1, budget.epochs + 1):
-            for rows in torch.split(torch.randperm(len(kept)), batch):
+            for rows in torch.randperm(len(kept)).split(batch):  # type: ignore[no-untyped-call]
                 optimiser.zero_grad()
                 criterion(_shaped(model(seen[rows])), seen_targets[rows]).backward()
                 optimiser.step()
@@ -166,7 +167,7 @@ def _inner_split(y: Numbers | Codes, classes: int, split: Split) -> tuple[Codes,
 
 
 def _read(domain: Any, scores: Numbers, facts: Facts, classes: int) -> Prediction:
-    """Predictions by the link that belongs to the loss: the sign or the largest score decides, the link gives probability."""
+    """Predictions by the loss's own link: the sign or largest score decides; sigmoid or softmax gives probability."""
     if not classes:
         return Prediction(values=facts.center + facts.scale * scores)
     if isinstance(domain, Logits):

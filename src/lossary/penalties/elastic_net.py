@@ -10,9 +10,9 @@ from lossary.vocabulary.vocabulary import Array
 class ElasticNet(Penalty):
     """ratio · Σ|w| + (1 − ratio) · Σw²: sparse as L1, and as steady as L2 where columns say the same."""
 
-    ratio: float = parameter(0.5, at_least=0, at_most=1, doc="the share of L1", foreign=("l1_ratio", "alpha"))
-    strength: float = parameter(1.0, at_least=0, doc="factor of the sum", foreign=("lambda_", "weight"))
-    biases: bool = parameter(True, doc="whether arrays of fewer than two axes count")
+    ratio: float = parameter(default=0.5, at_least=0, at_most=1, doc="the share of L1", foreign=("l1_ratio", "alpha"))
+    strength: float = parameter(default=1.0, at_least=0, doc="factor of the sum", foreign=("lambda_", "weight"))
+    biases: bool = parameter(default=True, doc="whether arrays of fewer than two axes count")
 
     strengths = ("keeps groups of columns that say the same, and drops the rest",)
     weaknesses = ("two numbers to choose",)

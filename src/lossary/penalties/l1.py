@@ -10,8 +10,10 @@ from lossary.vocabulary.vocabulary import Array
 class L1(Penalty):
     """Σ|w|: pushes parameters to exactly 0, so that few remain."""
 
-    strength: float = parameter(1.0, at_least=0, doc="factor of the sum", foreign=("l1", "alpha", "lambda_", "weight"))
-    biases: bool = parameter(True, doc="whether arrays of fewer than two axes count")
+    strength: float = parameter(
+        default=1.0, at_least=0, doc="factor of the sum", foreign=("l1", "alpha", "lambda_", "weight")
+    )
+    biases: bool = parameter(default=True, doc="whether arrays of fewer than two axes count")
 
     strengths = ("sparse models: what does not help becomes 0",)
     weaknesses = ("of several columns that say the same, it keeps one at random",)

@@ -10,8 +10,10 @@ from lossary.vocabulary.vocabulary import Array
 class L2(Penalty):
     """Σw², without a factor of one half: keeps parameters small, and shares the work among them."""
 
-    strength: float = parameter(1.0, at_least=0, doc="factor of the sum", foreign=("l2", "alpha", "lambda_", "weight"))
-    biases: bool = parameter(True, doc="whether arrays of fewer than two axes count")
+    strength: float = parameter(
+        default=1.0, at_least=0, doc="factor of the sum", foreign=("l2", "alpha", "lambda_", "weight")
+    )
+    biases: bool = parameter(default=True, doc="whether arrays of fewer than two axes count")
 
     strengths = ("steadies models whose columns say the same",)
     weaknesses = ("nothing becomes exactly 0",)

@@ -14,10 +14,10 @@ class BinaryCrossEntropy(Pointwise):
     """The surprise at a label of 0 or 1 (or a probability between) when the prediction says how likely a 1 was."""
 
     from_logits: bool = parameter(
-        True, doc="whether predictions are logits (no activation) or probabilities (after a sigmoid)"
+        default=True, doc="whether predictions are logits (no activation) or probabilities (after a sigmoid)"
     )
     pos_weight: float | tuple[float, ...] = parameter(
-        1.0,
+        default=1.0,
         above=0,
         table=True,
         symbol="a",
@@ -26,7 +26,7 @@ class BinaryCrossEntropy(Pointwise):
         examples=(3.0,),
     )
     label_smoothing: float = parameter(
-        0.0,
+        default=0.0,
         at_least=0,
         below=1,
         symbol="ε",
@@ -75,6 +75,10 @@ class BinaryCrossEntropy(Pointwise):
     @property
     def prediction(self) -> Domain:
         return Score() if self.from_logits else Probability()
+
+    @property
+    def elicits(self) -> str:
+        return "probability" if any(isinstance(claim, Proper) for claim in self.claims) else "biased probability"
 
     @property
     def claims(self) -> tuple[Claim, ...]:

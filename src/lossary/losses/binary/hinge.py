@@ -14,7 +14,7 @@ class Hinge(Pointwise):
     """How far a score falls short of the margin 1 on the right side of 0: the loss of support vector machines."""
 
     labels: tuple[float, float] = parameter(
-        (-1.0, 1.0),
+        default=(-1.0, 1.0),
         choices=((-1.0, 1.0), (0.0, 1.0)),
         doc="how the two classes are written in the target: (-1, 1) or (0, 1)",
         examples=((0.0, 1.0),),

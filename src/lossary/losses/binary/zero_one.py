@@ -15,7 +15,7 @@ class ZeroOne(Pointwise):
     """1 for a score on the wrong side of 0 and 0 for one on the right side: the share of mistakes."""
 
     labels: tuple[float, float] = parameter(
-        (-1.0, 1.0),
+        default=(-1.0, 1.0),
         choices=((-1.0, 1.0), (0.0, 1.0)),
         doc="how the two classes are written in the target: (-1, 1) or (0, 1)",
         examples=((0.0, 1.0),),

@@ -14,9 +14,9 @@ class KLDivergence(Rowwise):
     """What it costs, per distribution, to expect the prediction Q where the target P is true: KL(P ‖ Q)."""
 
     from_logits: bool = parameter(
-        True, doc="whether predictions are logits (log-probabilities are logits too) or probabilities"
+        default=True, doc="whether predictions are logits (log-probabilities are logits too) or probabilities"
     )
-    log_target: bool = parameter(False, doc="whether targets are log-probabilities", examples=(True,))
+    log_target: bool = parameter(default=False, doc="whether targets are log-probabilities", examples=(True,))
 
     task = "distribution"
     output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
@@ -76,8 +76,7 @@ class KLDivergence(Rowwise):
         if not self.from_logits:
             return -xp.product(share, 1.0 / p)
         predicted, complement = xp.softmax_and_complement(p)
-        others = xp.row(xp.sum(share)) - share
-        return predicted * others - share * complement
+        return predicted * xp.sum_of_others(share) - share * complement
 
     def _target(self, xp: Any, y: Array) -> tuple[Array, Array]:
         """The target as probabilities and as surprisals. Log-probabilities are read as logits, so that rounding in

@@ -14,10 +14,10 @@ class CategoricalCrossEntropy(Rowwise):
     """The surprise at the right class, given as a one-hot or soft row, when the prediction says how likely each was."""
 
     from_logits: bool = parameter(
-        True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
+        default=True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
     )
     class_weight: tuple[float, ...] = parameter(
-        (),
+        default=(),
         at_least=0,
         table=True,
         doc="how much each class counts, in the mean's denominator too; () for alike",
@@ -25,7 +25,7 @@ class CategoricalCrossEntropy(Rowwise):
         examples=((0.5, 2.0, 1.0, 0.25),),
     )
     label_smoothing: float = parameter(
-        0.0,
+        default=0.0,
         at_least=0,
         below=1,
         symbol="ε",
@@ -67,6 +67,10 @@ class CategoricalCrossEntropy(Rowwise):
         return Logits() if self.from_logits else Simplex()
 
     @property
+    def elicits(self) -> str:
+        return "probability" if any(isinstance(claim, Proper) for claim in self.claims) else "biased probability"
+
+    @property
     def claims(self) -> tuple[Claim, ...]:
         proper = (Proper(),) if self.label_smoothing == 0.0 and not self.class_weight else ()
         if not self.from_logits:
@@ -89,8 +93,7 @@ class CategoricalCrossEntropy(Rowwise):
         if not self.from_logits:
             return -xp.product(y, 1.0 / p)
         share, complement = xp.softmax_and_complement(p)
-        others = xp.row(xp.sum(y)) - y
-        return share * others - y * complement
+        return share * xp.sum_of_others(y) - y * complement
 
     def _smoothed(self, xp: Any, p: Array, y: Array) -> Array:
         if not self.label_smoothing:

@@ -14,10 +14,10 @@ class SparseCategoricalCrossEntropy(Rowwise):
     """The surprise at the right class, given as its index, when the prediction says how likely each class was."""
 
     from_logits: bool = parameter(
-        True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
+        default=True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
     )
     class_weight: tuple[float, ...] = parameter(
-        (),
+        default=(),
         at_least=0,
         table=True,
         doc="how much each class counts, in the mean's denominator too; () for alike",
@@ -25,7 +25,7 @@ class SparseCategoricalCrossEntropy(Rowwise):
         examples=((0.5, 2.0, 1.0, 0.25),),
     )
     label_smoothing: float = parameter(
-        0.0,
+        default=0.0,
         at_least=0,
         below=1,
         symbol="ε",
@@ -66,6 +66,10 @@ class SparseCategoricalCrossEntropy(Rowwise):
         return Logits() if self.from_logits else Simplex()
 
     @property
+    def elicits(self) -> str:
+        return "probability" if any(isinstance(claim, Proper) for claim in self.claims) else "biased probability"
+
+    @property
     def claims(self) -> tuple[Claim, ...]:
         proper = (Proper(),) if self.label_smoothing == 0.0 and not self.class_weight else ()
         if not self.from_logits:
@@ -81,7 +85,10 @@ class SparseCategoricalCrossEntropy(Rowwise):
         return self._of_surprisal(xp, p, -xp.log(share), y)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return self._of_surprisal(xp, p, xp.surprisal(p) if self.from_logits else -xp.log(p), y)
+        if self.from_logits:
+            return self._of_surprisal(xp, p, xp.surprisal(p), y)
+        # NaN anywhere in a row is NaN, as it is for the one-hot row.
+        return self._of_surprisal(xp, p, -xp.log(p), y) + 0.0 * xp.sum(p)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         right = xp.is_class(y, p)

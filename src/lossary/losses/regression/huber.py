@@ -14,7 +14,7 @@ class Huber(Pointwise):
     """Squared error for small residuals, absolute error for large ones."""
 
     delta: float = parameter(
-        1.0,
+        default=1.0,
         above=0,
         symbol="δ",
         doc="residual size at which the parabola gives way to the line, in the target's units",

@@ -14,7 +14,7 @@ class Quantile(Pointwise):
     """The pinball loss: too low costs `level`, too high costs 1 − `level`, so that the quantile of that level is best."""
 
     level: float = parameter(
-        0.5,
+        default=0.5,
         above=0,
         below=1,
         symbol="α",

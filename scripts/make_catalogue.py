@@ -1,0 +1,121 @@
+"""Rewrite the catalogue's pages, docs/catalogue/, from the classes of the losses.
+
+python scripts/make_catalogue.py            rewrite
+python scripts/make_catalogue.py --check    fail if a page is stale
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from collections.abc import Iterable
+
+from lossary import catalogue, listing, show
+from lossary.loss import Loss, Pointwise
+from lossary.parameter import parameters_of
+from lossary.vocabulary.latex import formula
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "catalogue"
+HEADER = "<!-- Written by `make index` from the catalogue; do not edit. -->\n"
+
+
+def page(loss: Loss) -> str:
+    """One loss: what it is, what is true of it, when to take it, and what it is called elsewhere."""
+    kind = f"{loss.task} · {'pointwise' if isinstance(loss, Pointwise) else 'rowwise'}"
+    parts = [
+        HEADER,
+        f"# {type(loss).__name__}\n",
+        f"{show.summary(loss)}\n",
+        f"*{kind} · elicits {show.elicited(loss)}*\n",
+        f"$$\n{formula(loss).latex}\n$$\n",
+        "## When to take it\n",
+        f"Choosing: {loss.choosing}.\n",
+        _bullets("Good", loss.strengths),
+        _bullets("Less good", loss.weaknesses),
+        f"The last layer: {loss.output_layer}. Predictions: {loss.prediction.wanted}. Targets: {loss.target.wanted}.\n",
+        _hyper_parameters(loss),
+        "## Claims\n",
+        f"At `{loss!r}`, after an attempt to refute each of them:\n",
+        _table(("claim", "evidence"), [(str(found.claim), _evidence(str(found))) for found in show.examined(loss)]),
+        "## In each framework\n",
+        "```python\nimport lossary\n\n" + "\n".join(show.code(loss).values()) + "\n```\n",
+        _twins(loss),
+        f"Elsewhere it is called {', '.join(loss.foreign_names)}; `lossary.get` knows these names.\n"
+        if loss.foreign_names
+        else "",
+        _bullets("Sources", loss.sources),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def contents(losses: list[Loss]) -> str:
+    """The table of all losses."""
+    rows = [
+        (f"[{type(loss).__name__}]({file_name(loss)})", loss.task, loss.elicits, listing.shape(loss)) for loss in losses
+    ]
+    return "\n".join(
+        [
+            HEADER,
+            "# The catalogue\n",
+            "A page for each loss, at its defaults. In a terminal: `lossary list` and `lossary show NAME`.\n",
+            _table(("loss", "task", "elicits", "shape"), rows),
+        ]
+    )
+
+
+def file_name(loss: Loss) -> str:
+    """The name of the loss's own file, as in src/lossary/losses/."""
+    return type(loss).__module__.rpartition(".")[2] + ".md"
+
+
+def _hyper_parameters(loss: Loss) -> str:
+    known = parameters_of(loss)
+    if not known:
+        return ""
+    rows = [(f"`{name}`", f"`{each.default!r}`", each.wanted, each.doc) for name, each in known.items()]
+    return "## Hyper-parameters\n\n" + _table(("name", "default", "must be", "what it is"), rows)
+
+
+def _twins(loss: Loss) -> str:
+    rows = [
+        (f"`{twin.call}`", f"{twin.factor:g}", ", ".join(f"`{name}={value!r}`" for name, value in twin.when.items()))
+        for twin in loss.same_as
+    ]
+    return "The same elsewhere, times a factor:\n\n" + _table(("call", "factor", "when"), rows) if rows else ""
+
+
+def _evidence(found: str) -> str:
+    return found.partition(": ")[2]
+
+
+def _bullets(title: str, entries: tuple[str, ...]) -> str:
+    return "\n".join([f"{title}:\n", *(f"- {entry}" for entry in entries), ""]) if entries else ""
+
+
+def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [titles, tuple("---" for _ in titles), *(tuple(cell.replace("|", r"\|") for cell in row) for row in rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
+
+
+def main() -> int:
+    losses = [cls() for cls in catalogue.classes()]
+    wanted = {"README.md": contents(losses)} | {file_name(loss): page(loss) for loss in losses}
+    found = {path.name: path.read_text() for path in FOLDER.glob("*.md")}
+    stale = [name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)]
+    for name in sorted(stale):
+        path = FOLDER / name
+        if "--check" in sys.argv:
+            print(f"docs/catalogue/{name} is stale: run `make index`")
+        elif name in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[name])
+            print(f"wrote docs/catalogue/{name}")
+        else:
+            path.unlink()
+            print(f"removed docs/catalogue/{name}")
+    return bool(stale) if "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
