@@ -21,9 +21,11 @@ lint: .venv/installed-dev  ## style, types, and nothing generated is stale
 	$(BIN)/mypy $$(git ls-files 'src/*.py' 'scripts/*.py')
 	$(BIN)/mypy $$(git ls-files 'src/*.pyi')
 	$(BIN)/python scripts/make_index.py --check
+	$(BIN)/python scripts/make_catalogue.py --check
 
 index: .venv/installed-dev  ## rewrite what is generated from the catalogue
 	$(BIN)/python scripts/make_index.py
+	$(BIN)/python scripts/make_catalogue.py
 
 accuracy: .venv/installed-dev  ## measure every word and every loss against the exact judge; writes docs/accuracy.md
 	$(BIN)/python -m tests.accuracy

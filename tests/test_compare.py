@@ -20,11 +20,11 @@ from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 import lossary
+from lossary import spelling
 from lossary.cli import app
 from lossary.compare import Result, compare, engine
 from lossary.compare import plan as planning
 from lossary.compare import profile as profiling
-from lossary.compare import report as reporting
 from lossary.compare import statistics as judging
 from lossary.compare import suggest as suggesting
 from lossary.compare import train as training
@@ -419,20 +419,24 @@ def test_the_text_fits_80_columns_and_says_what_to_do(name: str, request: pytest
     assert "…" not in text
     assert not re.search(r"[ \t]$", text, re.MULTILINE)
     assert "\x1b" not in text
-    for word in ("Judged by", "best constant", "PyTorch  criterion = lossary.torch.", "Keras    ", "JAX      loss = "):
+    for word in (
+        "Judged by",
+        "best constant",
+        "PyTorch  criterion = lossary.torch.",
+        "Keras    ",
+        "JAX      loss_fn = ",
+    ):
         assert word in text
 
 
 def test_the_lines_of_code_run(engel: Result, cancer: Result, digits: Result) -> None:
     for result in (engel, cancer, digits):
         for candidate in result.plan.candidates:
-            lines = reporting.code(candidate.loss)
+            lines = spelling.in_use(candidate.loss)
             made = eval(lines["PyTorch"].partition("= ")[2], {"lossary": lossary})
             assert made.loss == candidate.loss
             assert callable(eval(lines["JAX"].partition("= ")[2], {"lossary": lossary}))
-            call = re.search(r"lossary\.keras\..*\)", lines["Keras"].removeprefix("model.compile("))
-            assert call is not None
-            keras_call = call.group() if lines["Keras"].startswith("loss") else call.group()[:-1]
+            keras_call = lines["Keras"].removeprefix("model.compile(loss=").removesuffix(")")
             assert eval(keras_call, {"lossary": lossary}).loss == candidate.loss
 
 

@@ -66,9 +66,15 @@ def find(name: str) -> type[Loss]:
     for cls in recorded():
         if name == key(cls):
             return cls
-        for other in (cls.__name__, *cls.foreign_names, *(twin.name for twin in cls.same_as)):
+        names.setdefault(_folded(cls.__name__), cls)
+    # A loss's own list of names counts for more than the name of a twin, which several losses may share.
+    for cls in recorded():
+        for other in cls.foreign_names:
             names.setdefault(_folded(other), cls)
-            names.setdefault(_folded(other.rpartition(".")[2]), cls)
+    for cls in recorded():
+        for twin in cls.same_as:
+            names.setdefault(_folded(twin.name), cls)
+            names.setdefault(_folded(twin.name.rpartition(".")[2]), cls)
     wanted = _folded(name)
     if wanted in names:
         return names[wanted]

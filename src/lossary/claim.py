@@ -492,7 +492,9 @@ def _midpoint_above_chord(probe: Probe, strong: float) -> str | None:
     low, middle, high = _along(probe, first, second, target)
     with np.errstate(invalid="ignore"):
         gap = strong / 8.0 * probe.distance(first, second) ** 2
-        above = middle > 0.5 * low + 0.5 * high - gap + 1e-12 * (1.0 + np.abs(low) + np.abs(high))
+        # What float64 may have rounded away: digits of the values, and of the predictions they came from.
+        slack = 1e-12 * (1.0 + np.abs(low) + np.abs(high)) + 1e-15 * (probe.size(first) + probe.size(second))
+        above = middle > 0.5 * low + 0.5 * high - gap + slack
     above &= np.isfinite(low) & np.isfinite(high)
     return probe.first(above, between=first, and_=second, target=target)
 

@@ -20,6 +20,7 @@ class Definition:
     A concrete subclass is a frozen dataclass by that alone, and is final.
     """
 
+    tables: ClassVar[tuple[str, ...]] = ()  # the hyper-parameters that may have one entry for each class or label
     autograph_info__: ClassVar[None] = None  # tells TensorFlow's AutoGraph that there is nothing to convert
 
     @final
@@ -66,9 +67,13 @@ class Definition:
         parent = next((base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)), None)
         if parent is not None:
             raise TypeError(f"{parent.__name__} is final: define {cls.__name__} beside it, or compose the two.")
+        missing = [name for name in dir(cls) if getattr(getattr(cls, name), "__isabstractmethod__", False)]
+        if missing:
+            raise TypeError(f"{cls.__name__} must define {' and '.join(missing)}.")
         _take_names_only(cls)
         dataclasses.dataclass(frozen=True, repr=False)(cls)
         cls.__init__ = _teaching(cls, cls.__init__)  # type: ignore[method-assign]  # the same signature, better errors
+        cls.tables = tuple(name for name, known in parameters_of(cls).items() if known.table)
         catalogue.record(cls)
 
     def __post_init__(self) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from lossary.vocabulary.vocabulary import Array, Vocabulary
+
+if TYPE_CHECKING:
+    from lossary.vocabulary.framework import Framework
 
 
 class Domain(ABC):
@@ -32,13 +35,12 @@ class Domain(ABC):
         """The letter that stands for such a prediction in formulas, where it has one of its own."""
         return None
 
-    @property
-    def advice(self) -> str:
-        """What to do with values from outside."""
+    def advice(self, argument: str) -> str:
+        """What to do with values from outside, in the prediction or in the target."""
         return "check how these values are made."
 
     @abstractmethod
-    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         """Whether each value (each row, for domains of rows) is legal; NaN is. None where every value is.
 
         `prediction` says how many classes there are; `epsilon` is the spacing of the dtype that the values came in.
@@ -106,9 +108,10 @@ class Probability(Domain):
     def symbol(self) -> str | None:
         return "p"
 
-    @property
-    def advice(self) -> str:
-        return "logits belong to from_logits=True; labels -1 and 1 become 0 and 1 by (target + 1) / 2."
+    def advice(self, argument: str) -> str:
+        if argument == "prediction":
+            return "logits belong to from_logits=True."
+        return "labels -1 and 1 become 0 and 1 by (target + 1) / 2; what is no probability needs a regression loss."
 
     def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
         return xp.logical_not(xp.logical_or(x < 0.0, x > 1.0))
@@ -135,14 +138,9 @@ class Labels(Domain):
     def wanted(self) -> str:
         return "{:g} or {:g}".format(*self.values)
 
-    @property
-    def advice(self) -> str:
-        low, high = self.values
-        return (
-            f"labels 0 and 1 become {low:g} and {high:g} by {high - low:g} * target + {low:g}."
-            if low
-            else ("labels -1 and 1 become 0 and 1 by (target + 1) / 2.")
-        )
+    def advice(self, argument: str) -> str:
+        low, high = (0, 1) if self.values[0] else (-1, 1)
+        return f"if the classes are written as {low} and {high}, say labels=({low}, {high})."
 
     def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
         low, high = self.values
@@ -195,16 +193,18 @@ class Simplex(Domain):
     def symbol(self) -> str | None:
         return None if self.logarithms else "p"
 
-    @property
-    def advice(self) -> str:
+    def advice(self, argument: str) -> str:
         if self.logarithms:
             return "probabilities belong to log_target=False."
-        return "logits belong to from_logits=True; divide other rows by their sum; class indices have their own loss."
+        if argument == "prediction":
+            return "logits belong to from_logits=True; divide other rows by their sum."
+        return "divide rows by their sum; to leave rows out, say where=."
 
     def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
         shares = xp.exp(x) if self.logarithms else x
         tolerance = _at_least(1e-3, epsilon * xp.classes(x), xp)
-        below = xp.max(-shares) > 0.0
+        # Not max(−shares): TensorFlow's graph optimizer swaps the two, and may read another tensor when it does.
+        below = xp.max(xp.where(shares < 0.0, 1.0, 0.0)) > 0.0
         above = xp.abs(xp.sum(shares) - 1.0) > tolerance
         return xp.logical_not(xp.logical_or(below, above))
 
@@ -234,12 +234,14 @@ class ClassIndex(Domain):
     indices: ClassVar[bool] = True
     wanted = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
 
-    @property
-    def advice(self) -> str:
+    def advice(self, argument: str) -> str:
         return "indices that count from 1 need target - 1; to leave entries out, say where=(target != ignored)."
 
-    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return xp.logical_not(xp.logical_or(x < 0, x >= xp.classes(prediction)))
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        count: Any = xp.classes(prediction)
+        if not isinstance(count, int):  # TensorFlow, where K is only known when the graph runs
+            count = xp.cast(count, xp.dtype(x))
+        return xp.logical_not(xp.logical_or(x < 0, x >= count))
 
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return 0

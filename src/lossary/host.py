@@ -32,7 +32,7 @@ class Classes:
                 "__module__": self._module,
                 "__qualname__": definition.__name__,
                 "__doc__": f"{definition.__doc__}\n\n    {inspect.getdoc(self._base)}",
-                "__signature__": self._signature(definition),
+                "__signature__": _OfClass(self._signature(definition)),
             }
             self._made[definition] = type(self._base)(definition.__name__, (self._base,), names)
         return self._made[definition]
@@ -51,3 +51,16 @@ class Classes:
         options = inspect.signature(self._base).parameters.values()
         own = inspect.signature(definition).parameters.values()
         return inspect.Signature([*own, *(x for x in options if x.kind is inspect.Parameter.KEYWORD_ONLY)])
+
+
+@final
+class _OfClass:
+    """The constructor's signature, for the class alone: instances are called otherwise, and `tf.function` looks."""
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        self._signature = signature
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError
+        return self._signature

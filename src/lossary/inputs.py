@@ -30,7 +30,9 @@ class Inputs:
     xp: Framework
     prediction: Array  # in the dtype it is computed in
     target: Array
-    weight: Array | None  # of the shape of the losses; 0 where masked
+    weight: (
+        Array | None
+    )  # of the shape of the losses, what each counts for because of its class included; 0 where masked
     dtype: str  # the prediction's own
     guarded: bool  # whether values could not be checked here, so that illegal ones must become NaN
 
@@ -59,6 +61,9 @@ class Guarded:
         y, legal = self._checked(xp, p, y)
         rows = legal is not None and self.loss.prediction.rows
         return self._stamped(xp, self.loss.gradient(xp, p, y), xp.row(legal) if rows else legal)
+
+    def row_weight(self, xp: Framework, y: Array, prediction: Array) -> Array | None:
+        return self.loss.row_weight(xp, self._checked(xp, prediction, y)[0], prediction)
 
     def _checked(self, xp: Framework, p: Array, y: Array) -> tuple[Array, Array | None]:
         """The target with illegal class indices replaced by a legal one, and whether each entry is legal."""
@@ -108,6 +113,7 @@ def prepare(
     target = _on_device(xp, owner, "target", target, prediction)
     if loss.target.indices:
         _check_indices(xp, owner, target)
+        target = xp.cast(target, "int32") if xp.dtype(target) == "bool" else target
     else:
         target = _to_float(xp, owner, "target", target, _COMPUTED_IN[dtype])
     _check_shapes(xp, loss, prediction, target)
@@ -133,14 +139,25 @@ def prepare(
     elif where is not None:
         weight = xp.cast(where, _COMPUTED_IN[dtype])
     if weight is not None:
-        # Masked inputs are made safe before the maths, so that what stands there stays out of the gradient too.
-        counts = xp.logical_not(xp.equal(weight, 0.0))
-        rows = xp.row(counts) if loss.prediction.rows else counts
-        prediction = xp.where(rows, prediction, loss.prediction.safe(xp, prediction))
-        target = xp.where(rows if loss.target.rows else counts, target, loss.target.safe(xp, target))
+        prediction, target = _made_safe(xp, loss, prediction, target, weight)
     if readable:
         _check_values(xp, loss, prediction, target, _EPSILON[dtype])
-    return Inputs(xp, prediction, target, weight, dtype, guarded=validate and not readable)
+    guarded = validate and not readable
+    of_class = (Guarded(loss, _EPSILON[dtype]) if guarded else loss).row_weight(xp, target, prediction)
+    if of_class is not None:
+        weight = of_class if weight is None else weight * of_class
+        prediction, target = _made_safe(xp, loss, prediction, target, weight)
+    return Inputs(xp, prediction, target, weight, dtype, guarded)
+
+
+def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, weight: Array) -> tuple[Array, Array]:
+    """Prediction and target with legal values where nothing counts: what stands there stays out of the gradient too."""
+    counts = xp.logical_not(xp.equal(weight, 0.0))
+    rows = xp.row(counts) if loss.prediction.rows else counts
+    return (
+        xp.where(rows, prediction, loss.prediction.safe(xp, prediction)),
+        xp.where(rows if loss.target.rows else counts, target, loss.target.safe(xp, target)),
+    )
 
 
 def epsilon(dtype: str) -> float:
@@ -149,22 +166,42 @@ def epsilon(dtype: str) -> float:
 
 
 def _convert(xp: Framework, owner: str, name: str, array: Any, like: Array | None) -> Array:
+    cause = None
     try:
         converted = xp.convert(array, like=like)
         kind = xp.dtype(converted)
-    except (TypeError, ValueError) as error:
-        raise DtypeError(
-            f"{owner}: {name} must be an array of numbers, or a list that makes one.",
-            received=f"a {type(array).__name__} that {xp.name} refuses: {str(error).splitlines()[0]}",
-            hint="rows of a list must have equal lengths; text must be encoded first.",
-        ) from error
-    if not any(word in kind for word in ("float", "int", "bool")):
-        raise DtypeError(
-            f"{owner}: {name} must be real numbers.",
-            received=f"{name} of dtype {kind}.",
-            hint="encode text as class indices first." if "complex" not in kind else "take its real part or magnitude.",
+        if any(word in kind for word in ("float", "int", "bool")):
+            return converted
+    except (TypeError, ValueError, RuntimeError) as error:
+        cause, kind = error, _dtype_of(array)
+    received, hint = _no_numbers(name, array, kind)
+    raise DtypeError(
+        f"{owner}: {name} must be real numbers: an array, or a list that makes one.", received=received, hint=hint
+    ) from cause
+
+
+def _dtype_of(array: Any) -> str:
+    """What NumPy would make of it."""
+    import numpy as np
+
+    try:
+        return np.asarray(array).dtype.name
+    except ValueError:
+        return "object"
+
+
+def _no_numbers(name: str, array: Any, kind: str) -> tuple[str, str]:
+    """What came instead of real numbers, and what to do: in the same words whatever the framework says of it."""
+    if "complex" in kind:
+        return f"{name} of dtype {kind}.", "take its real part or magnitude."
+    if kind.startswith(("str", "bytes")):
+        return f"{name} of text.", "encode text as numbers first."
+    if kind == "object":
+        return (
+            f"a {type(array).__name__} that makes no array of numbers.",
+            "rows of a list must have equal lengths, and no entry may be missing.",
         )
-    return converted
+    return f"{name} of dtype {kind}.", "convert it to numbers first."
 
 
 def _on_device(xp: Framework, owner: str, name: str, array: Any, prediction: Array) -> Array:
@@ -202,8 +239,18 @@ def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -
         return
     if loss.prediction.rows and not came:
         raise ShapeError(
-            f"{owner}: prediction must have a last axis of classes, (..., K).", received="prediction of shape ()."
+            f"{owner}: prediction must have a last axis of classes, (..., K).",
+            received="prediction of shape ().",
+            hint="one number for each class, on the last axis.",
         )
+    for name in loss.tables:
+        entries = getattr(loss, name)
+        if not isinstance(entries, float) and len(entries) and not _same(came[-1:], (len(entries),)):
+            raise ShapeError(
+                f"{owner}: {name} must have one entry for each position on the prediction's last axis.",
+                received=f"{len(entries)} entries and prediction {_words(came)}.",
+                hint="the classes, or the labels, stand on the last axis.",
+            )
     wanted = came[:-1] if loss.target.indices else came
     if _same(wanted, other):
         return
@@ -278,7 +325,7 @@ def _check_weight(
         return xp.where(negative, float("nan"), weight)
     if not bool(xp.all(xp.logical_not(negative))):
         raise DomainError(
-            f"{owner}: weights must not be negative.",
+            f"{owner}: weight must not be negative.",
             received=_offenders(xp, weight, negative),
             hint="a weight says how often an entry counts; 0 leaves it out.",
         )
@@ -294,7 +341,7 @@ def _check_values(xp: Framework, loss: Loss, prediction: Array, target: Array, s
             raise DomainError(
                 f"{type(loss).__name__}: {name} must be {domain.wanted}.",
                 received=_offenders(xp, array, xp.logical_not(legal)) + where_k,
-                hint=domain.advice,
+                hint=domain.advice(name),
             )
 
 

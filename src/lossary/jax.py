@@ -10,6 +10,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, final
 
+try:
+    import jax  # noqa: F401  # for its absence to be said here
+except ModuleNotFoundError as error:
+    from lossary.errors import MissingExtraError
+
+    raise MissingExtraError("lossary.jax needs JAX.", hint="pip install 'lossary[jax]'.") from error
+
 from lossary import catalogue
 from lossary.definition import Definition
 from lossary.errors import UsageError

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
-import keras
-from keras import ops
+try:
+    import keras
+    from keras import ops
+except ModuleNotFoundError as error:
+    from lossary.errors import MissingExtraError
+
+    raise MissingExtraError("lossary.keras needs Keras.", hint="pip install 'lossary[keras]'.") from error
 from keras.src import backend  # masks have no public accessor
 from keras.src.losses.loss import reduce_values, squeeze_or_expand_to_same_rank
 
@@ -192,7 +197,8 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         if not self.loss.target.indices:
             target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
         elif len(came) == len(beside) > 0 and came[-1] in {1, None}:
-            target = ops.squeeze(target, axis=-1)
+            # Not a squeeze: where the size is only known when the graph runs, this is an error then if it is not 1.
+            target = ops.reshape(target, ops.shape(target)[:-1])
         return self._pinned(target, prediction), prediction
 
     @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
-from lossary import reduce
+from lossary import reduce, spelling
 from lossary.definition import Definition
 from lossary.errors import DifferentiationError, UsageError
 from lossary.inputs import Guarded, Inputs, epsilon, prepare
@@ -129,7 +129,7 @@ class Loss(Definition, abstract=True):
         """The total, for hosts: positional, and with value checks that can be switched off."""
         inputs = prepare(self, prediction, target, weight, where, validate=validate)
         xp = inputs.xp
-        exact = reduce.total(xp, _evaluated(self, inputs), _weight_of_losses(self, inputs))
+        exact = reduce.total(xp, _evaluated(self, inputs), inputs.weight)
         return Total(xp.cast(exact.sum, inputs.reduced_dtype), xp.cast(exact.weight, inputs.reduced_dtype))
 
     @final
@@ -138,8 +138,7 @@ class Loss(Definition, abstract=True):
     ) -> tuple[Any, Any]:
         """w·ℓ and w of the losses' shape (None where all count alike), for hosts whose framework reduces by itself."""
         inputs = prepare(self, prediction, target, weight, where, validate=validate)
-        weights = _weight_of_losses(self, inputs)
-        return reduce.weighted(inputs.xp, _evaluated(self, inputs), weights), weights
+        return reduce.weighted(inputs.xp, _evaluated(self, inputs), inputs.weight), inputs.weight
 
     @final
     def value_and_gradient(
@@ -171,7 +170,7 @@ class Loss(Definition, abstract=True):
         with np.errstate(all="ignore"):
             value = _reduced(self, inputs, reduction)
             gradient = self.gradient(xp, inputs.prediction, inputs.target)
-            weights = _weight_of_losses(self, inputs)
+            weights = inputs.weight
             if weights is not None:
                 per_entry = xp.expand(weights, inputs.prediction) if self.prediction.rows else weights
                 gradient = reduce.weighted(xp, gradient, per_entry)
@@ -265,21 +264,13 @@ def _evaluated(loss: Loss, inputs: Inputs) -> Array:
     return inputs.xp.evaluate(sentence, inputs.prediction, inputs.target)
 
 
-def _weight_of_losses(loss: Loss, inputs: Inputs) -> Array | None:
-    """The caller's weight times what the class counts for."""
-    of_class = loss.row_weight(inputs.xp, inputs.target, inputs.prediction)
-    if of_class is None or inputs.weight is None:
-        return inputs.weight if of_class is None else of_class
-    return inputs.weight * of_class
-
-
 def _reduced(loss: Loss, inputs: Inputs, reduction: Reduction) -> Array:
     """The losses, reduced as `lossary.reduce` says."""
     xp = inputs.xp
-    values, weight = _evaluated(loss, inputs), _weight_of_losses(loss, inputs)
+    values = _evaluated(loss, inputs)
     if reduction == "none":
-        return xp.cast(reduce.weighted(xp, values, weight), inputs.dtype)
-    exact = reduce.total(xp, values, weight)
+        return xp.cast(reduce.weighted(xp, values, inputs.weight), inputs.dtype)
+    exact = reduce.total(xp, values, inputs.weight)
     return xp.cast(exact.sum if reduction == "sum" else exact.mean, inputs.reduced_dtype)
 
 
@@ -289,14 +280,15 @@ def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: dic
         [f"{len(positional)} positional arguments, " + " and ".join(map(_described, positional))] if positional else []
     )
     came += [f"{name}=" for name in foreign]
+    code = spelling.in_use(loss)
     return UsageError(
         f"{type(loss).__name__} takes prediction= and target= by name, because frameworks disagree on the order.",
         received=" and ".join(came) + ".",
         hint="here loss(prediction=..., target=...); at home in a framework:\n"
-        f"  PyTorch       criterion = lossary.torch.{loss!r}; criterion(input, target)\n"
-        f"  Keras         model.compile(loss=lossary.keras.{loss!r})\n"
-        f"  JAX           loss_fn = lossary.jax.{loss!r}; loss_fn(predictions, targets)\n"
-        f"  scikit-learn  scoring=lossary.sklearn.{loss!r}",
+        f"  PyTorch       {code['PyTorch']}; criterion(input, target)\n"
+        f"  Keras         {code['Keras']}\n"
+        f"  JAX           {code['JAX']}; loss_fn(predictions, targets)\n"
+        f"  scikit-learn  scoring={spelling.at_home('sklearn', loss)}",
     )
 
 

@@ -59,7 +59,7 @@ def check_reduction(owner: str, reduction: str) -> None:
         raise ParameterError(
             f"{owner}: reduction must be 'mean', 'sum' or 'none'.",
             received=f"reduction={reduction!r}.",
-            hint="'mean' divides by the sum of the weights, not by their number." if reduction else None,
+            hint="'none' keeps every loss; 'mean' divides by the sum of the weights, not by their number.",
         )
 
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lossary import catalogue
+from lossary import spelling
 from lossary.claim import Elicits, closure
 from lossary.loss import Pointwise
 from lossary.parameter import parameters_of
@@ -123,20 +123,8 @@ def twin_factor(twin: Twin) -> str:
 
 def code(loss: Loss) -> dict[str, str]:
     """How it is made in each framework."""
-    settings = repr(loss).removeprefix(type(loss).__name__)
-    if ":" in catalogue.key(type(loss)):  # a user's own: the hosts have classes for lossary's
-        hosts = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
-        return {framework: f"{loss!r}.{host}()" for framework, host in hosts.items()}
-    name = type(loss).__name__
-    # Keras' users expect probabilities, so the Keras host wants it said.
-    said = f"({', '.join(filter(None, ['from_logits=True', settings[1:-1]]))})"
-    keras = said if loss.settings.get("from_logits", False) else settings
-    return {
-        "PyTorch": f"lossary.torch.{name}{settings}",
-        "Keras": f"lossary.keras.{name}{keras}",
-        "JAX": f"lossary.jax.{name}{settings}",
-        "scikit-learn": f"lossary.sklearn.{name}{settings}",
-    }
+    hosts = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
+    return {framework: spelling.at_home(host, loss) for framework, host in hosts.items()}
 
 
 def _row(label: str, entries: list[str], heading: Callable[[str], str]) -> list[str]:

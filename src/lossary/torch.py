@@ -10,8 +10,13 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-import torch
-from torch import Tensor, nn
+try:
+    import torch
+    from torch import Tensor, nn
+except ModuleNotFoundError as error:
+    from lossary.errors import MissingExtraError
+
+    raise MissingExtraError("lossary.torch needs PyTorch.", hint="pip install 'lossary[torch]'.") from error
 
 from lossary import catalogue
 from lossary.definition import Definition

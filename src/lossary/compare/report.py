@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 import lossary
+from lossary import spelling
 from lossary.compare.plan import Plan
 from lossary.compare.profile import Numbers, Profile
 from lossary.compare.statistics import SIGNIFICANT, Metric, Standing, Summary, Verdict
@@ -22,7 +23,6 @@ from lossary.compare.suggest import Candidate, encode
 from lossary.compare.train import Outcome
 from lossary.domain import Labels
 from lossary.loss import Loss
-from lossary.parameter import parameters_of
 
 SCHEMA = 1  # of the JSON; grows when a key changes its meaning
 
@@ -239,21 +239,6 @@ def _p(p: float) -> str:
 # ── what to do now ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def code(loss: Loss) -> dict[str, str]:
-    """The line of code for each framework."""
-    settings = repr(loss).partition("(")[2].removesuffix(")")
-    # Keras' users expect probabilities, so the Keras host wants it said.
-    logits = ["from_logits=True"] if "from_logits" in parameters_of(loss) else []
-    name = type(loss).__name__
-    keras = ", ".join(filter(None, [settings, *logits]))
-    compiled = f"model.compile(loss=lossary.keras.{name}({keras}))"
-    return {
-        "PyTorch": f"criterion = lossary.torch.{name}({settings})",
-        "Keras": compiled if len(compiled) <= _WIDTH - 9 else f"loss = lossary.keras.{name}({keras})",
-        "JAX": f"loss = lossary.jax.{name}({settings})",
-    }
-
-
 def advice(profile: Profile, candidate: Candidate) -> str:
     """What has to be known to use the loss as it was used here."""
     loss, facts, target = candidate.loss, profile.facts, profile.data.target
@@ -285,7 +270,7 @@ def _code(result: Result) -> list[RenderableType]:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for framework, line in code(candidate.loss).items():
+    for framework, line in spelling.in_use(candidate.loss).items():
         grid.add_row(Text(framework, style="bold"), Text(line, overflow="fold"))
     return [grid, Text(advice(result.plan.profile, candidate), style="dim")]
 
@@ -360,7 +345,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
         else {
             "loss": repr(recommended.loss),
             "config": recommended.loss.config(),
-            "code": code(recommended.loss),
+            "code": spelling.in_use(recommended.loss),
             "advice": advice(profile, recommended),
         },
         "command": result.command,

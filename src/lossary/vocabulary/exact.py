@@ -13,7 +13,7 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
-from lossary.domain import Probability, Simplex
+from lossary.domain import Probability, Real, Simplex
 from lossary.loss import Loss
 from lossary.vocabulary.vocabulary import Array, Vocabulary
 
@@ -34,7 +34,7 @@ class Exact(Vocabulary):
             name: np.frompyfunc(function, 1, 1)
             for name, function in {
                 "exact": lambda x: self._mp.mpf(x if isinstance(x, self._mp.mpf) else float(x)),
-                "exp": self._mp.exp,
+                "exp": self._exp,
                 "expm1": self._mp.expm1,
                 "log": lambda x: self._mp.nan if x < 0 else -self._huge if x == 0 else self._mp.log(x),
                 "sqrt": lambda x: self._mp.nan if x < 0 else self._mp.sqrt(x),
@@ -43,6 +43,11 @@ class Exact(Vocabulary):
                 "isfinite": self._mp.isfinite,
             }.items()
         }
+
+    def _exp(self, x: Any) -> Any:
+        # mpmath multiplies e by itself for whole numbers, which takes for ever where they are large.
+        half = self._mp.mpf(0.5)
+        return self._mp.exp(x + half) / self._mp.exp(half) if abs(x) > 1000 else self._mp.exp(x)
 
     def numbers(self, x: Array) -> Array:
         """Floats as numbers of this vocabulary, exactly; infinities by their stand-in."""
@@ -151,16 +156,19 @@ def judge_gradient(loss: Loss, prediction: Any, target: Any) -> tuple[Any, Any]:
 
     def slopes(xp: Exact, p: Array, y: Array, steps: Array) -> list[Array]:
         if not loss.prediction.rows:
-            return list(_slopes(xp, lambda h: np.asarray(_sentence(loss)(xp, p + h, y)), steps))
+            return list(_slopes(xp, lambda h, at: sentence(xp, p[at] + h, y[at]), steps))
         low, high = np.empty_like(p), np.empty_like(p)
         for k in range(p.shape[-1]):
             only = np.arange(p.shape[-1]) == k
 
-            def along(h: Array, only: Array = only) -> Array:
-                return np.asarray(_sentence(loss)(xp, p + np.where(only, h[..., None], 0), y))
+            def along(h: Array, at: Array, only: Array = only) -> Array:
+                return sentence(xp, p[at] + np.where(only, h[..., None], 0), y[at])
 
             low[..., k], high[..., k] = _slopes(xp, along, steps[..., k])
         return [low, high]
+
+    def sentence(xp: Exact, p: Array, y: Array) -> Array:
+        return np.asarray(_sentence(loss)(xp, p, y))
 
     low, high = _in_groups(loss, slopes, prediction, target)
     return low, high
@@ -172,19 +180,22 @@ def _sentence(loss: Loss) -> Any:
 
 def _slopes(xp: Exact, along: Any, step: Array) -> tuple[Array, Array]:
     """The derivatives of `along` at 0 from the left and from the right, sorted; from one side where only one exists."""
-    here = along(0 * step)
+    everywhere = np.ones(step.shape, dtype=bool)
+    here = along(0 * step, everywhere)
 
-    def sides(h: Array) -> tuple[Array, Array]:
-        left, right = (here - along(-h)) / h, (along(h) - here) / h
+    def sides(h: Array, at: Array) -> tuple[Array, Array]:
+        left, right = (here[at] - along(-h, at)) / h, (along(h, at) - here[at]) / h
         return np.where(xp.isnan(left), right, left), np.where(xp.isnan(right), left, right)
 
-    left, right = sides(step)
-    middle = (left + right) / 2
+    left, right = sides(step, everywhere)
+    low = high = (left + right) / 2
     # A smooth loss bends a little within the step, and less within a smaller one; a kink stays.
-    nearer_left, nearer_right = sides(step / 1000) if np.any(left != right) else (left, right)
-    with_kink = np.abs(nearer_right - nearer_left) > np.abs(right - left) / 10
-    low = np.where(with_kink, np.where(left < right, left, right), middle)
-    high = np.where(with_kink, np.where(left < right, right, left), middle)
+    bent = np.abs(right - left) > 1e-12 * (np.abs(right) + np.abs(left))
+    if np.any(bent):
+        nearer_left, nearer_right = sides(step[bent] / 1000, bent)
+        bent[bent] = np.abs(nearer_right - nearer_left) > np.abs(right - left)[bent] / 10
+        low = np.where(bent, np.where(left < right, left, right), low)
+        high = np.where(bent, np.where(left < right, right, left), high)
     return low, high
 
 
@@ -203,8 +214,8 @@ def _in_groups(loss: Loss, answer: Any, prediction: Any, target: Any) -> list[An
     finished: list[Any] = []
     for count in np.unique(digits):
         chosen, xp = digits == count, exact(int(count))
-        of_target = y[chosen] if loss.target.indices else xp.numbers(y[chosen])
         with np.errstate(all="ignore"):
+            of_target = y[chosen] if loss.target.indices else xp.numbers(y[chosen])
             answers = answer(xp, xp.numbers(p[chosen]), of_target, xp.power_of_10(steps[chosen]))
         if not finished:
             finished = [np.empty((len(p), *each.shape[1:]), dtype=object) for each in answers]
@@ -218,11 +229,13 @@ def _powers_of_steps(loss: Loss, p: Any, y: Any) -> Any:
     if isinstance(loss.prediction, Probability | Simplex):
         # Probabilities live on the scale of their distance from 0 and from 1, but for 0 and 1 themselves.
         scale = np.where((p > 0) & (p < 1), np.minimum(p, 1 - p), 1.0)
-    else:
-        # Others on the scale of what they are compared with, or of 1, where exponentials change.
-        beside = np.zeros_like(p) if loss.target.indices else np.abs(y)
-        scale = np.minimum(np.maximum(np.abs(p), beside), 1.0)
+    elif isinstance(loss.prediction, Real):
+        # Numbers on the scale of what they are compared with.
+        scale = np.minimum(np.maximum(np.abs(p), np.abs(y)), 1.0)
         scale[scale == 0] = 1.0
+    else:
+        # Logits and scores on the scale of 1, where exponentials change and margins lie.
+        scale = np.ones_like(p)
     power = np.floor(np.log10(np.where(np.isnan(scale), 1.0, scale))).astype(int)
     return np.where(np.isinf(p), _INFINITY, power) - _STEP
 
@@ -237,9 +250,23 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int) -> Any:
     lowest = steps.reshape(len(p), -1).min(axis=1)
     # 1 + exp(−x) hides 0.43·x digits, log cosh x hides as many as x has zeros; answers below the smallest
     # float are nobody's.
-    hidden = np.clip(np.maximum(0.87 * largest, -lowest - _STEP), 0.0, smallest)
+    exponentials = np.where(largest < 1e4, 0.87 * largest, 0.0)  # beyond, they are 0 to every float
+    hidden = np.clip(np.maximum(exponentials, -lowest - _STEP), 0.0, smallest)
     infinite = np.isinf(largest)
     if isinstance(loss.prediction, Simplex):
         infinite |= np.any(p == 0, axis=-1)
+        hidden = _smallness_of_targets(loss, y, smallest)  # log p hides nothing
+    else:
+        hidden = hidden + _smallness_of_targets(loss, y, smallest)
     wanted = np.where(infinite, _MOST_DIGITS, 50 + ahead - lowest + hidden)
     return np.minimum(np.ceil(wanted / 50) * 50, _MOST_DIGITS).astype(int)
+
+
+def _smallness_of_targets(loss: Loss, y: Any, smallest: int) -> Any:
+    """How many digits below 1 the least likely class of a soft target is: its share of the gradient is as small."""
+    if not isinstance(loss.target, Probability | Simplex):
+        return 0.0
+    with np.errstate(all="ignore"):
+        share = -y / math.log(10) if getattr(loss.target, "logarithms", False) else -np.log10(y)
+    share = np.where(np.isfinite(share), share, 0.0).reshape(len(y), -1)
+    return np.clip(share.max(axis=1, initial=0.0), 0.0, smallest)

@@ -105,8 +105,8 @@ class JAX(Framework):
         return str(x.dtype.name)
 
     def device(self, x: Array) -> str:
-        if isinstance(x, jax.core.Tracer):
-            return ""
+        if isinstance(x, jax.core.Tracer) or not x.committed:
+            return ""  # what was not put anywhere goes where it is needed
         return ", ".join(sorted(str(device) for device in x.devices()))
 
     def readable(self, *arrays: Array) -> bool:
@@ -184,24 +184,44 @@ def _(sentence: Sentence, primals: Any, tangents: Any) -> tuple[Array, Array]:
     return value, tangent
 
 
-@jax.custom_jvp
-def _compensated_sum(x: Array) -> Array:
-    """The sum of all entries, with the rounding error of every addition carried along (Knuth's TwoSum)."""
+_LANES = 128  # sums that run side by side
 
-    def add(one: Any, other: Any) -> Any:
+
+@jax.custom_jvp
+@jax.jit
+def _compensated_sum(x: Array) -> Array:
+    """The sum of all entries, with the rounding error of every addition carried along.
+
+    One row of entries after the other, in a loop: XLA reorders what stands inside a reduction, which destroys the
+    errors and makes such a sum worse than a plain one.
+    """
+    x = x.reshape(-1)
+    totals = x, jnp.zeros_like(x)
+    if x.size > _LANES:
+        rows = jnp.pad(x, (0, -x.size % _LANES)).reshape(-1, _LANES)
+        totals = _added_up((rows, jnp.zeros_like(rows)))
+    total, error = _added_up(totals)
+    return jnp.where(jnp.isfinite(error), total + error, total)
+
+
+def _added_up(totals: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Totals and their errors, added over the first axis (Knuth's TwoSum)."""
+
+    def add(one: tuple[Array, Array], other: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
         total = one[0] + other[0]
         back = total - one[0]
-        return total, one[1] + other[1] + ((one[0] - (total - back)) + (other[0] - back))
+        return (total, one[1] + other[1] + ((one[0] - (total - back)) + (other[0] - back))), None
 
-    zero = np.zeros((), x.dtype)
-    total, error = jax.lax.reduce((x, jnp.zeros_like(x)), (zero, zero), add, tuple(range(x.ndim)))
-    return jnp.where(jnp.isfinite(error), total + error, total)
+    zero = jnp.zeros_like(totals[0], shape=totals[0].shape[1:])
+    added, _ = jax.lax.scan(add, (zero, zero), totals)
+    return added
 
 
 @_compensated_sum.defjvp
 def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
     (x,), (along,) = primals, tangents
     return _compensated_sum(x), jnp.sum(along)
+
 
 # A Total goes through jit, vmap and grad like any other pytree.
 jax.tree_util.register_dataclass(Total, data_fields=["sum", "weight"], meta_fields=[])

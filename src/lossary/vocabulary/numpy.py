@@ -120,7 +120,8 @@ class NumPy(Framework):
 
     def cast(self, x: Array, dtype: str) -> Array:
         with np.errstate(all="ignore"):
-            return np.asarray(x).astype(getattr(ml_dtypes, dtype, dtype), copy=False)
+            # A result of no axes is a plain NumPy number.
+            return np.asarray(x).astype(getattr(ml_dtypes, dtype, dtype), copy=False)[()]
 
     def expand(self, x: Array, like: Array) -> Array:
         x = np.asarray(x)

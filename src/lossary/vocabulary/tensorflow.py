@@ -124,10 +124,14 @@ class TensorFlow(Framework):
         if tf.is_tensor(x):
             return tf.convert_to_tensor(x)  # a variable's value
         array = np.asarray(x)
+        dtype = None
         if isinstance(x, (float, list, tuple)) and array.dtype == np.float64:
             # Python's floats have no dtype of their own.
-            return tf.constant(array, dtype=like.dtype if like is not None and like.dtype.is_floating else tf.float32)
-        return tf.constant(array)
+            dtype = like.dtype if like is not None and like.dtype.is_floating else tf.float32
+        if like is None or not tf.executing_eagerly():
+            return tf.constant(array, dtype)
+        with tf.device(like.device):
+            return tf.constant(array, dtype)
 
     def cast(self, x: Array, dtype: str) -> Array:
         return tf.cast(x, dtype)

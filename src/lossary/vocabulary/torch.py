@@ -96,7 +96,7 @@ class PyTorch(Framework):
         return torch.as_tensor(entries, dtype=like.dtype, device=like.device)
 
     def lookup(self, table: Array, index: Array) -> Array:
-        return table[index.long()]
+        return torch.index_select(table, 0, index.long().reshape(-1)).reshape(index.shape)
 
     def _both(self, x: Array, y: Array) -> tuple[Tensor, Tensor]:
         """A plain number as a tensor beside the other: `clamp` would not halve the derivative at a tie."""
@@ -146,6 +146,8 @@ class PyTorch(Framework):
         else:
             # Always a copy in C order: PyTorch takes no negative strides and warns about read-only memory.
             tensor = torch.from_numpy(np.array(array, order="C"))
+        if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64):
+            tensor = tensor.long()  # PyTorch compares no wide unsigned integers
         if isinstance(x, (float, list, tuple)) and tensor.dtype == torch.float64:
             # Python's floats have no dtype of their own.
             dtype = like.dtype if like is not None and like.is_floating_point() else torch.get_default_dtype()

@@ -174,6 +174,13 @@ class Vocabulary(ABC):
         is_largest = self.is_class(self.argmax(logits), logits)
         return parts / total, self.where(is_largest, others, total - parts) / total
 
+    @final
+    def sum_of_others(self, x: Array) -> Array:
+        """For each entry of a row of numbers ≥ 0 the sum of all other entries, small beside itself or not."""
+        is_largest = self.is_class(self.argmax(x), x)
+        others = self.row(self.sum(self.where(is_largest, 0.0, x)))
+        return self.where(is_largest, others, self.row(self.sum(x)) - x)
+
     def _shifted(self, logits: Array) -> tuple[Array, Array, Array]:
         """(max − logits, exp(logits − max), the sum of the latter over all classes but the largest).
 
@@ -186,11 +193,12 @@ class Vocabulary(ABC):
         # ∞ − ∞ is 0 for the largest class itself; NaN is not equal to itself and passes.
         shift = self.where(self.logical_and(is_largest, self.equal(logits, largest)), 0.0, largest - logits)
         part = self.exp(-shift)
-        parts = part - self.product(part, self._rounding_of_difference(largest, logits, shift))
+        # 1 − rounding first: part · rounding may be subnormal, which XLA takes for 0.
+        parts = part * (1.0 - self._rounding_of_difference(largest, logits, shift))
         return shift, parts, self.sum(self.where(is_largest, 0.0, parts))
 
     def _rounding_of_difference(self, x: Array, y: Array, difference: Array) -> Array:
-        """(x − y) − difference, exactly (Knuth's TwoSum); 0 where the difference is not finite."""
+        """(x − y) − difference, exactly (Knuth's TwoSum); 0 where that is not finite."""
         back = difference - x
         error = (x - (difference - back)) - (y + back)
-        return self.where(self.isfinite(difference), error, 0.0)
+        return self.where(self.isfinite(error), error, 0.0)

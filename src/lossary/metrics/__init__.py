@@ -1,0 +1,190 @@
+"""The metrics that go with a loss, by the libraries that have them, with the right link and threshold.
+
+    lossary.metrics.sklearn(loss)                  {"accuracy": f(y_true, y_pred, sample_weight=None), …}
+    lossary.metrics.torchmetrics(loss)             a MetricCollection: metrics(input, target)
+    lossary.metrics.keras(loss)                    a list for model.compile(metrics=…)
+
+Every one of them takes what the loss takes: its predictions (logits stay logits) and its targets (indices, one-hot
+rows, −1 and 1). Classes are decided before a library sees them, so that no logit is compared with 0.5, no probability
+with 0, and no sigmoid is added by a metric that guesses.
+
+Regression: mae, rmse, r2, and pinball at the loss's level. Classes: accuracy, precision, recall, f1; of the positive
+class where there are two, the mean over classes (macro) where there are more. Soft targets count as their likeliest
+class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, final
+
+from lossary.claim import Elicits
+from lossary.errors import MissingExtraError, UsageError
+from lossary.metrics.decision import Decision
+
+if TYPE_CHECKING:
+    from lossary.loss import Loss
+    from lossary.objective import Objective
+
+__all__ = ["keras", "sklearn", "torchmetrics"]
+
+
+# ── scikit-learn ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sklearn(loss: Loss | Objective) -> dict[str, InScikitLearn]:
+    """scikit-learn's metrics for a loss, by name: functions of (y_true, y_pred, sample_weight=None) on NumPy arrays."""
+    try:
+        from sklearn import metrics as known
+    except ModuleNotFoundError as error:
+        raise _missing("scikit-learn", "cli") from error
+
+    if loss.task == "regression":
+        chosen = {
+            "mae": InScikitLearn(known.mean_absolute_error),
+            "rmse": InScikitLearn(known.root_mean_squared_error),
+            "r2": InScikitLearn(known.r2_score),
+        }
+        level = _level(loss)
+        return chosen | ({} if level is None else {"pinball": InScikitLearn(known.mean_pinball_loss, {"alpha": level})})
+    decision = Decision(loss.prediction, loss.target)
+    settings = {"average": "macro" if loss.prediction.rows else "binary", "zero_division": 0}
+    return {
+        "accuracy": InScikitLearn(known.accuracy_score, {}, decision),
+        "precision": InScikitLearn(known.precision_score, settings, decision),
+        "recall": InScikitLearn(known.recall_score, settings, decision),
+        "f1": InScikitLearn(known.f1_score, settings, decision),
+    }
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class InScikitLearn:
+    """One of scikit-learn's metrics on the predictions and targets of a loss."""
+
+    function: Callable[..., Any]
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    decision: Decision | None = None
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """The metric; targets first, as scikit-learn has it.
+
+        Raises:
+            ShapeError, DomainError: see `Decision.on_arrays`.
+        """
+        if self.decision is not None:
+            y_true, y_pred, sample_weight = self.decision.on_arrays(y_true, y_pred, sample_weight)
+        return float(self.function(y_true, y_pred, sample_weight=sample_weight, **self.settings))
+
+
+# ── torchmetrics ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def torchmetrics(
+    loss: Loss | Objective, *, classes: int | None = None, class_axis: int | None = None, ignore_index: int = -100
+) -> Any:
+    """torchmetrics' metrics for a loss, as a `MetricCollection`: `metrics(input, target)`, then `metrics.compute()`.
+
+    Args:
+        classes: how many there are; wanted where there may be more than two.
+        class_axis: where they stand, as in the loss's module: axis 1 by default for the cross-entropies.
+        ignore_index: targets of class indices that are equal to this are left out, as in the loss's module.
+
+    Raises:
+        UsageError: the loss is about classes and `classes` is not said.
+    """
+    try:
+        import torchmetrics as known
+        from torchmetrics import classification, wrappers
+    except ModuleNotFoundError as error:
+        raise _missing("torchmetrics") from error
+
+    if loss.task == "regression":
+        return known.MetricCollection({
+            "mae": known.MeanAbsoluteError(), "rmse": known.MeanSquaredError(squared=False), "r2": known.R2Score(),
+        })  # fmt: skip
+    kinds = ("Accuracy", "Precision", "Recall", "F1Score")
+    if loss.prediction.rows:
+        count = _counted(loss, classes)
+        chosen = [
+            getattr(classification, f"Multiclass{kind}")(
+                num_classes=count, average="micro" if kind == "Accuracy" else "macro", ignore_index=ignore_index
+            )
+            for kind in kinds
+        ]
+    else:
+        chosen = [getattr(classification, f"Binary{kind}")() for kind in kinds]
+    if class_axis is None:
+        class_axis = 1 if loss.task == "multiclass" else -1
+    decision = Decision(loss.prediction, loss.target, axis=class_axis)
+    return known.MetricCollection(
+        {
+            name: wrappers.LambdaInputTransformer(metric, decision.tensor_prediction, decision.tensor_target)
+            for name, metric in zip(("accuracy", "precision", "recall", "f1"), chosen, strict=True)
+        },
+        compute_groups=False,  # the wrappers' states are not seen, and would be taken for equal
+    )
+
+
+# ── Keras ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def keras(loss: Loss | Objective, *, classes: int | None = None, ignore_class: int | None = None) -> list[Any]:
+    """Keras' metrics for a loss: `model.compile(loss=loss.keras(), metrics=lossary.metrics.keras(loss))`.
+
+    Args:
+        classes: how many there are; wanted where there may be more than two.
+        ignore_class: targets of class indices that are equal to this are left out, as in the loss's Keras class.
+
+    Raises:
+        UsageError: the loss is about classes and `classes` is not said.
+    """
+    try:
+        from keras import metrics as known
+    except ModuleNotFoundError as error:
+        raise _missing("keras", "keras") from error
+
+    if loss.task == "regression":
+        return [known.MeanAbsoluteError(name="mae"), known.RootMeanSquaredError(name="rmse"), known.R2Score(name="r2")]
+    from lossary.metrics.decided import Decided
+
+    if not loss.prediction.rows:
+        chosen = {
+            "accuracy": [known.BinaryAccuracy()],
+            "precision": [known.Precision()],
+            "recall": [known.Recall()],
+            "f1": [known.F1Score(average="micro", threshold=0.5)],
+        }
+    else:
+        each = range(_counted(loss, classes))
+        chosen = {
+            "accuracy": [known.CategoricalAccuracy()],
+            "precision": [known.Precision(class_id=index) for index in each],
+            "recall": [known.Recall(class_id=index) for index in each],
+            "f1": [known.F1Score(average="macro", threshold=0.5)],
+        }
+    return [Decided(loss, metrics, name=name, ignore_class=ignore_class) for name, metrics in chosen.items()]
+
+
+# ── what they share ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _level(loss: Loss | Objective) -> float | None:
+    """The level of the quantile that the loss estimates; None where it estimates something else."""
+    return next((claim.level for claim in loss.claims if isinstance(claim, Elicits)), None)
+
+
+def _counted(loss: Loss | Objective, classes: int | None) -> int:
+    if classes is None:
+        raise UsageError(
+            f"the metrics for {loss!r} need to know how many classes there are.",
+            received="classes=None.",
+            hint="classes=10, the size of the last layer.",
+        )
+    return classes
+
+
+def _missing(package: str, extra: str | None = None) -> MissingExtraError:
+    install = f"pip install 'lossary[{extra}]'" if extra else f"pip install {package}"
+    return MissingExtraError(f"these metrics are {package}'s, which is not installed.", hint=f"{install}.")

@@ -1,0 +1,92 @@
+"""Keras metrics on the predictions and targets of a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import keras
+from keras import ops
+
+from lossary import catalogue
+from lossary.loss import Loss
+from lossary.metrics.decision import Decision
+from lossary.objective import Objective
+
+
+@final
+@keras.saving.register_keras_serializable(package="lossary")
+class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
+    """The mean of Keras metrics that see classes already decided, as 0 and 1."""
+
+    def __init__(
+        self,
+        loss: Loss | Objective,
+        metrics: Sequence[Any],
+        *,
+        name: str,
+        ignore_class: int | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.loss = loss
+        self.metrics = list(metrics)
+        self.ignore_class = ignore_class
+        self.decision = Decision(loss.prediction, loss.target)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        mask = getattr(y_pred, "_keras_mask", None)
+        y_true = ops.convert_to_tensor(y_true, dtype="int32" if self.decision.target.indices else self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        said = self.decision.of_prediction(y_pred, _last)
+        true = self.decision.of_target(y_true, _last)
+        if len(true.shape) > len(said.shape):  # sparse labels (N, 1) beside (N, K)
+            true = ops.squeeze(true, -1)
+        elif len(said.shape) > len(true.shape):  # Dense(1) beside (N,)
+            said = ops.squeeze(said, -1)
+        weight = ops.ones_like(true, dtype=self.dtype)
+        if self.ignore_class is not None and self.decision.target.indices:
+            weight *= ops.cast(true != self.ignore_class, self.dtype)
+        for each in (sample_weight, mask):
+            if each is not None:
+                weight *= self._leading(ops.cast(each, self.dtype), weight)
+        if self.decision.prediction.rows:
+            true, said = (ops.one_hot(x, y_pred.shape[-1]) for x in (true, said))
+            shape = (-1, y_pred.shape[-1])
+        else:
+            shape = (-1, 1)
+        true, said = (ops.reshape(ops.cast(x, self.dtype), shape) for x in (true, said))
+        for metric in self.metrics:
+            metric.update_state(true, said, ops.reshape(weight, (-1,)))
+
+    def _leading(self, weight: Any, entries: Any) -> Any:
+        """A weight for each entry, from one for each sample."""
+        if len(weight.shape) > len(entries.shape):
+            weight = ops.squeeze(weight, -1)
+        for _ in range(len(entries.shape) - len(weight.shape)):
+            weight = ops.expand_dims(weight, -1)
+        return weight
+
+    def result(self) -> Any:
+        return ops.mean(ops.stack([metric.result() for metric in self.metrics]))
+
+    def reset_state(self) -> None:
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "loss": self.loss.config(),
+            "metrics": [keras.saving.serialize_keras_object(metric) for metric in self.metrics],
+            "ignore_class": self.ignore_class,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Decided:
+        metrics = [keras.saving.deserialize_keras_object(metric) for metric in config.pop("metrics")]
+        return cls(catalogue.from_config(config.pop("loss")), metrics, **config)
+
+
+def _last(rows: Any) -> Any:
+    return ops.argmax(rows, axis=-1)

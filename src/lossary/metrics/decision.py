@@ -1,0 +1,81 @@
+"""From predictions to classes: which class a prediction says, and which a target says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, final
+
+from lossary.domain import Domain, Labels
+from lossary.errors import DomainError, ShapeError
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """How the classes are read off a loss's predictions and targets.
+
+    The two of a binary loss are told apart by the threshold of its prediction's domain: 0 for scores and logits, ½ for
+    probabilities. Where there are rows, the largest entry along `axis` decides, for which logits are as good as
+    probabilities.
+    """
+
+    prediction: Domain
+    target: Domain
+    axis: int = -1
+
+    def of_prediction(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        """Class indices, or whether each entry is positive."""
+        return argmax(x) if self.prediction.rows else x > self.prediction.threshold
+
+    def of_target(self, y: Any, argmax: Callable[[Any], Any]) -> Any:
+        """Class indices, or whether each entry is positive."""
+        if self.target.indices:
+            return y
+        if self.target.rows:
+            return argmax(y)
+        return y == self.target.values[1] if isinstance(self.target, Labels) else y > 0.5
+
+    # ── for NumPy ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_arrays(self, target: Any, prediction: Any, weight: Any) -> tuple[Any, Any, Any]:
+        """Classes of both as flat integer arrays, and the weight of each.
+
+        Raises:
+            ShapeError: the two are not about the same entries.
+            DomainError: a prediction is NaN, which is no class.
+        """
+        import numpy as np
+
+        prediction, target = np.asarray(prediction), np.asarray(target)
+        if np.isnan(prediction).any():
+            raise DomainError("metrics need predictions that say a class.", received="NaN among the predictions.")
+        said = self.of_prediction(prediction, self._last).astype(int)
+        true = self.of_target(target, self._last).astype(int)
+        if true.shape != said.shape and np.squeeze(true).shape != np.squeeze(said).shape:
+            raise ShapeError(
+                "metrics need a target for each prediction.",
+                received=f"prediction {prediction.shape} and target {target.shape}.",
+            )
+        if weight is not None:
+            weight = np.asarray(weight)
+            leading = weight.reshape(weight.shape + (1,) * (said.ndim - weight.ndim))
+            weight = np.broadcast_to(leading, said.shape).ravel()
+        return true.ravel(), said.ravel(), weight
+
+    def _last(self, rows: Any) -> Any:
+        return rows.argmax(self.axis)
+
+    # ── for PyTorch ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tensor_prediction(self, x: Any) -> Any:
+        """Classes as a flat integer tensor, to which torchmetrics applies no sigmoid."""
+        return self.of_prediction(x, self._along(x)).long().flatten()
+
+    def tensor_target(self, y: Any) -> Any:
+        """Classes as a flat integer tensor."""
+        return self.of_target(y, self._along(y)).long().flatten()
+
+    def _along(self, x: Any) -> Callable[[Any], Any]:
+        # A single row has its classes on its only axis, as in the module of the loss.
+        return lambda rows: rows.argmax(self.axis if x.dim() > 1 else -1)

@@ -1,0 +1,34 @@
+"""How a loss is written in each framework: the code that errors, `lossary show` and `lossary compare` hand out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lossary import catalogue
+from lossary.definition import Definition
+
+if TYPE_CHECKING:
+    from lossary.loss import Loss
+    from lossary.objective import Objective
+
+
+def at_home(host: str, loss: Loss | Objective) -> str:
+    """The code that makes it at home in a framework: "torch", "keras", "jax" or "sklearn"."""
+    if not isinstance(loss, Definition):
+        return f"({loss!r}).{host}()"
+    if ":" in catalogue.key(type(loss)):  # a user's own: the hosts have named classes for lossary's
+        return f"{loss!r}.{host}()"
+    code = f"lossary.{host}.{loss!r}"
+    if host in {"keras", "sklearn"} and "from_logits" in loss.settings and "from_logits=" not in code:
+        # There it has no default, or another one.
+        code = code.replace("(", f"(from_logits={loss.settings['from_logits']}, ", 1).replace(", )", ")")
+    return code
+
+
+def in_use(loss: Loss | Objective) -> dict[str, str]:
+    """A line of code for each framework in which a loss trains."""
+    return {
+        "PyTorch": f"criterion = {at_home('torch', loss)}",
+        "Keras": f"model.compile(loss={at_home('keras', loss)})",
+        "JAX": f"loss_fn = {at_home('jax', loss)}",
+    }

@@ -1,0 +1,192 @@
+"""Metrics with the right link: against answers counted by hand, with logits between 0 and 1."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import lossary
+from lossary import metrics
+from lossary.catalogue import classes
+from lossary.errors import DomainError, ShapeError, UsageError
+
+# Five logits, of which 0.3 is above 0 and below 0.5 and −0.2 is below 0: said + + − − +, true + − − + +.
+LOGITS = np.array([0.3, 0.9, -0.2, -3.0, 0.4], "float32")
+TRUE = np.array([1, 0, 0, 1, 1])
+BY_HAND = {"accuracy": 3 / 5, "precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3}
+# As probabilities the same numbers say − + − − −: one false positive, three misses, one right.
+PROBABILITIES = np.array([0.3, 0.9, 0.2, 0.0, 0.4], "float32")
+PROBABILITIES_BY_HAND = {"accuracy": 1 / 5, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+
+BINARY = [
+    pytest.param(lossary.BinaryCrossEntropy(), LOGITS, TRUE, BY_HAND, id="logits"),
+    pytest.param(
+        lossary.BinaryCrossEntropy(from_logits=False), PROBABILITIES, TRUE, PROBABILITIES_BY_HAND, id="probabilities"
+    ),
+    pytest.param(lossary.Hinge(), LOGITS, 2 * TRUE - 1, BY_HAND, id="hinge"),
+    pytest.param(lossary.Hinge(labels=(0, 1)), LOGITS, TRUE, BY_HAND, id="hinge01"),
+    pytest.param(lossary.ZeroOne(), LOGITS, 2 * TRUE - 1, BY_HAND, id="zero-one"),
+    pytest.param(0.5 * lossary.BinaryCrossEntropy() + lossary.L2(), LOGITS, TRUE, BY_HAND, id="objective"),
+]
+
+# Rows of logits, all between 0 and 1; said 0 1 2 1, true 0 1 1 2. By class: precision 1, ½, 0; recall 1, ½, 0.
+ROWS = np.array([[0.9, 0.1, 0.2], [0.1, 0.4, 0.3], [0.0, 0.1, 0.2], [0.3, 0.5, 0.4]], "float32")
+INDICES = np.array([0, 1, 1, 2])
+ROWS_BY_HAND = {"accuracy": 0.5, "precision": 0.5, "recall": 0.5, "f1": 0.5}
+SHARES = ROWS / ROWS.sum(axis=1, keepdims=True)
+MANY = [
+    pytest.param(lossary.SparseCategoricalCrossEntropy(), ROWS, INDICES, id="sparse"),
+    pytest.param(lossary.CategoricalCrossEntropy(), ROWS, np.eye(3, dtype="float32")[INDICES], id="one-hot"),
+    pytest.param(lossary.SparseCategoricalCrossEntropy(from_logits=False), SHARES, INDICES, id="probabilities"),
+    pytest.param(lossary.KLDivergence(), ROWS, 0.7 * np.eye(3, dtype="float32")[INDICES] + 0.1, id="distributions"),
+]
+
+# Residuals 1, −1, 2, 0: mean size 1, mean square 1.5, targets' variance 1.25.
+NUMBERS, REAL = np.array([2.0, 1.0, 5.0, 4.0], "float32"), np.array([1.0, 2.0, 3.0, 4.0], "float32")
+REAL_BY_HAND = {"mae": 1.0, "rmse": math.sqrt(1.5), "r2": 1 - 6 / 5}
+
+
+def in_sklearn(loss, prediction, target, **settings):
+    return {name: metric(target, prediction) for name, metric in metrics.sklearn(loss).items()}
+
+
+def in_torchmetrics(loss, prediction, target, **settings):
+    torch = pytest.importorskip("torch")
+    collection = metrics.torchmetrics(loss, **settings)
+    half = len(target) // 2
+    for part in (slice(0, half), slice(half, None)):
+        collection.update(torch.from_numpy(prediction[part]), torch.from_numpy(target[part]))
+    return {name: float(value) for name, value in collection.compute().items()}
+
+
+def in_keras(loss, prediction, target, **settings):
+    pytest.importorskip("keras")
+    if loss.task == "regression":  # Keras' R2Score takes columns, as a Dense(1) makes them
+        prediction = prediction[:, None]
+    found = {}
+    for metric in metrics.keras(loss, **settings):
+        metric.update_state(target[:2], prediction[:2])
+        metric.update_state(target[2:], prediction[2:])
+        found[metric.name] = float(metric.result())
+    return found
+
+
+LIBRARIES = pytest.mark.parametrize("measured", [in_sklearn, in_torchmetrics, in_keras])
+
+
+@LIBRARIES
+@pytest.mark.parametrize(("loss", "prediction", "target", "wanted"), BINARY)
+def test_two_classes(measured, loss, prediction, target, wanted):
+    assert measured(loss, prediction, target) == pytest.approx(wanted, abs=1e-6)
+
+
+@LIBRARIES
+def test_a_score_of_0_is_not_positive(measured):
+    prediction = np.array([0.0, 1.0], "float32")
+    found = measured(lossary.BinaryCrossEntropy(), prediction, np.array([0.0, 1.0], "float32"))
+    assert found["accuracy"] == 1.0
+
+
+@LIBRARIES
+@pytest.mark.parametrize(("loss", "prediction", "target"), MANY)
+def test_many_classes(measured, loss, prediction, target):
+    assert measured(loss, prediction, target, classes=3) == pytest.approx(ROWS_BY_HAND, abs=1e-6)
+
+
+@LIBRARIES
+def test_regression(measured):
+    assert measured(lossary.MeanSquaredError(), NUMBERS, REAL) == pytest.approx(REAL_BY_HAND, abs=1e-6)
+
+
+def test_pinball_has_the_level_of_the_loss():
+    # 0.9 · 1 for the one that is too low, 0.1 · (1 + 2) for the two that are too high, over four.
+    assert metrics.sklearn(lossary.Quantile(0.9))["pinball"](REAL, NUMBERS) == pytest.approx(0.3)
+    assert "pinball" not in metrics.sklearn(lossary.MeanSquaredError())
+
+
+@pytest.mark.parametrize("cls", classes())
+def test_every_loss_has_metrics_in_every_library(cls):
+    loss = cls()
+    settings = {"classes": 3} if loss.prediction.rows else {}
+    names = set(metrics.sklearn(loss)) - {"pinball"}
+    assert names == set(metrics.torchmetrics(loss, **settings))
+    assert names == {metric.name for metric in metrics.keras(loss, **settings)}
+
+
+def test_sample_weights_drop_and_repeat():
+    weight = np.array([1, 0, 1, 1, 2])
+    kept = [0, 2, 3, 4, 4]
+    for name, metric in metrics.sklearn(lossary.BinaryCrossEntropy()).items():
+        assert metric(TRUE, LOGITS, weight) == pytest.approx(metric(TRUE[kept], LOGITS[kept])), name
+    for metric in metrics.keras(lossary.BinaryCrossEntropy()):
+        metric.update_state(TRUE, LOGITS[:, None], weight)  # as compile has it: y (N,), Dense(1)
+        assert float(metric.result()) == pytest.approx(
+            metrics.sklearn(lossary.BinaryCrossEntropy())[metric.name](TRUE[kept], LOGITS[kept])
+        )
+
+
+def test_one_weight_for_each_row_of_labels():
+    prediction, target = np.array([[1.0, -1.0], [1.0, 1.0]]), np.array([[1, 1], [0, 0]])
+    accuracy = metrics.sklearn(lossary.BinaryCrossEntropy())["accuracy"]
+    assert accuracy(target, prediction) == 0.25
+    assert accuracy(target, prediction, [1, 0]) == 0.5
+
+
+def test_torch_classes_on_axis_1_and_ignored_targets():
+    torch = pytest.importorskip("torch")
+    collection = metrics.torchmetrics(lossary.SparseCategoricalCrossEntropy(), classes=3)
+    logits = torch.from_numpy(ROWS).T[None]  # (1, classes, 4)
+    target = torch.tensor([[0, 1, 1, -100]])
+    assert float(collection(logits, target)["accuracy"]) == pytest.approx(2 / 3)
+    last = metrics.torchmetrics(lossary.SparseCategoricalCrossEntropy(), classes=3, class_axis=-1)
+    assert float(last(logits.movedim(1, -1), target)["accuracy"]) == pytest.approx(2 / 3)
+
+
+def test_keras_ignored_class_and_mask():
+    keras = pytest.importorskip("keras")
+    accuracy = metrics.keras(lossary.SparseCategoricalCrossEntropy(), classes=3, ignore_class=-1)[0]
+    accuracy.update_state(np.array([[0], [1], [1], [-1]]), ROWS)
+    assert float(accuracy.result()) == pytest.approx(2 / 3)
+    accuracy.reset_state()
+    prediction = keras.ops.convert_to_tensor(ROWS)
+    prediction._keras_mask = keras.ops.convert_to_tensor([True, True, False, False])
+    accuracy.update_state(INDICES, prediction)
+    assert float(accuracy.result()) == 1.0
+
+
+def test_keras_metrics_fit_and_load(tmp_path):
+    keras = pytest.importorskip("keras")
+    loss = lossary.SparseCategoricalCrossEntropy()
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3, kernel_initializer="identity")])
+    model.compile(keras.optimizers.SGD(0.0), loss=loss.keras(), metrics=metrics.keras(loss, classes=3))
+    model.fit(ROWS, INDICES, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for each in (model, loaded):
+        found = each.evaluate(ROWS, INDICES, verbose=0, return_dict=True)
+        found.pop("loss")
+        assert found == pytest.approx(ROWS_BY_HAND, abs=1e-6)
+
+
+def test_torchmetrics_are_picklable():
+    pytest.importorskip("torch")
+    assert pickle.loads(pickle.dumps(metrics.torchmetrics(lossary.Hinge()))).keys() == {
+        "accuracy", "precision", "recall", "f1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("library", [metrics.torchmetrics, metrics.keras])
+def test_the_number_of_classes_must_be_said(library):
+    with pytest.raises(UsageError, match="classes="):
+        library(lossary.CategoricalCrossEntropy())
+
+
+def test_bad_input_is_refused():
+    accuracy = metrics.sklearn(lossary.BinaryCrossEntropy())["accuracy"]
+    with pytest.raises(DomainError, match="NaN"):
+        accuracy([1, 0], [math.nan, 1.0])
+    with pytest.raises(ShapeError, match="target"):
+        accuracy([1, 0, 1], [0.5, 1.0])
