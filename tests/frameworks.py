@@ -1,7 +1,7 @@
 """One small adapter per framework, so that a test is written once and run in each.
 
-A test talks in NumPy arrays; an adapter makes them its framework's, differentiates, traces and compiles there, and hands
-NumPy arrays back. A framework is imported by its adapter and by nothing else here.
+A test talks in NumPy arrays; an adapter makes them its framework's, differentiates, traces and compiles there, and
+hands NumPy arrays back. A framework is imported by its adapter and by nothing else here.
 """
 
 from __future__ import annotations
@@ -65,10 +65,6 @@ class Framework(ABC):
     def dtype(self, x: Any) -> str: ...
 
     @abstractmethod
-    def sum(self, x: Any) -> Any:
-        """The framework's own sum of all entries, in the array's own dtype."""
-
-    @abstractmethod
     def pulled(self, function: Function, at: Any, upstream: Any = None) -> tuple[Any, Any]:
         """The value of function(at), and its derivative times `upstream` (all ones where nothing is said)."""
 
@@ -113,9 +109,6 @@ class NumPy(Framework):
     def dtype(self, x: Any) -> str:
         return str(x.dtype.name)
 
-    def sum(self, x: Any) -> Any:
-        return np.sum(x, dtype=x.dtype)
-
     def pulled(self, function: Function, at: Any, upstream: Any = None) -> tuple[Any, Any]:
         raise NotImplementedError("NumPy does not differentiate")
 
@@ -152,9 +145,6 @@ class Torch(Framework):
 
     def dtype(self, x: Any) -> str:
         return str(x.dtype).removeprefix("torch.")
-
-    def sum(self, x: Any) -> Any:
-        return x.sum()
 
     def pulled(self, function: Function, at: Any, upstream: Any = None) -> tuple[Any, Any]:
         at = at.detach().requires_grad_()
@@ -200,9 +190,6 @@ class TensorFlow(Framework):
 
     def dtype(self, x: Any) -> str:
         return str(x.dtype.name)
-
-    def sum(self, x: Any) -> Any:
-        return self.tf.reduce_sum(x)
 
     def pulled(self, function: Function, at: Any, upstream: Any = None) -> tuple[Any, Any]:
         with self.tf.GradientTape() as tape:
@@ -253,9 +240,6 @@ class JAX(Framework):
     def dtype(self, x: Any) -> str:
         return str(x.dtype.name)
 
-    def sum(self, x: Any) -> Any:
-        return self.jax.numpy.sum(x)
-
     def pulled(self, function: Function, at: Any, upstream: Any = None) -> tuple[Any, Any]:
         value, pull = self.jax.vjp(function, at)
         numpy = self.jax.numpy
@@ -275,4 +259,3 @@ class JAX(Framework):
 @functools.cache
 def framework(name: str) -> Framework:
     return {"numpy": NumPy, "torch": Torch, "tensorflow": TensorFlow, "jax": JAX}[name]()
-

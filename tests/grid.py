@@ -23,7 +23,8 @@ FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 DTYPES = ("float32", "float64")
 HALVES = ("float16", "bfloat16")
 CLASSES = 4  # as many as tables of class weights have in their examples
-ROWS = 6
+ROWS = 10
+HALF = 5  # two sizes of batch are enough for every law, and JAX compiles anew for each
 
 
 def settings_of(cls: Any) -> Iterator[dict[str, Any]]:
@@ -51,10 +52,9 @@ def cases(
     dtypes: tuple[str, ...] = DTYPES,
     of: tuple[Loss, ...] = ALL,
     only: Callable[[Loss], bool] = lambda loss: True,
-    thorough: Callable[[Loss, str, str], bool] | None = None,
+    thorough: Callable[[Loss, str, str], bool] = lambda loss, name, dtype: _is_slow(name) and _is_odd(loss, dtype),
 ) -> pytest.MarkDecorator:
-    """A test for each loss × framework × dtype. By default TensorFlow and JAX, which are slow to start a sentence, try
-    the second dtype with default settings only; the rest of it is thorough."""
+    """A test for each loss × framework × dtype, of which some may be thorough."""
     return pytest.mark.parametrize(
         ("loss", "framework", "dtype"),
         [
@@ -63,7 +63,7 @@ def cases(
                 name,
                 dtype,
                 id=f"{loss!r}-{name}-{dtype}",
-                marks=pytest.mark.thorough if (thorough or _is_slow)(loss, name, dtype) else (),
+                marks=pytest.mark.thorough if thorough(loss, name, dtype) else (),
             )
             for loss in of
             if only(loss)
@@ -74,8 +74,29 @@ def cases(
     )
 
 
-def _is_slow(loss: Loss, name: str, dtype: str) -> bool:
-    return name in ("tensorflow", "jax") and dtype == "float64" and loss not in DEFAULTS
+def _is_slow(name: str) -> bool:
+    """TensorFlow and JAX take long to start a sentence."""
+    return name in ("tensorflow", "jax")
+
+
+def _is_odd(loss: Loss, dtype: str) -> bool:
+    """What is written once for all losses is tried in one dtype, and at other settings where tables weigh classes."""
+    return dtype == "float64" or (loss not in DEFAULTS and not getattr(loss, "class_weight", ()))
+
+
+def every(loss: Loss, name: str, dtype: str) -> bool:
+    """For `thorough`: what each loss writes itself is tried at every setting, in one dtype in the slow frameworks."""
+    return _is_slow(name) and dtype == "float64" and loss not in DEFAULTS
+
+
+def never(loss: Loss, name: str, dtype: str) -> bool:
+    """For `thorough`: nothing is."""
+    return False
+
+
+def always(loss: Loss, name: str, dtype: str) -> bool:
+    """For `thorough`: all is."""
+    return True
 
 
 def generator(name: str) -> Any:
@@ -84,7 +105,7 @@ def generator(name: str) -> Any:
 
 
 def points(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
-    """Predictions and targets, float64 or integers: everything legal, the edge of the domain and magnitudes included."""
+    """Predictions and targets, float64 or integers: everything legal, edges and magnitudes included."""
     shape = (rows, CLASSES)
     return loss.prediction.sample(random, shape), loss.target.sample(random, shape)
 

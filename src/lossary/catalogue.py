@@ -62,19 +62,25 @@ def find(name: str) -> type[Loss]:
     Raises:
         UnknownNameError: there is none; the message suggests what is close.
     """
-    names: dict[str, type[Loss]] = {}
+    for penalty in index.PENALTIES:
+        if name.lower() == penalty.lower():
+            raise UnknownNameError(f"{penalty} is a penalty, not a loss.", hint=f"from lossary import {penalty}.")
     for cls in recorded():
-        if name == key(cls):
+        if name in (key(cls), cls.__name__):
             return cls
-        names.setdefault(_folded(cls.__name__), cls)
-    # A loss's own list of names counts for more than the name of a twin, which several losses may share.
-    for cls in recorded():
-        for other in cls.foreign_names:
-            names.setdefault(_folded(other), cls)
-    for cls in recorded():
-        for twin in cls.same_as:
-            names.setdefault(_folded(twin.name), cls)
-            names.setdefault(_folded(twin.name.rpartition(".")[2]), cls)
+    names: dict[str, type[Loss]] = {}
+    own = classes()
+    for group in (own, [cls for cls in recorded() if cls not in own]):
+        for cls in group:
+            names.setdefault(_folded(cls.__name__), cls)
+        # A loss's own list of names counts for more than the name of a twin, which several losses may share.
+        for cls in group:
+            for other in cls.foreign_names:
+                names.setdefault(_folded(other), cls)
+        for cls in group:
+            for twin in cls.same_as:
+                names.setdefault(_folded(twin.name), cls)
+                names.setdefault(_folded(twin.name.rpartition(".")[2]), cls)
     wanted = _folded(name)
     if wanted in names:
         return names[wanted]

@@ -21,6 +21,7 @@ class Definition:
     """
 
     tables: ClassVar[tuple[str, ...]] = ()  # the hyper-parameters that may have one entry for each class or label
+    __array_ufunc__: ClassVar[None] = None  # NumPy's numbers leave arithmetic to us, and its arrays have none with us
     autograph_info__: ClassVar[None] = None  # tells TensorFlow's AutoGraph that there is nothing to convert
 
     @final

@@ -112,8 +112,7 @@ def prepare(
     prediction = xp.cast(prediction, _COMPUTED_IN[dtype])
     target = _on_device(xp, owner, "target", target, prediction)
     if loss.target.indices:
-        _check_indices(xp, owner, target)
-        target = xp.cast(target, "int32") if xp.dtype(target) == "bool" else target
+        target = _to_indices(xp, owner, target)
     else:
         target = _to_float(xp, owner, "target", target, _COMPUTED_IN[dtype])
     _check_shapes(xp, loss, prediction, target)
@@ -123,13 +122,7 @@ def prepare(
         weight = _to_float(xp, owner, "weight", weight, _COMPUTED_IN[dtype])
         weight = _over_losses(xp, loss, "weight", weight, prediction, target)
     if where is not None:
-        where = _on_device(xp, owner, "where", where, prediction)
-        if xp.dtype(where) != "bool":
-            raise DtypeError(
-                f"{owner}: where must be boolean.",
-                received=f"where of dtype {xp.dtype(where)}.",
-                hint="where=mask.astype(bool) in NumPy, mask.bool() in PyTorch; numbers belong to weight=.",
-            )
+        where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, prediction))
         where = _over_losses(xp, loss, "where", where, prediction, target)
 
     validate = validate and VALIDATE
@@ -221,7 +214,17 @@ def _to_float(xp: Framework, owner: str, name: str, array: Array, dtype: str) ->
     return array if xp.dtype(array) == dtype else xp.cast(array, dtype)
 
 
-def _check_indices(xp: Framework, owner: str, target: Array) -> None:
+def _to_mask(xp: Framework, owner: str, where: Array) -> Array:
+    if xp.dtype(where) != "bool":
+        raise DtypeError(
+            f"{owner}: where must be boolean.",
+            received=f"where of dtype {xp.dtype(where)}.",
+            hint="where=mask.astype(bool) in NumPy, mask.bool() in PyTorch; numbers belong to weight=.",
+        )
+    return where
+
+
+def _to_indices(xp: Framework, owner: str, target: Array) -> Array:
     dtype = xp.dtype(target)
     if "float" in dtype:
         raise DtypeError(
@@ -230,6 +233,7 @@ def _check_indices(xp: Framework, owner: str, target: Array) -> None:
             hint="whole numbers stored as floats: target.astype('int64'); one-hot or soft rows: "
             "CategoricalCrossEntropy.",
         )
+    return xp.cast(target, "int32") if dtype == "bool" else target
 
 
 def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -> None:

@@ -224,7 +224,13 @@ class Loss(Definition, abstract=True):
         return Objective.of(self) * factor
 
     __rmul__ = __mul__
-    __radd__ = __add__
+
+    @final
+    def __radd__(self, other: Any) -> Objective:
+        """So that the built-in `sum` works, which starts from 0."""
+        from lossary.objective import Objective
+
+        return Objective.of(self).__radd__(other)
 
     # ── what it says of itself ───────────────────────────────────────────────────────────────────────────────────
 

@@ -29,6 +29,7 @@ class Objective:
     """
 
     summands: tuple[tuple[float, Loss | Penalty], ...]
+    __array_ufunc__: ClassVar[None] = None  # NumPy's numbers leave arithmetic to us, and its arrays have none with us
     autograph_info__: ClassVar[None] = None  # tells TensorFlow's AutoGraph that there is nothing to convert
 
     def __post_init__(self) -> None:

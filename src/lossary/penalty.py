@@ -72,6 +72,13 @@ class Penalty(Definition, abstract=True):
 
     __rmul__ = __mul__
 
+    @final
+    def __radd__(self, other: Any) -> Objective:
+        """So that the built-in `sum` works, which starts from 0."""
+        from lossary.objective import Objective
+
+        return Objective.of(self).__radd__(other)
+
 
 def arrays_in(parameters: Any) -> Iterator[Any]:
     """Every array of a model or of a nesting of dictionaries and sequences."""

@@ -1,7 +1,8 @@
 """The judge: the same words on numbers of as many digits as the input needs.
 
 `judge` and `judge_gradient` read a loss's `formula` (its `value`, where it has none) on NumPy arrays of mpmath numbers.
-Inputs are taken exactly as they are. Infinite ones are answered by the limit: a number far beyond every float stands in.
+Inputs are taken exactly as they are. Infinite ones are answered by the limit: a number far beyond every float stands
+in for them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class JAX(Framework):
     # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def abs(self, x: Array) -> Array:
-        return jnp.abs(x)
+        return _abs(x)
 
     def exp(self, x: Array) -> Array:
         return jnp.exp(x)
@@ -129,7 +129,7 @@ class JAX(Framework):
         if isinstance(x, (float, list, tuple)) and array.dtype == np.float64:
             # Python's floats have no dtype of their own.
             return jnp.asarray(array, dtype=like.dtype if like is not None and self._is_float(like) else float)
-        return jnp.asarray(array)
+        return jnp.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
 
     def cast(self, x: Array, dtype: str) -> Array:
         return jnp.asarray(x).astype(dtype)
@@ -144,7 +144,7 @@ class JAX(Framework):
         return jnp.all(x)
 
     def accumulate(self, x: Array) -> Array:
-        if jax.config.jax_enable_x64:
+        if jax.dtypes.canonicalize_dtype(jnp.float64) == jnp.float64:
             return jnp.sum(x, dtype=jnp.float64)
         return _compensated_sum(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
 
@@ -161,6 +161,15 @@ class JAX(Framework):
 
 
 vocabulary = JAX()
+
+
+@jax.custom_jvp
+def _abs(x: Array) -> Array:
+    """With the derivative 0 at 0, as everywhere else: JAX's own is 1 there, which would push zeros away from 0."""
+    return jnp.abs(x)
+
+
+_abs.defjvps(lambda along, size, x: jnp.sign(x) * along)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -94,18 +94,18 @@ class _Expression(ABC):
         return self.of if isinstance(self, _Negative) else _Number(0) if self == _Number(0) else _Negative(self)
 
     def __mul__(self, other: Any) -> _Expression:
-        other = _expression(other)
-        if isinstance(self, _Negative):
-            return -(self.of * other)
-        if isinstance(other, _Negative):
-            return -(self * other.of)
-        if self == _Number(1) or other == _Number(0):
-            return other
-        if other == _Number(1) or self == _Number(0):
+        factor = _expression(other)
+        negative = [isinstance(each, _Negative) for each in (self, factor)]
+        if any(negative):
+            size: _Expression = _unsigned(self) * _unsigned(factor)
+            return size if all(negative) else -size
+        if self == _Number(1) or factor == _Number(0):
+            return factor
+        if factor == _Number(1) or self == _Number(0):
             return self
-        if isinstance(self, _Product) and self.right == other:
-            return _Product(self.left, _Square(other))
-        return _Square(self) if self == other else _Product(self, other)
+        if isinstance(self, _Product) and self.right == factor:
+            return _Product(self.left, _Square(factor))
+        return _Square(self) if self == factor else _Product(self, factor)
 
     def __rmul__(self, other: Any) -> _Expression:
         return _expression(other) * self
@@ -128,6 +128,10 @@ class _Expression(ABC):
 
     def __gt__(self, other: Any) -> _Condition:
         return _Comparison(self, ">", _expression(other))
+
+
+def _unsigned(x: _Expression) -> _Expression:
+    return x.of if isinstance(x, _Negative) else x
 
 
 def _expression(x: Any) -> _Expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, final
 
 import numpy as np
@@ -69,7 +70,8 @@ class TensorFlow(Framework):
         return tf.reduce_sum(x, axis=-1)
 
     def max(self, x: Array) -> Array:
-        return tf.reduce_max(x, axis=-1)
+        # XLA's overlooks NaN in some rows.
+        return self.where(tf.reduce_any(tf.math.is_nan(x), axis=-1), math.nan, tf.reduce_max(x, axis=-1))
 
     def argmax(self, x: Array) -> Array:
         return tf.argmax(x, axis=-1)
@@ -156,7 +158,7 @@ class TensorFlow(Framework):
         if not sentence.has_gradient:
             return sentence.value(self, prediction, target)
 
-        @tf.custom_gradient
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
         def rule(prediction: Array, target: Array) -> Any:
             value = sentence.value(self, prediction, target)
 

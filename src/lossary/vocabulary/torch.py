@@ -118,7 +118,7 @@ class PyTorch(Framework):
         return str(x.device)
 
     def readable(self, *arrays: Array) -> bool:
-        if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0:
+        if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0:  # type: ignore[attr-defined, no-untyped-call]
             return False
         return all(
             type(x) in (Tensor, torch.nn.Parameter)
@@ -139,13 +139,13 @@ class PyTorch(Framework):
         if isinstance(x, (bool, int)):  # without a detour over NumPy, which torch.compile cannot trace
             return torch.full((), x, device=None if like is None else like.device)
         array = np.asarray(x)
+        if array.dtype.kind in "OUS":
+            raise TypeError(f"PyTorch makes no tensor of {array.dtype}")
         if array.dtype.name == "bfloat16":
             tensor = torch.from_numpy(np.array(array.view(np.int16), order="C")).view(torch.bfloat16)
-        elif array.dtype.hasobject:
-            tensor = torch.tensor(x)  # PyTorch's own words about data that make no tensor
         else:
             # Always a copy in C order: PyTorch takes no negative strides and warns about read-only memory.
-            tensor = torch.from_numpy(np.array(array, order="C"))
+            tensor = torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
         if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64):
             tensor = tensor.long()  # PyTorch compares no wide unsigned integers
         if isinstance(x, (float, list, tuple)) and tensor.dtype == torch.float64:
@@ -176,7 +176,7 @@ class PyTorch(Framework):
         if not sentence.has_gradient:
             return sentence.value(self, prediction, target)
         rule = _Compiled if torch.compiler.is_compiling() else _Eager
-        return rule.apply(sentence, prediction, target)
+        return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]
 
 
 vocabulary = PyTorch()
@@ -207,7 +207,7 @@ class _Rule(torch.autograd.Function):
             gradient = ctx.sentence.gradient(vocabulary, prediction, target)
             to_prediction = gradient * (upstream.unsqueeze(-1) if ctx.rowwise else upstream)
         if ctx.needs_input_grad[2]:
-            _, pull = torch.func.vjp(lambda y: ctx.sentence.value(vocabulary, prediction, y), target)
+            pull = torch.func.vjp(lambda y: ctx.sentence.value(vocabulary, prediction, y), target)[1]
             (to_target,) = pull(upstream)
         return None, to_prediction, to_target
 
@@ -236,7 +236,7 @@ class _Eager(_Rule):
 
 def _push(function: Callable[[Tensor], Tensor], at: Tensor, along: Tensor) -> Tensor:
     """The derivative along a direction, by reverse mode twice: forward mode does not nest in forward mode."""
-    value, pull = torch.func.vjp(function, at)
-    _, transposed = torch.func.vjp(lambda upstream: pull(upstream)[0], torch.zeros_like(value))
-    (tangent,) = transposed(along)
+    value, pull = torch.func.vjp(function, at)[:2]
+    transposed = torch.func.vjp(lambda upstream: pull(upstream)[0], torch.zeros_like(value))[1]
+    tangent: Tensor = transposed(along)[0]
     return tangent

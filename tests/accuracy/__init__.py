@@ -1,0 +1,1 @@
+"""How far every word and every loss is from the exact answer; `make accuracy` writes docs/accuracy.md."""

@@ -1,0 +1,4 @@
+from tests.accuracy.report import main
+
+if __name__ == "__main__":
+    main()

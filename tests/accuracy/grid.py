@@ -1,0 +1,133 @@
+"""Where accuracy is measured: the hard points, and random ones spread over the exponent range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.loss import Loss
+from tests.grid import CLASSES, generator
+
+_SIZES = (1e-45, 1e-30, 1e-8, 1e-3, 1.0, 50.0, 100.0, 500.0, 1e4, 1e20, 3e38)
+REALS = (0.0, *_SIZES, *(-x for x in _SIZES), np.inf, -np.inf, np.nan)
+PROBABILITIES = (0.0, 1e-45, 1e-30, 1e-8, 1e-3, 0.25, 0.5, 0.75, 1 - 6e-8, 1.0, np.nan)
+MARGINS = (0.0, 1e-8, 1e-3, 0.3, 1.0, 5.0, 10.0, 17.0, 20.0, 40.0, 60.0, 86.0, 100.0)
+SHIFTS = (0.0, 0.1, 1000.0)
+
+# Random points per loss; the hard points come on top.
+RANDOM = 2000
+
+
+def points(loss: Loss, dtype: str, *, random: int = RANDOM, hard: int | None = None) -> tuple[Any, Any]:
+    """Predictions and targets in `dtype` (class indices as integers): the hard points, `hard` of them chosen at random
+    if that is given, and `random` random ones."""
+    seeded = generator(f"{loss!r} {dtype}")
+    p, y = _hard_rows(loss) if loss.prediction.rows else _hard_pairs(loss)
+    if hard is not None and hard < len(p):
+        chosen = seeded.choice(len(p), size=hard, replace=False)
+        p, y = p[chosen], y[chosen]
+    more_p, more_y = _random(loss, dtype, seeded, random)
+    p, y = np.concatenate([p, more_p]), np.concatenate([y, more_y])
+    with np.errstate(over="ignore"):
+        p = p.astype(dtype)
+        y = y if loss.target.indices else y.astype(dtype)
+    judged = _is_defined(loss, p, y)
+    return p[judged], y[judged]
+
+
+def _hard_pairs(loss: Loss) -> tuple[Any, Any]:
+    p = np.array(PROBABILITIES if isinstance(loss.prediction, Probability) else REALS)
+    match loss.target:
+        case Labels(values):
+            y = np.array([*values, np.nan])
+        case Probability():
+            y = np.array(PROBABILITIES)
+        case _:
+            y = np.array(REALS)
+    p, y = np.meshgrid(p, y)
+    return p.ravel(), y.ravel()
+
+
+def _hard_rows(loss: Loss) -> tuple[Any, Any]:
+    rows = _logit_rows() if isinstance(loss.prediction, Logits) else _share_rows()
+    every = np.repeat(rows, CLASSES, axis=0)
+    if loss.target.indices:
+        return every, np.tile(np.arange(CLASSES), len(rows))
+    soft = _share_rows(with_nan=False)
+    hard = np.tile(np.eye(CLASSES), (len(rows), 1))
+    # Beside the one-hot rows, each row meets two soft ones in turn.
+    p, y = [every, rows, rows], [hard, np.resize(soft, rows.shape), np.resize(np.roll(soft, 5, axis=0), rows.shape)]
+    if isinstance(loss.prediction, Simplex):
+        p, y = [*p, soft], [*y, soft]
+    targets = np.concatenate(y)
+    if getattr(loss.target, "logarithms", False):
+        with np.errstate(divide="ignore"):
+            targets = np.log(targets)
+    return np.concatenate(p), targets
+
+
+def _logit_rows() -> Any:
+    rows = []
+    for number, margin in enumerate(MARGINS):
+        shift = SHIFTS[number % len(SHIFTS)]
+        finite = [[margin, 0, 0, 0], [0, margin, margin / 3, -margin], [-margin, 0, 0.5, margin]]
+        rows += [[entry + shift for entry in row] for row in finite]
+        rows += [[margin, 0, -np.inf, 1]]
+    rows += [[-np.inf, -np.inf, -np.inf, 3], [0, np.inf, 1, -np.inf], [-np.inf, 7, 7, -np.inf]]
+    rows += [[0, np.nan, 1, 2], [0, 1, np.inf, 2], [3e37, 0, 1e20, -3e37], [1e-45, 0, -1e-30, 1e-8]]
+    return np.array(rows, dtype=np.float64)
+
+
+def _share_rows(*, with_nan: bool = True) -> Any:
+    rows = [[share, 1 - share, 0, 0] for share in PROBABILITIES if not np.isnan(share)]
+    rows += [[0.25, share, 0.75 - share, 0] for share in (1e-45, 1e-30, 1e-8, 1e-3, 0.25, 0.5, 0.75)]
+    rows += [[0.25, 0.25, 0.25, 0.25], [0.1, 0.2, 0.3, 0.4], [1e-3, 1e-8, 1e-30, 1 - 1e-3]]
+    rows += [[0.25, np.nan, 0.25, 0.5]] if with_nan else []
+    return np.array(rows)
+
+
+def _random(loss: Loss, dtype: str, random: Any, count: int) -> tuple[Any, Any]:
+    shape = (count, CLASSES) if loss.prediction.rows else (count,)
+    p = _random_of(loss.prediction, dtype, random, shape)
+    y = _random_of(loss.target, dtype, random, shape)
+    if isinstance(loss.prediction, Real):
+        # Every third pair is close together, where differences lose digits.
+        near = p * (1 + _spread(random, shape, -16, -1))
+        y = np.where(np.arange(count) % 3 == 0, near, y)
+    return p, y
+
+
+def _random_of(domain: Any, dtype: str, random: Any, shape: tuple[int, ...]) -> Any:
+    smallest, largest = (-37.0, 38.0) if dtype == "float32" else (-307.0, 308.0)
+    ordinary = random.uniform(size=shape[:1]) < 0.5
+    ordinary = ordinary.reshape(-1, *(1,) * (len(shape) - 1))
+    match domain:
+        case Real() | Score() | Logits():
+            largest -= isinstance(domain, Logits)  # so that the margins are floats too
+            return np.where(ordinary, _spread(random, shape, -3, 2.2), _spread(random, shape, smallest, largest))
+        case Probability():
+            tail = np.abs(_spread(random, shape, smallest, 0))
+            return np.where(
+                ordinary, random.uniform(size=shape), np.where(random.uniform(size=shape) < 0.5, tail, 1 - tail)
+            )
+        case Simplex():
+            rows = np.where(ordinary, random.uniform(size=shape), np.abs(_spread(random, shape, smallest, 0)))
+            rows = rows / rows.sum(axis=-1, keepdims=True)
+            return np.log(rows) if domain.logarithms else rows
+        case Labels() | ClassIndex() | _:
+            return domain.sample(random, shape)
+
+
+def _spread(random: Any, shape: tuple[int, ...], smallest: float, largest: float) -> Any:
+    return random.choice([-1.0, 1.0], size=shape) * 10.0 ** random.uniform(smallest, largest, size=shape)
+
+
+def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
+    """Not ∞ − ∞, nor rows of logits with two +∞ or only −∞."""
+    if isinstance(loss.prediction, Logits):
+        return (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
+    if isinstance(loss.target, Real):
+        return ~(np.isinf(p) & (p == y))
+    return np.ones(len(p), dtype=bool)

@@ -1,0 +1,164 @@
+"""Measure every word and every loss in every framework, and write docs/accuracy.md.
+
+usage: python -m tests.accuracy [--random N] [--processes N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import importlib.metadata
+import multiprocessing
+import os
+import platform
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import rich.progress
+
+from lossary.loss import Loss
+from tests import grid
+from tests.accuracy import judge, measure, words
+from tests.accuracy.grid import RANDOM
+from tests.accuracy.measure import Errors
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "accuracy.md"
+JUDGED = tuple(loss for loss in grid.ALL if not getattr(loss, "class_weight", ()))
+# A column for each framework, eager and compiled.
+COLUMNS = tuple(
+    (name, compiled) for name in grid.FRAMEWORKS for compiled in (False, True) if (name, compiled) != ("numpy", True)
+)
+TITLES = {
+    ("numpy", False): "NumPy",
+    ("torch", False): "PyTorch",
+    ("torch", True): "PyTorch compiled",
+    ("tensorflow", False): "TensorFlow",
+    ("tensorflow", True): "TensorFlow XLA",
+    ("jax", False): "JAX",
+    ("jax", True): "JAX jit",
+}
+
+ABOUT = """\
+This page is written by `make accuracy`. Errors are in units in the last place (ULP) of the exact answer, the worst over
+all points; half a unit is the best a float can do. The exact answers come from the textbook formula in as many digits
+as its input needs, the gradients from its finite difference, never from the code that is judged. “Wrong” counts answers
+that are infinite, NaN or 0 where the exact one is not, or the reverse."""
+ABOUT_LOSSES = """\
+Where the exact answer is a sum of terms of both signs, ULP are those of the sum of the terms' sizes: for the divergence
+Σ P log P − Σ P log Q, and for the gradient at a soft target, which is the mixture of the hard targets' gradients. Class
+weights are applied by the reduction and are not part of this table."""
+ABOUT_SUBNORMALS = """\
+Reported apart, because XLA and TensorFlow take subnormal numbers for 0 (“flushed”), and nothing can be computed from
+what is gone. The worst of value and gradient."""
+
+Row = dict[tuple[str, bool], dict[str, Errors]]
+
+
+def of_loss(loss: Loss, dtype: str, random: int) -> tuple[Row, int]:
+    """What was found in every framework, and at how many points."""
+    warnings.simplefilter("ignore")
+    points = judge.judged(loss, dtype, random)
+    row = {
+        (name, compiled): measure.measure(loss, name, dtype, points, compiled=compiled) for name, compiled in COLUMNS
+    }
+    return row, len(points.prediction)
+
+
+def of_words(dtype: str) -> Row:
+    """What was found for every word in every framework."""
+    warnings.simplefilter("ignore")
+    return {(name, compiled): words.measure(name, dtype, compiled=compiled) for name, compiled in COLUMNS}
+
+
+def table(head: str, rows: Iterable[tuple[str, list[str]]]) -> str:
+    lines = [
+        f"| {head} | " + " | ".join(TITLES[column] for column in COLUMNS) + " |",
+        "|---" + "|---:" * len(COLUMNS) + "|",
+        *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows),
+    ]
+    return "\n".join(lines)
+
+
+def cell(found: Iterable[Errors]) -> str:
+    """ "0.5 · 1.2": the worst value and gradient; wrong answers are told, not hidden."""
+    found = list(found)
+    wrong = sum(errors.wrong for errors in found)
+    return " · ".join(f"{errors.worst:.1f}" for errors in found) + (f", **{wrong} wrong**" if wrong else "")
+
+
+def apart(found: Iterable[Errors]) -> str:
+    """The worst error at subnormal inputs or answers, in ULP or as the number of answers wrongly infinite, NaN or 0."""
+    found = list(found)
+    wrong = sum(errors.subnormal_wrong for errors in found)
+    worst = max(errors.subnormal_worst for errors in found)
+    return (f"{worst:.1f}" if worst < 1000 else "flushed") + (f", {wrong} wrong" if wrong else "")
+
+
+def beyond(row: Row, word: str) -> list[str]:
+    return [
+        f"{TITLES[column]} `{word}` {row[column][word].worst:.1f}" for column in COLUMNS if row[column][word].worst > 4
+    ]
+
+
+def document(of_each: dict[tuple[Loss, str], tuple[Row, int]], of_every_word: dict[str, Row]) -> str:
+    packages = ("lossary", "numpy", "torch", "tensorflow-cpu", "jax", "mpmath")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    limits = [limit for dtype in grid.DTYPES for word in words.WORDS for limit in beyond(of_every_word[dtype], word)]
+    fewest = min(count for _, count in of_each.values())
+    measured = (
+        f"Measured with {versions}, Python {platform.python_version()} on {platform.machine()}; at least {fewest} points "
+        f"for each loss and dtype, {words.COUNT} for each word."
+    )
+    parts = [
+        "# Accuracy",
+        ABOUT,
+        measured,
+        "## Losses: value · gradient",
+        ABOUT_LOSSES,
+    ]
+    for dtype in grid.DTYPES:
+        rows = [(f"`{loss!r}`", [cell(of_each[loss, dtype][0][c].values()) for c in COLUMNS]) for loss in JUDGED]
+        parts += [f"### {dtype}", table("loss", rows)]
+    parts += ["## Words"]
+    if limits:
+        parts += ["Beyond 4 ULP, and so the limit of what is built from them: " + ", ".join(limits) + "."]
+    for dtype in grid.DTYPES:
+        row = of_every_word[dtype]
+        parts += [
+            f"### {dtype} words",
+            table("word", [(f"`{word}`", [cell([row[c][word]]) for c in COLUMNS]) for word in words.WORDS]),
+        ]
+    parts += [
+        "## Subnormal inputs and answers",
+        ABOUT_SUBNORMALS,
+    ]
+    for dtype in grid.DTYPES:
+        rows = [(f"`{loss!r}`", [apart(of_each[loss, dtype][0][c].values()) for c in COLUMNS]) for loss in JUDGED]
+        parts += [f"### {dtype} subnormal", table("loss", rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.accuracy")
+    parser.add_argument("--random", type=int, default=RANDOM, help="random points for each loss (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    chosen = parser.parse_args()
+    # A process of its own for each piece: each starts every framework, and none is forked after that.
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(chosen.processes, mp_context=spawn) as pool:
+        of_every_word = {dtype: pool.submit(of_words, dtype) for dtype in grid.DTYPES}
+        of_each = {
+            (loss, dtype): pool.submit(of_loss, loss, dtype, chosen.random) for loss in JUDGED for dtype in grid.DTYPES
+        }
+        every = [*of_every_word.values(), *of_each.values()]
+        for _ in rich.progress.track(concurrent.futures.as_completed(every), "Measuring", total=len(every)):
+            pass
+    text = document(
+        {case: found.result() for case, found in of_each.items()},
+        {dtype: found.result() for dtype, found in of_every_word.items()},
+    )
+    DOCUMENT.write_text(text, encoding="utf-8")
+    print(f"written: {DOCUMENT}")

@@ -1,0 +1,98 @@
+"""How far each word is from the exact function, in each framework, eager and compiled."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, final
+
+import mpmath
+import numpy as np
+
+from tests import frameworks
+from tests.accuracy.judge import Exact
+from tests.accuracy.measure import Errors, compiled_function, errors
+from tests.grid import generator
+
+COUNT = 20_000
+
+_mp: Any = mpmath.MPContext()
+_mp.dps = 45
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """An elementary function, and from where on it is defined."""
+
+    exactly: Callable[[Any], Any]
+    lowest: float = -np.inf
+
+
+WORDS = {
+    "exp": Word(_mp.exp),
+    "expm1": Word(_mp.expm1),
+    "log": Word(_mp.log, lowest=0.0),
+    "log1p": Word(lambda x: _mp.log1p(x) if abs(x) < 1 else _mp.log(1 + x), lowest=-1.0),
+    "sqrt": Word(_mp.sqrt, lowest=0.0),
+    "tanh": Word(_mp.tanh),
+    "softplus": Word(lambda x: x + _mp.log1p(_mp.exp(-x)) if x > 0 else _mp.log1p(_mp.exp(x))),
+    "sigmoid": Word(lambda x: 1 / (1 + _mp.exp(-x))),
+    "log_cosh": Word(lambda x: _mp.log1p(2 * _mp.sinh(x / 2) ** 2) if abs(x) < 100 else abs(x) - _mp.log(2)),
+}
+_SPECIALS = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan)
+
+
+@functools.cache
+def points(word: str, dtype: str, count: int = COUNT) -> tuple[Any, Exact]:
+    """Arguments spread over the exponent range, a third of them where the function bends, and the exact answers."""
+    random = generator(f"{word} {dtype}")
+    limits = np.finfo(dtype)
+    everywhere = random.uniform(np.log10(limits.tiny) + 0.1, np.log10(limits.max) - 0.1, size=count - count // 3)
+    bends = random.uniform(-3, 2.5 if dtype == "float32" else 3, size=count // 3)
+    x = 10.0 ** np.concatenate([everywhere, bends]) * random.choice([-1.0, 1.0], size=count)
+    if word == "log":
+        x[::3] = 1 + x[::3] / (1 + np.abs(x[::3])) * 10.0 ** random.uniform(-6, 0, size=len(x[::3]))
+    bounds = WORDS[word]
+    x = np.where((x < bounds.lowest) & (x < 0), -x if bounds.lowest == 0 else np.maximum(1 / x, -1), x)
+    x = np.concatenate([x, [each for each in _SPECIALS if not each < bounds.lowest]]).astype(dtype)
+    return x, Exact.of(np.array([_exactly(word, each) for each in x.astype(np.float64).tolist()], dtype=object))
+
+
+def _exactly(word: str, x: float) -> Any:
+    if word in ("log", "log1p") and x == WORDS[word].lowest:
+        return -_mp.inf
+    if word == "log_cosh":
+        x = abs(x)
+    if np.isinf(x):
+        return {"exp": _mp.exp, "sigmoid": lambda x: _mp.mpf(x > 0), "tanh": _mp.tanh}.get(word, _at_infinity(word))(x)
+    return WORDS[word].exactly(_mp.mpf(x))
+
+
+def _at_infinity(word: str) -> Callable[[float], Any]:
+    below = {"softplus": 0.0, "expm1": -1.0}.get(word, np.nan)
+    return lambda x: _mp.mpf(x if x > 0 else below)
+
+
+def measure(framework: str, dtype: str, *, compiled: bool, count: int = COUNT) -> dict[str, Errors]:
+    """The errors of every word."""
+    adapter = frameworks.framework(framework)
+    xp = adapter.vocabulary
+    with adapter.precision(dtype):
+        arguments = [adapter.array(points(word, dtype, count)[0]) for word in WORDS]
+
+        def every(*arrays: Any) -> list[Any]:
+            return [getattr(xp, word)(array) for word, array in zip(WORDS, arrays, strict=True)]
+
+        with np.errstate(all="ignore"):
+            got = (compiled_function(framework, every) if compiled else every)(*arguments)
+        got = [adapter.numpy(each) for each in got]
+    found = {}
+    for word, mine in zip(WORDS, got, strict=True):
+        x, exact = points(word, dtype, count)
+        subnormal = (x != 0) & (np.abs(x) < np.finfo(dtype).tiny)
+        found[word] = errors(
+            mine, exact, exact, np.abs(exact.near), dtype, np.isnan(x), subnormal, lambda place, x=x: repr(x[place[0]])
+        )
+    return found

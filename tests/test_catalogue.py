@@ -1,0 +1,193 @@
+"""What the catalogue knows of each loss, and how a loss is found by its names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+import types
+from typing import Any
+
+import pytest
+
+import lossary
+import lossary.losses
+from lossary import Huber, SparseCategoricalCrossEntropy, catalogue, errors
+from lossary.domain import Real
+from lossary.index import LOSSES
+from lossary.loss import Loss, Pointwise
+from lossary.parameter import parameters_of
+from tests.grid import DEFAULTS, losses
+
+
+def test_one_loss_one_file() -> None:
+    found = {}
+    for module in pkgutil.walk_packages(lossary.losses.__path__, "lossary.losses."):
+        if not module.ispkg:
+            namespace = vars(importlib.import_module(module.name))
+            own = [
+                name
+                for name, x in namespace.items()
+                if inspect.isclass(x) and issubclass(x, Loss) and x.__module__ == module.name
+            ]
+            assert len(own) == 1, module.name
+            found[own[0]] = module.name
+    assert found == LOSSES, "make index"
+    assert [cls.__name__ for cls in catalogue.classes()] == list(LOSSES)
+    assert catalogue.recorded()[: len(LOSSES)] == catalogue.classes()
+
+
+@losses(of=DEFAULTS)
+def test_a_loss_says_what_it_is(loss: Any) -> None:
+    cls = type(loss)
+    assert cls.__doc__
+    assert loss.task in ("regression", "binary", "multiclass", "distribution")
+    for text in (cls.__doc__, loss.output_layer, loss.choosing, *loss.strengths, *loss.weaknesses, *loss.sources):
+        assert text == text.strip() != ""
+    for group in (loss.strengths, loss.weaknesses, loss.sources, loss.foreign_names):
+        assert isinstance(group, tuple)
+        assert group
+    for known in parameters_of(cls).values():
+        assert known.doc
+        for example in known.examples:
+            assert example != known.default
+
+
+def test_foreign_names_belong_to_one_loss() -> None:
+    owners: dict[str, str] = {}
+    for cls in catalogue.classes():
+        for name in cls.foreign_names:
+            assert owners.setdefault(name.lower(), cls.__name__) == cls.__name__
+            assert name not in LOSSES
+
+
+@losses(of=DEFAULTS)
+def test_a_loss_is_found_by_all_its_names(loss: Any) -> None:
+    cls = type(loss)
+    for name in (cls.__name__, cls.__name__.lower(), *cls.foreign_names):
+        assert catalogue.find(name) is cls, name
+        assert lossary.get(name) == loss
+    for twin in cls.same_as:
+        theirs = catalogue.find(twin.name)
+        assert twin.name in [other.name for other in theirs.same_as]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "wanted"),
+    [
+        ("mse", {}, "MeanSquaredError()"),
+        ("huber", {"delta": 2}, "Huber(delta=2.0)"),
+        ("bce", {"pos_weight": 3}, "BinaryCrossEntropy(pos_weight=3.0)"),
+        ("mean_absolute_error", {}, "MeanAbsoluteError()"),
+        ("pinball", {"level": 0.9}, "Quantile(level=0.9)"),
+        ("torch.nn.HuberLoss", {}, "Huber(delta=1.0)"),
+        ("kl_divergence", {"log_target": True}, "KLDivergence(log_target=True)"),
+        ("cross_entropy", {}, "SparseCategoricalCrossEntropy()"),
+    ],
+)
+def test_get(name: str, settings: dict[str, Any], wanted: str) -> None:
+    assert repr(lossary.get(name, **settings)) == wanted
+
+
+def test_get_of_a_name_that_nobody_knows() -> None:
+    with pytest.raises(errors.UnknownNameError, match=r"(?s)no loss 'hubber'.*did you mean Huber"):
+        lossary.get("hubber")
+    with pytest.raises(LookupError, match=r"(?s)no loss 'xyzzy'.*lossary list shows all"):
+        lossary.get("xyzzy")
+    with pytest.raises(errors.UsageError, match="no hyper-parameter 'beta'"):
+        lossary.get("huber", beta=2.0)
+    with pytest.raises(errors.ParameterError, match="above 0"):
+        lossary.get("huber", delta=0)
+
+
+# ── configs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_config_never_imports(tmp_path: Any, monkeypatch: Any) -> None:
+    (tmp_path / "trap_module.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in (
+        "trap_module:Trap",
+        "trap_module.Trap",
+        "os:system",
+        "lossary.losses.regression.huber:Huber",
+        "Nothing",
+        None,
+    ):
+        with pytest.raises(errors.UnknownNameError, match=r"(?s)recorded.*a config never imports anything"):
+            lossary.from_config({"name": name})
+    assert "trap_module" not in sys.modules
+
+
+def test_a_config_of_something_else() -> None:
+    with pytest.raises(errors.ParameterError, match=r"Huber\.from_config needs the config of one"):
+        Huber.from_config({"name": "MeanSquaredError"})
+    with pytest.raises(errors.ParameterError, match="delta must be"):
+        lossary.from_config({"name": "Huber", "delta": -1})
+    with pytest.raises(errors.UsageError, match="no hyper-parameter 'alpha'"):
+        lossary.from_config({"name": "Huber", "alpha": 1})
+
+
+def test_config_is_plain() -> None:
+    assert Huber(2).config() == {"name": "Huber", "delta": 2.0}
+    config = SparseCategoricalCrossEntropy(class_weight=(1, 2)).config()
+    assert config["class_weight"] == [1.0, 2.0]
+    before = dict(config)
+    lossary.from_config(config)
+    assert config == before
+    assert Loss.from_config(config) == SparseCategoricalCrossEntropy(class_weight=(1, 2))
+
+
+# ── a user's own ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def define(module: types.ModuleType, factor: float) -> Any:
+    """A user's module that defines a loss."""
+    code = f'''
+class Mine(Pointwise):
+    """A user's loss."""
+    scale: float = parameter(1.0, above=0, doc="a factor")
+    task = "regression"
+    prediction, target = Real(), Real()
+    def value(self, xp, p, y):
+        return {factor} * self.scale * xp.abs(p - y)
+'''
+    vars(module).update(Pointwise=Pointwise, Real=Real, parameter=lossary.parameter.parameter)
+    exec(code, vars(module))
+    return module.Mine
+
+
+def test_a_users_loss_is_recorded_by_being_defined(monkeypatch: Any) -> None:
+    monkeypatch.setattr(catalogue, "_recorded", dict(catalogue._recorded))
+    module = types.ModuleType("my_own_losses")
+    monkeypatch.setitem(sys.modules, "my_own_losses", module)
+    mine = define(module, 1.0)
+    assert mine(scale=2).config() == {"name": "my_own_losses:Mine", "scale": 2.0}
+    assert lossary.from_config(mine(2).config()) == mine(2)
+    assert mine in catalogue.recorded()
+    assert mine not in catalogue.classes()
+    assert lossary.get("my_own_losses:Mine", scale=3) == mine(3)
+    assert catalogue.find("mine") is mine
+    again = define(module, 2.0)  # a notebook cell run again
+    assert lossary.from_config({"name": "my_own_losses:Mine"}) == again()
+    assert lossary.from_config({"name": "my_own_losses:Mine"})(prediction=[1.0], target=[0]) == 2.0
+    assert mine not in catalogue.recorded()
+
+
+def test_a_users_loss_cannot_hide_one_of_ours(monkeypatch: Any) -> None:
+    monkeypatch.setattr(catalogue, "_recorded", dict(catalogue._recorded))
+    theirs = type(
+        "Huber",
+        (Pointwise,),
+        {
+            "task": "regression",
+            "prediction": Real(),
+            "target": Real(),
+            "value": lambda self, xp, p, y: 0.0 * p,
+            "__module__": "elsewhere",
+        },
+    )
+    assert lossary.get("huber") == Huber()
+    assert lossary.from_config({"name": "Huber"}) == Huber()
+    assert lossary.from_config({"name": "elsewhere:Huber"}) == theirs()

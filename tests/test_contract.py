@@ -1,0 +1,707 @@
+"""The contract of the framework-free call: every sentence of it, in every framework."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import os
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossary
+from lossary import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    Hinge,
+    Huber,
+    KLDivergence,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Quantile,
+    SparseCategoricalCrossEntropy,
+    ZeroOne,
+    errors,
+)
+from lossary.domain import ClassIndex, Labels, Probability, Simplex
+from lossary.loss import Pointwise, Rowwise
+from lossary.reduce import Total
+from tests.frameworks import framework as adapter
+from tests.grid import (
+    ALL,
+    CLASSES,
+    DEFAULTS,
+    DTYPES,
+    FRAMEWORKS,
+    HALF,
+    HALVES,
+    ROWS,
+    cases,
+    losses,
+    of_losses,
+    ordinary,
+)
+
+AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")
+
+
+def in_each(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("framework", names or FRAMEWORKS, indirect=True)
+
+
+# ── named arguments ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@losses(of=DEFAULTS)
+def test_a_positional_call_shows_the_door_to_each_framework(loss: Any) -> None:
+    with pytest.raises(errors.UsageError) as caught:
+        loss(np.zeros(3), np.zeros(3))
+    for words in (
+        type(loss).__name__,
+        "prediction= and target= by name",
+        "2 positional arguments, numpy.ndarray (3,) and numpy.ndarray (3,)",
+        f"PyTorch       criterion = lossary.torch.{loss!r}; criterion(input, target)",
+        f"Keras         model.compile(loss=lossary.keras.{type(loss).__name__}(",
+        f"JAX           loss_fn = lossary.jax.{loss!r}; loss_fn(predictions, targets)",
+        f"scikit-learn  scoring=lossary.sklearn.{type(loss).__name__}(",
+    ):
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["y_pred", "input", "predictions", "logits", "y_true", "labels", "sample_weight", "mask"]
+)
+def test_a_foreign_argument_shows_the_door_to_each_framework(name: str) -> None:
+    with pytest.raises(errors.UsageError, match=rf"(?s)by name.*Received: {name}=.*lossary.torch.Huber"):
+        Huber()(prediction=np.zeros(3), target=np.zeros(3), **{name: np.zeros(3)})
+
+
+@pytest.mark.parametrize("door", ["values", "total", "value_and_gradient"])
+def test_other_doors_take_names_only(door: str) -> None:
+    with pytest.raises(TypeError):
+        getattr(Huber(), door)(np.zeros(3), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [
+        ("MSELoss", MeanSquaredError),
+        ("L1Loss", MeanAbsoluteError),
+        ("SmoothL1Loss", Huber),
+        ("PinballLoss", Quantile),
+        ("BCEWithLogitsLoss", BinaryCrossEntropy),
+        ("CrossEntropyLoss", SparseCategoricalCrossEntropy),
+        ("KLDivLoss", KLDivergence),
+    ],
+)
+def test_a_foreign_class_teaches_its_name_here(name: str, cls: Any) -> None:
+    with pytest.raises(ImportError) as caught:
+        exec(f"from lossary import {name}")
+    for words in (
+        name,
+        f"from lossary import {cls.__name__}",
+        f"lossary.torch.{cls.__name__}",
+        f"lossary.keras.{cls.__name__}",
+    ):
+        assert words in str(caught.value)
+    with pytest.raises(errors.ForeignNameError, match=cls.__name__):
+        getattr(lossary, name)
+
+
+@losses(of=DEFAULTS)
+def test_foreign_hyper_parameters_teach_the_real_name(loss: Any) -> None:
+    for field in dataclasses.fields(loss):
+        for foreign in field.metadata["parameter"].foreign:
+            with pytest.raises(
+                errors.UsageError, match=rf"(?s)no hyper-parameter '{foreign}'.*Hint: here it is called {field.name}:"
+            ):
+                type(loss)(**{foreign: field.default})
+
+
+@losses(of=DEFAULTS)
+def test_flags_are_never_positional_and_only_the_first_number_is(loss: Any) -> None:
+    kinds = [p.kind for p in inspect.signature(type(loss)).parameters.values()]
+    assert all(kind is inspect.Parameter.KEYWORD_ONLY for kind in kinds[1:])
+    for field in dataclasses.fields(loss):
+        if isinstance(field.default, bool):
+            with pytest.raises(errors.UsageError, match="no positional argument"):
+                type(loss)(not field.default)
+
+
+# ── no silent cast, no silent clip ───────────────────────────────────────────────────────────────────────────────────
+
+
+@cases(dtypes=(*DTYPES, *HALVES), of=DEFAULTS, thorough=lambda loss, name, dtype: name in ("tensorflow", "jax"))
+def test_the_prediction_rules(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    prediction, target = ordinary(loss, random)
+    prediction = framework.array(prediction, dtype)
+    whatever = ["float64", "float32", "float16"] if not loss.target.indices else ["int64", "int32", "uint8"]
+    if isinstance(loss.target, Simplex):
+        whatever = whatever[:2]
+    for kind in whatever:
+        for weight in (None, np.ones(ROWS, "float64"), np.ones(ROWS, "float32"), np.ones(ROWS, "int64")):
+            came = loss.values(prediction=prediction, target=target.astype(kind), weight=weight)
+            assert framework.dtype(came) == dtype
+            assert type(came) is type(prediction)
+        mean = loss(prediction=prediction, target=target.astype(kind))
+        assert framework.dtype(mean) == ("float64" if dtype == "float64" else "float32")
+
+
+@in_each()
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_class_indices_are_never_floats(framework: Any, dtype: str) -> None:
+    index = 4099  # which neither half type can hold
+    logits = np.zeros((1, 5000))
+    logits[0, index] = 30.0
+    for kind in ("int64", "int32", "uint16"):
+        loss = SparseCategoricalCrossEntropy()(
+            prediction=framework.array(logits, dtype), target=np.array([index], kind)
+        )
+        assert float(loss) == pytest.approx(0.0, abs=1e-8)
+
+
+@in_each()
+def test_nothing_is_clipped(framework: Any) -> None:
+    def cost(loss: Any, prediction: Any, target: Any) -> float:
+        return float(loss(prediction=framework.array(np.array(prediction), "float32"), target=target))
+
+    assert cost(BinaryCrossEntropy(from_logits=False), [0.0], [1.0]) == math.inf
+    assert cost(BinaryCrossEntropy(from_logits=False), [1e-30], [1.0]) == pytest.approx(69.0776, rel=1e-5)
+    assert cost(BinaryCrossEntropy(), [-1e4], [1.0]) == 1e4
+    assert cost(CategoricalCrossEntropy(from_logits=False), [[0.0, 1.0]], [[1.0, 0.0]]) == math.inf
+    assert cost(SparseCategoricalCrossEntropy(), [[0.0, 1e4]], [0]) == 1e4
+    assert cost(KLDivergence(from_logits=False), [[0.0, 1.0]], [[0.5, 0.5]]) == math.inf
+    _, gradient = framework.value_and_gradient(
+        BinaryCrossEntropy(), framework.array(np.array([20.0]), "float32"), framework.array(np.array([0.0]), "float32")
+    )
+    assert gradient == pytest.approx([1.0])
+
+
+# ── what may stand beside a prediction ───────────────────────────────────────────────────────────────────────────────
+
+
+def as_lists(x: Any) -> Any:
+    return x.tolist()
+
+
+def negative_strides(x: Any) -> Any:
+    return np.ascontiguousarray(x[::-1])[::-1]
+
+
+def not_contiguous(x: Any) -> Any:
+    return np.stack([x, x], axis=-1)[..., 0]
+
+
+def fortran_order(x: Any) -> Any:
+    return np.asfortranarray(x)
+
+
+def read_only(x: Any) -> Any:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+def own_arrays(x: Any) -> Any:
+    return x
+
+
+BESIDE = [as_lists, negative_strides, not_contiguous, fortran_order, read_only, own_arrays]
+
+
+@cases(dtypes=("float32",), of=DEFAULTS)
+@pytest.mark.parametrize("made", BESIDE, ids=lambda f: f.__name__)
+def test_lists_and_numpy_arrays_stand_beside_any_prediction(
+    loss: Any, framework: Any, dtype: str, random: Any, made: Any
+) -> None:
+    prediction, target = ordinary(loss, random)
+    target = target if loss.target.indices else target.astype(dtype)
+    weight, where = random.integers(1, 4, size=ROWS).astype(dtype), np.arange(ROWS) != 2
+    wanted = loss(
+        **{
+            name: framework.array(x, dtype)
+            for name, x in {"prediction": prediction, "target": target, "weight": weight, "where": where}.items()
+        }
+    )
+    came = loss(
+        prediction=framework.array(prediction, dtype), target=made(target), weight=made(weight), where=made(where)
+    )
+    assert type(came) is type(wanted)
+    assert framework.dtype(came) == "float32"
+    np.testing.assert_array_equal(framework.numpy(came), framework.numpy(wanted))
+
+
+@losses(of=DEFAULTS)
+@pytest.mark.parametrize("made", [negative_strides, not_contiguous, fortran_order, read_only], ids=lambda f: f.__name__)
+def test_numpy_predictions_of_any_layout(loss: Any, random: Any, made: Any) -> None:
+    prediction, target = ordinary(loss, random)
+    before = prediction.copy(), target.copy()
+    wanted = loss(prediction=prediction, target=target)
+    assert loss(prediction=made(prediction), target=made(target)) == pytest.approx(wanted, rel=1e-15)
+    np.testing.assert_array_equal(prediction, before[0])
+    np.testing.assert_array_equal(target, before[1])
+
+
+@in_each()
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int8", "int32", "int64", "float16", "float32", "float64"])
+def test_targets_of_every_kind_cost_the_same(framework: Any, kind: str) -> None:
+    prediction = framework.array(np.array([-0.5, 2.0, 0.3, -1.0]), "float32")
+    labels = np.array([0, 1, 1, 0])
+    for loss in (BinaryCrossEntropy(), Hinge(labels=(0, 1)), ZeroOne(labels=(0, 1)), MeanSquaredError()):
+        wanted = loss(prediction=prediction, target=framework.array(labels.astype("float32")))
+        for target in (labels.astype(kind), framework.array(labels.astype(kind)), labels.astype(kind).tolist()):
+            came = loss(prediction=prediction, target=target, weight=np.ones(4, kind), where=np.ones(4, bool))
+            assert float(came) == float(wanted)
+
+
+@in_each()
+@pytest.mark.parametrize("target", [2, 2.0, True, np.float64(2.0), np.int8(2), np.array(2)], ids=repr)
+def test_scalars(framework: Any, target: Any) -> None:
+    prediction = framework.array(np.array(1.5), "float32")
+    for weight in (None, 2, 2.0, np.float32(2.0)):
+        came = Huber()(prediction=prediction, target=target, weight=weight, where=True)
+        assert float(came) == 0.125
+        assert framework.dtype(came) == "float32"
+
+
+@in_each()
+def test_a_scalar_weight_counts_for_all(framework: Any) -> None:
+    prediction = framework.array(np.array([[1.0, 3.0], [0.0, 0.0]]), "float32")
+    target = [[0, 0], [0, 0]]
+    loss = MeanAbsoluteError()
+    assert float(loss(prediction=prediction, target=target, weight=3, reduction="sum")) == 12.0
+    assert float(loss(prediction=prediction, target=target, weight=3)) == 1.0
+    assert float(loss(prediction=prediction, target=target, where=False)) == 0.0
+
+
+def test_lists_and_numbers_as_predictions_are_numpy() -> None:
+    assert MeanAbsoluteError()(prediction=[1.0, 3.0], target=[0, 1]) == 1.5
+    assert isinstance(MeanAbsoluteError()(prediction=1.5, target=1), np.floating)
+
+
+@in_each("torch")
+def test_what_stands_beside_goes_to_the_predictions_device(framework: Any) -> None:
+    prediction = framework.torch.zeros(3, device="meta")
+    came = Huber()(prediction=prediction, target=[1, 2, 3], weight=np.ones(3), where=[True, True, False])
+    assert came.device.type == "meta"
+
+
+# ── value checks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def illegal(loss: Any) -> list[tuple[str, Any]]:
+    """(argument, an element outside its domain) for every argument that has an outside."""
+    found: list[tuple[str, Any]] = []
+    for name in ("prediction", "target"):
+        match getattr(loss, name):
+            case Probability():
+                found += [(name, 1.2), (name, -0.1)]
+            case Labels():
+                found += [(name, 0.5)]
+            case ClassIndex():
+                found += [(name, CLASSES), (name, -1)]
+            case Simplex() as rows:
+                found += [(name, 0.3 if rows.logarithms else 1.2)]
+                found += [] if rows.logarithms else [(name, -0.2)]
+    return [*found, ("weight", -1.0)]
+
+
+def with_an_outside() -> list[Any]:
+    chosen = [loss for loss in ALL if all(not x.startswith(("pos_", "label_")) for x in changed(loss))]
+    return [
+        pytest.param(loss, name, element, id=f"{loss!r}-{name}={element}")
+        for loss in chosen
+        for name, element in illegal(loss)
+    ]
+
+
+def changed(loss: Any) -> list[str]:
+    """The hyper-parameters that are not at their default."""
+    return [name for name, value in loss.settings.items() if value != getattr(type(loss)(), name)]
+
+
+def planted(loss: Any, random: Any, name: str, element: Any) -> dict[str, Any]:
+    """Legal inputs, but for one element in row 2."""
+    prediction, target = ordinary(loss, random)
+    arrays = {"prediction": prediction, "target": target, "weight": np.ones(of_losses(loss))}
+    arrays[name][(2,) + (1,) * (arrays[name].ndim - 1)] = element
+    return arrays
+
+
+@pytest.mark.parametrize(("loss", "name", "element"), with_an_outside())
+@in_each()
+def test_illegal_elements_raise_where_values_can_be_read(
+    loss: Any, framework: Any, random: Any, name: str, element: Any
+) -> None:
+    arrays = {key: framework.array(x, "float32") for key, x in planted(loss, random, name, element).items()}
+    with pytest.raises(errors.DomainError, match=f"{name} must"):
+        loss(**arrays)
+
+
+@pytest.mark.parametrize(("loss", "name", "element"), with_an_outside())
+@in_each(*AUTODIFF)
+def test_illegal_elements_become_nan_under_a_trace(
+    loss: Any, framework: Any, random: Any, name: str, element: Any
+) -> None:
+    arrays = {key: framework.array(x, "float32") for key, x in planted(loss, random, name, element).items()}
+
+    def call(prediction: Any, target: Any, weight: Any) -> Any:
+        return loss.values(prediction=prediction, target=target, weight=weight)
+
+    if not loss.trainable:
+        value = gradient = framework.numpy(TRACERS[framework.title](framework, call)(**arrays))
+    elif framework.title == "PyTorch":
+        value, gradient = map(framework.numpy, vmapped(framework, call, **arrays))
+    else:
+        value, gradient = map(framework.numpy, framework.traced(call, *arrays.values()))
+    for each in (value, gradient):
+        bad = np.isnan(each).reshape(ROWS, -1).any(axis=1)
+        assert bad.tolist() == [row == 2 for row in range(ROWS)]
+
+
+TRACERS = {
+    "PyTorch": lambda its, call: lambda **arrays: its.torch.func.vmap(call)(*arrays.values()),
+    "TensorFlow": lambda its, call: its.tf.function(call, autograph=False),
+    "JAX": lambda its, call: its.jax.jit(call),
+}
+
+
+def vmapped(its: Any, call: Any, prediction: Any, target: Any, weight: Any) -> tuple[Any, Any]:
+    """Row by row under `torch.func.vmap`, which starts faster than the compiler does."""
+
+    def row(p: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        values, pull = its.torch.func.vjp(lambda p: call(p, y, w), p)
+        return values, pull(its.torch.ones_like(values))[0]
+
+    return its.torch.func.vmap(row)(prediction, target, weight)
+
+
+@pytest.mark.parametrize("name", ["torch", "tensorflow", "jax"])
+@pytest.mark.parametrize(
+    ("loss", "argument", "element"),
+    [
+        pytest.param(BinaryCrossEntropy(from_logits=False), "prediction", 1.2, id="probability"),
+        pytest.param(SparseCategoricalCrossEntropy(), "target", CLASSES, id="index"),
+        pytest.param(Hinge(), "target", 0.0, id="label"),
+        pytest.param(CategoricalCrossEntropy(), "target", 2.0, id="row"),
+        pytest.param(Huber(), "weight", -1.0, id="weight"),
+    ],
+)
+def test_illegal_elements_become_nan_when_compiled(
+    name: str, loss: Any, argument: str, element: Any, random: Any
+) -> None:
+    framework = adapter(name)
+    arrays = [framework.array(x, "float32") for x in planted(loss, random, argument, element).values()]
+
+    def call(prediction: Any, target: Any, weight: Any) -> Any:
+        return loss.values(prediction=prediction, target=target, weight=weight)
+
+    compiled = framework.traced if name == "torch" else framework.compiled
+    for each in compiled(call, *arrays):
+        bad = np.isnan(framework.numpy(each)).reshape(ROWS, -1).any(axis=1)
+        assert bad.tolist() == [row == 2 for row in range(ROWS)]
+
+
+@cases(frameworks=("jax",), dtypes=("float32",), of=DEFAULTS, only=lambda loss: loss.trainable)
+def test_vmap_in_jax_equals_the_batch(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    one_row = framework.jax.grad(lambda p, y: loss(prediction=p, target=y, reduction="sum"))
+    came = framework.jax.vmap(one_row)(prediction, target)
+    _, wanted = framework.value_and_gradient(loss, prediction, target, reduction="sum")
+    np.testing.assert_allclose(framework.numpy(came), wanted, rtol=1e-6, atol=1e-7)
+
+
+@cases(frameworks=("torch",), dtypes=("float32",), of=ALL, only=lambda loss: loss.trainable)
+def test_transforms_in_torch_equal_the_batch(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    func = framework.torch.func
+    came = func.vmap(func.grad(lambda p, y: loss(prediction=p, target=y, reduction="sum")))(prediction, target)
+    _, wanted = framework.value_and_gradient(loss, prediction, target, reduction="sum")
+    np.testing.assert_allclose(framework.numpy(came), wanted, rtol=1e-6, atol=1e-7)
+
+
+@cases(dtypes=("float32",))
+def test_nan_passes_every_check(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    for name in ("prediction", "target", "weight"):
+        if name == "target" and loss.target.indices:
+            continue
+        arrays = planted(loss, random, name, math.nan)
+        for reduction in ("none", "mean"):
+            value, gradient = framework.value_and_gradient(
+                loss, **{key: framework.array(x, dtype) for key, x in arrays.items()}, reduction=reduction
+            )
+            if reduction == "mean":
+                assert np.isnan(value)
+            else:
+                bad = np.isnan(value).reshape(ROWS, -1).any(axis=1)
+                assert bad.tolist() == [row == 2 for row in range(ROWS)]
+                if loss.trainable:
+                    assert np.isnan(gradient[2]).any()
+                    assert not np.isnan(gradient[np.arange(ROWS) != 2]).any()
+
+
+@in_each()
+def test_value_checks_can_be_switched_off(framework: Any) -> None:
+    prediction, target = (framework.array(np.array(x), "float32") for x in ([0.5, 1.5], [1.0, 3.0]))
+    loss = BinaryCrossEntropy()
+    with pytest.raises(errors.DomainError):
+        loss.compute(prediction, target, None, None, reduction="mean")
+    value = loss.compute(prediction, target, None, None, reduction="none", validate=False)
+    wanted = np.log1p(np.exp([0.5, 1.5])) - np.array([1.0, 3.0]) * np.array([0.5, 1.5])
+    np.testing.assert_allclose(framework.numpy(value), wanted, rtol=1e-6)
+
+
+def test_the_environment_switches_value_checks_off() -> None:
+    code = """
+import numpy as np
+from lossary import BinaryCrossEntropy, SparseCategoricalCrossEntropy
+print(float(BinaryCrossEntropy()(prediction=np.array([0.5]), target=[3.0])))
+try:
+    BinaryCrossEntropy()(prediction=np.array([0.5]), target=[3.0, 1.0])
+except ValueError as error:
+    print("shapes are checked")
+"""
+    for value, wanted in (("0", "shapes are checked"), ("1", "DomainError")):
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"LOSSARY_VALIDATE": value},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert wanted in ran.stdout + ran.stderr
+        assert (ran.returncode == 0) == (value == "0")
+
+
+# ── reduction ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cases()
+def test_reductions_are_what_they_say(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    prediction, target = ordinary(loss, random)
+    weight = random.uniform(0.5, 2.0, size=of_losses(loss))
+    where = random.uniform(size=of_losses(loss)) < 0.7
+    arrays = {
+        key: framework.array(x, dtype)
+        for key, x in {"prediction": prediction, "target": target, "weight": weight, "where": where}.items()
+    }
+    values = framework.numpy(loss.values(**arrays))
+    assert values.shape == of_losses(loss)
+    assert (values[~where] == 0.0).all()
+    np.testing.assert_array_equal(values, framework.numpy(loss(**arrays, reduction="none")))
+    plain = framework.numpy(loss.values(prediction=arrays["prediction"], target=arrays["target"]))
+    weight = framework.numpy(arrays["weight"])
+    rtol = 1e-6 if dtype == "float32" else 1e-13
+    np.testing.assert_allclose(values, np.where(where, weight * plain, 0.0), rtol=rtol)
+
+    total, mean = loss.total(**arrays), float(loss(**arrays))
+    assert isinstance(total, Total)
+    np.testing.assert_allclose(float(loss(**arrays, reduction="sum")), values.sum(), rtol=rtol)
+    np.testing.assert_allclose(float(total.sum), values.sum(), rtol=rtol)
+    counts = loss.row_weight(framework.vocabulary, arrays["target"], arrays["prediction"])
+    counts = 1.0 if counts is None else framework.numpy(counts)
+    np.testing.assert_allclose(float(total.weight), np.where(where, weight * counts, 0.0).sum(), rtol=rtol)
+    np.testing.assert_allclose(mean, values.sum() / np.where(where, weight * counts, 0.0).sum(), rtol=rtol)
+    np.testing.assert_allclose(float(total.mean), mean, rtol=rtol)
+
+
+@cases(dtypes=("float32",), of=DEFAULTS, only=lambda loss: not loss.prediction.rows)
+def test_a_weight_per_row_counts_once_per_entry(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    weight, where = random.uniform(0.5, 2.0, size=ROWS), np.arange(ROWS) != 3
+    full = {"weight": np.repeat(weight[:, None], CLASSES, 1), "where": np.repeat(where[:, None], CLASSES, 1)}
+    for reduction in ("none", "sum", "mean"):
+        short = framework.value_and_gradient(
+            loss,
+            prediction,
+            target,
+            weight=framework.array(weight, dtype),
+            where=framework.array(where),
+            reduction=reduction,
+        )
+        long = framework.value_and_gradient(
+            loss, prediction, target, reduction=reduction, **{k: framework.array(x, dtype) for k, x in full.items()}
+        )
+        for one, other in zip(short, long, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@in_each()
+def test_a_class_weight_of_0_drops_its_class(framework: Any, random: Any) -> None:
+    """Also when the row holds NaN or infinity: it drops as weight 0 does."""
+    prediction, target = random.normal(size=(ROWS, CLASSES)), np.arange(ROWS) % CLASSES
+    dropped = target == 0
+    prediction[dropped] = np.array([math.nan, math.inf, -math.inf])[:, None]
+    for loss, y in (
+        (SparseCategoricalCrossEntropy(class_weight=(0, 2, 1, 3)), target),
+        (CategoricalCrossEntropy(class_weight=(0, 2, 1, 3)), np.eye(CLASSES)[target]),
+    ):
+        value, gradient = framework.value_and_gradient(
+            loss, framework.array(prediction, "float32"), framework.array(y, "float32")
+        )
+        wanted, its = adapter("numpy").value_and_gradient(loss, prediction[~dropped], y[~dropped])
+        assert value == pytest.approx(wanted, rel=1e-5)
+        assert (gradient[dropped] == 0.0).all()
+        np.testing.assert_allclose(gradient[~dropped], its, rtol=1e-4, atol=1e-6)
+
+
+@in_each()
+def test_class_weights_count_in_the_means_denominator_and_pos_weight_does_not(framework: Any) -> None:
+    logits = framework.array(np.array([[1.0, 0.0], [0.5, 0.0]]), "float32")
+    plain = framework.numpy(SparseCategoricalCrossEntropy().values(prediction=logits, target=[0, 1]))
+    came = SparseCategoricalCrossEntropy(class_weight=(1, 3))(prediction=logits, target=[0, 1])
+    assert float(came) == pytest.approx((plain[0] + 3 * plain[1]) / 4, rel=1e-6)
+    plain = framework.numpy(BinaryCrossEntropy().values(prediction=logits, target=[[1, 0], [0, 0]]))
+    came = BinaryCrossEntropy(pos_weight=3)(prediction=logits, target=[[1, 0], [0, 0]])
+    assert float(came) == pytest.approx((plain.sum() + 2 * plain[0, 0]) / 4, rel=1e-6)
+    assert float(BinaryCrossEntropy(pos_weight=(3, 1))(prediction=logits, target=[[1, 0], [0, 0]])) == float(came)
+
+
+@in_each()
+def test_ignored_indices_may_be_anything(framework: Any, random: Any) -> None:
+    prediction, target = random.normal(size=(ROWS, CLASSES)), np.arange(ROWS) % CLASSES
+    target[::3] = -100
+    kept = target != -100
+    loss = SparseCategoricalCrossEntropy()
+    value, gradient = framework.value_and_gradient(
+        loss, framework.array(prediction, "float32"), framework.array(target), where=framework.array(kept)
+    )
+    wanted, its = adapter("numpy").value_and_gradient(loss, prediction[kept], target[kept])
+    assert value == pytest.approx(wanted, rel=1e-5)
+    assert (gradient[~kept] == 0.0).all()
+    np.testing.assert_allclose(gradient[kept], its, rtol=1e-4, atol=1e-6)
+
+
+# ── totals ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cases(frameworks=AUTODIFF, dtypes=("float32",), of=DEFAULTS, only=lambda loss: loss.trainable)
+def test_a_total_of_micro_batches_differentiates_as_the_whole(
+    loss: Any, framework: Any, dtype: str, random: Any
+) -> None:
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    where = framework.array(np.arange(ROWS) % 3 != 1)
+
+    def parts(p: Any) -> Any:
+        return sum(
+            loss.total(prediction=p[rows], target=target[rows], where=where[rows])
+            for rows in (slice(0, HALF), slice(HALF, ROWS))
+        ).mean
+
+    came = framework.pulled(parts, prediction)
+    wanted = framework.pulled(lambda p: loss(prediction=p, target=target, where=where), prediction)
+    for one, other in zip(came, wanted, strict=True):
+        np.testing.assert_allclose(framework.numpy(one), framework.numpy(other), rtol=1e-6, atol=1e-7)
+
+
+@in_each("jax")
+def test_a_total_is_a_jax_pytree(framework: Any) -> None:
+    jax = framework.jax
+    prediction, target = (framework.array(np.array(x), "float32") for x in ([1.0, 4.0], [0.0, 0.0]))
+    total = jax.jit(lambda p, y: MeanAbsoluteError().total(prediction=p, target=y))(prediction, target)
+    assert isinstance(total, Total)
+    assert [float(leaf) for leaf in jax.tree.leaves(total)] == [5.0, 2.0]
+    doubled = jax.tree.map(lambda x: 2 * x, total)
+    assert (float(doubled.sum), float(doubled.mean)) == (10.0, 2.5)
+    summed = jax.vmap(lambda p, y: MeanAbsoluteError().total(prediction=p, target=y))(prediction, target)
+    assert summed.sum.tolist() == [1.0, 4.0]
+    assert jax.jit(lambda t: (t + t).mean)(total) == 2.5
+
+
+@in_each()
+def test_totals_add_and_nothing_else(framework: Any) -> None:
+    arrays = {"prediction": framework.array(np.array([1.0, 4.0]), "float32"), "target": [0, 0]}
+    total = MeanAbsoluteError().total(**arrays)
+    assert float((total + total).sum) == 10.0
+    assert float(sum([total, total, total]).weight) == 6.0
+    nothing = MeanAbsoluteError().total(**arrays, where=[False, False])
+    assert float(nothing.mean) == 0.0
+    assert float((nothing + total).mean) == 2.5
+    with pytest.raises(TypeError):
+        total + 1.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        total.sum = 3.0
+
+
+# ── value_and_gradient ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@losses(only=lambda loss: loss.trainable)
+@pytest.mark.parametrize("dtype", [*DTYPES, *HALVES])
+def test_value_and_gradient_in_numpy(loss: Any, dtype: str, random: Any) -> None:
+    framework = adapter("numpy")
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    weight = framework.array(random.uniform(0.5, 2.0, size=of_losses(loss)), dtype)
+    results = {}
+    for reduction in ("mean", "sum", "none"):
+        value, gradient = loss.value_and_gradient(
+            prediction=prediction, target=target, weight=weight, reduction=reduction
+        )
+        np.testing.assert_array_equal(
+            value, loss(prediction=prediction, target=target, weight=weight, reduction=reduction)
+        )
+        assert gradient.shape == prediction.shape
+        assert framework.dtype(gradient) == dtype
+        results[reduction] = gradient.astype("float64")
+    np.testing.assert_array_equal(results["sum"], results["none"])
+    counted = float(loss.total(prediction=prediction, target=target, weight=weight).weight)
+    np.testing.assert_allclose(results["mean"] * counted, results["sum"], rtol=2 * framework.spacing(dtype))
+
+
+@in_each(*AUTODIFF)
+def test_value_and_gradient_elsewhere_shows_the_door(framework: Any) -> None:
+    with pytest.raises(
+        errors.UsageError,
+        match=rf"(?s)NumPy arrays.*a prediction from {framework.title}.*let {framework.title} differentiate",
+    ):
+        Huber().value_and_gradient(prediction=framework.array(np.zeros(3), "float32"), target=[0, 0, 0])
+
+
+# ── a loss is frozen, hashable and final ─────────────────────────────────────────────────────────────────────────────
+
+
+@losses(of=DEFAULTS)
+def test_losses_are_frozen_and_final(loss: Any) -> None:
+    for name in (*loss.settings, "anything"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(loss, name, 1.0)
+    with pytest.raises(TypeError, match=f"{type(loss).__name__} is final"):
+        type("Derived", (type(loss),), {})
+
+
+@pytest.mark.parametrize("shape", [Pointwise, Rowwise])
+def test_a_loss_must_write_what_a_loss_needs(shape: Any) -> None:
+    with pytest.raises(TypeError, match="Unfinished must define prediction and target and value"):
+        type("Unfinished", (shape,), {})
+
+
+def test_tables_are_tuples() -> None:
+    for table in ([1, 2, 3], (1, 2, 3), np.array([1, 2, 3]).tolist()):
+        loss = SparseCategoricalCrossEntropy(class_weight=table)
+        assert loss.class_weight == (1.0, 2.0, 3.0)
+        assert hash(loss) == hash(SparseCategoricalCrossEntropy(class_weight=(1.0, 2.0, 3.0)))
+
+
+@in_each("jax")
+def test_a_loss_is_a_static_argument(framework: Any) -> None:
+    traced = []
+
+    def call(loss: Any, p: Any, y: Any) -> Any:
+        traced.append(loss)
+        return loss(prediction=p, target=y)
+
+    jitted = framework.jax.jit(call, static_argnums=0)
+    p, y = framework.array(np.array([3.0]), "float32"), framework.array(np.array([0.0]), "float32")
+    assert float(jitted(Huber(), p, y)) == 2.5
+    assert float(jitted(Huber(delta=2), p, y)) == 4.0
+    assert float(jitted(Huber(delta=1.0), p, y)) == 2.5
+    assert traced == [Huber(), Huber(delta=2)]
+
+
+def test_a_pickle_names_the_class_and_its_settings_only() -> None:
+    assert len(pickle.dumps(Huber(2.0))) < 200

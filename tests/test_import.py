@@ -1,0 +1,131 @@
+"""`import lossary` is light, and a framework is loaded by whoever brings its arrays, never by lossary."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import lossary
+from lossary.index import LOSSES, PENALTIES
+
+HEAVY = (
+    "numpy",
+    "ml_dtypes",
+    "torch",
+    "tensorflow",
+    "keras",
+    "jax",
+    "jaxlib",
+    "optax",
+    "scipy",
+    "sklearn",
+    "pandas",
+    "polars",
+    "rich",
+    "typer",
+    "numba",
+    "mpmath",
+    "plotly",
+    "joblib",
+)
+FRAMEWORKS = ("torch", "tensorflow", "jax")
+
+
+def loaded_after(code: str) -> set[str]:
+    """The modules in `sys.modules` after running the code in a fresh process, less those it calls `already` there."""
+    report = "import json, sys; print('\\n' + json.dumps(sorted(set(sys.modules) - globals().get('already', set()))))"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return set(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def roots(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_import_loads_two_modules_and_nothing_heavy() -> None:
+    before, after = loaded_after(""), loaded_after("import lossary")
+    new = after - before
+    assert {name for name in new if name.startswith("lossary")} == {"lossary", "lossary.index"}
+    assert roots(new) <= {"lossary"} | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from lossary import Huber; Huber(delta=2).config(); repr(Huber()); hash(Huber()); Huber() == Huber(2)",
+        "import lossary; lossary.get('mse'); lossary.from_config({'name': 'Huber', 'delta': 2}); dir(lossary)",
+        "from lossary import *",
+        "from lossary import Huber, L2, Quantile; repr(0.5 * Huber() + 0.5 * Quantile(0.9) + 1e-3 * L2())",
+        "import lossary\ntry: lossary.MSELoss\nexcept ImportError: pass",
+    ],
+)
+def test_losses_are_made_without_numpy(code: str) -> None:
+    assert not roots(loaded_after(code)) & set(HEAVY)
+
+
+def test_the_numpy_path_loads_no_framework() -> None:
+    code = """
+import numpy as np
+from lossary import Huber, SparseCategoricalCrossEntropy
+Huber()(prediction=[1.0, 2.0], target=[0, 0], weight=[1, 2])
+Huber().value_and_gradient(prediction=np.zeros(3), target=np.ones(3))
+SparseCategoricalCrossEntropy().total(prediction=np.zeros((2, 3), 'float16'), target=[0, 1]).mean
+"""
+    loaded = loaded_after(code)
+    assert not roots(loaded) & (set(HEAVY) - {"numpy", "ml_dtypes"})
+    assert {name for name in loaded if name.startswith("lossary.vocabulary.")} == {
+        "lossary.vocabulary.framework", "lossary.vocabulary.numpy", "lossary.vocabulary.vocabulary",
+    }  # fmt: skip
+
+
+PATHS = {
+    "torch": "import torch; p = torch.zeros(3)",
+    "tensorflow": "import tensorflow as tf; p = tf.zeros(3)",
+    "jax": "import jax; p = jax.numpy.zeros(3)",
+}
+
+
+@pytest.mark.parametrize("name", list(PATHS))
+def test_a_frameworks_path_loads_no_other(name: str) -> None:
+    use = "from lossary import Huber; Huber()(prediction=p, target=[0, 0, 1])"
+    new = loaded_after(f"{PATHS[name]}\nimport sys; already = set(sys.modules)\n{use}")
+    assert f"lossary.vocabulary.{name}" in new
+    assert roots(new) & set(FRAMEWORKS) <= {name}
+
+
+def test_all_frameworks_work_in_one_process() -> None:
+    code = """
+import jax, tensorflow as tf, torch, numpy as np
+from lossary import BinaryCrossEntropy
+p, y = np.array([-1.5, 0.5, 3.0], 'float32'), [0, 1, 1]
+answers = [float(BinaryCrossEntropy()(prediction=make(p), target=y))
+           for make in (np.asarray, torch.tensor, tf.constant, jax.numpy.asarray) * 2]
+assert max(answers) - min(answers) < 1e-7, answers
+"""
+    assert set(FRAMEWORKS) <= roots(loaded_after(code))
+
+
+def test_every_public_name_resolves() -> None:
+    assert set(LOSSES) | set(PENALTIES) <= set(lossary.__all__)
+    assert set(lossary.__all__) <= set(dir(lossary))
+    for name in lossary.__all__:
+        assert getattr(lossary, name).__name__ == name.rpartition(".")[2]
+    assert lossary.__version__
+
+
+def test_a_name_that_is_nowhere() -> None:
+    for name in ("nothing", "Nothing", "_private"):
+        with pytest.raises(AttributeError, match=f"module 'lossary' has no attribute '{name}'"):
+            getattr(lossary, name)
+    assert not hasattr(lossary, "__wrapped__")

@@ -1,0 +1,155 @@
+"""Every trainable loss trains a small model on real data, in PyTorch and in JAX, to better than the best constant."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.metrics import mean_pinball_loss
+from sklearn.preprocessing import StandardScaler
+
+from lossary import catalogue, metrics
+from lossary.domain import Labels
+from lossary.loss import Loss
+
+STEPS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Real data as the loss takes them, and how well the best constant does."""
+
+    X: Any
+    target: Any
+    outputs: int
+    metric: str
+    constant: float
+    greater: bool
+
+
+@functools.cache
+def case_for(loss: Loss) -> Case:
+    if loss.task == "regression":
+        X, y = load_diabetes(return_X_y=True)
+        y = StandardScaler().fit_transform(y[:, None])[:, 0]
+        known = metrics.sklearn(loss)
+        level = loss.settings.get("level", 0.5)
+        best = np.quantile(y, level)
+        metric = "pinball" if "pinball" in known else "mae"
+        constant = mean_pinball_loss(y, np.full_like(y, best), alpha=level) * (1 if metric == "pinball" else 2)
+        return Case(_scaled(X), y.astype("float32"), 1, metric, constant, greater=False)
+    if loss.task == "binary":
+        X, y = load_breast_cancer(return_X_y=True)
+        target = np.where(y, *loss.target.values[::-1]) if isinstance(loss.target, Labels) else y
+        return Case(_scaled(X), target.astype("float32"), 1, "accuracy", y.mean(), greater=True)
+    X, y = load_iris(return_X_y=True)
+    target = y if loss.target.indices else np.eye(3, dtype="float32")[y]
+    if loss.task == "distribution":  # what an uncertain annotator would say
+        target = 0.85 * target + np.float32(0.05)
+    return Case(_scaled(X), target, 3, "accuracy", 1 / 3, greater=True)
+
+
+def _scaled(X):
+    return StandardScaler().fit_transform(X).astype("float32")
+
+
+def judge(loss: Loss, prediction, before: float, after: float) -> None:
+    """The loss fell, and the metric beats the constant by a tenth."""
+    case = case_for(loss)
+    assert after < before
+    score = metrics.sklearn(loss)[case.metric](case.target, prediction)
+    assert score > 1.1 * case.constant if case.greater else score < 0.9 * case.constant
+
+
+def settings(cls: type[Loss]) -> list[Loss]:
+    """The loss at its default, and on probabilities where it takes them; a quantile that is not the median."""
+    losses = [cls()]
+    if "from_logits" in losses[0].settings:
+        losses.append(cls(from_logits=False))
+    if "level" in losses[0].settings:
+        losses.append(cls(level=0.9))
+    return losses
+
+
+TRAINABLE = [loss for cls in catalogue.classes() if cls.trainable for loss in settings(cls)]
+
+
+def activation(loss: Loss) -> str:
+    """What stands on the last layer where the loss takes probabilities."""
+    if loss.settings.get("from_logits", True):
+        return "none"
+    return "softmax" if loss.prediction.rows else "sigmoid"
+
+
+@pytest.fixture
+def torch():
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # models this small only wait for one another
+    yield torch
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("loss", TRAINABLE, ids=repr)
+def test_torch_loop(loss, torch):
+    from torch import nn
+
+    case = case_for(loss)
+    X, target = torch.from_numpy(case.X), torch.from_numpy(case.target)
+    torch.manual_seed(0)
+    layers = [nn.Linear(X.shape[1], 16), nn.Tanh(), nn.Linear(16, case.outputs)]
+    layers += {"none": [], "sigmoid": [nn.Sigmoid()], "softmax": [nn.Softmax(-1)]}[activation(loss)]
+    model = nn.Sequential(*layers, *([nn.Flatten(0)] if case.outputs == 1 else []))
+    criterion = loss.torch()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    before = criterion(model(X), target).item()
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        value = criterion(model(X), target)
+        value.backward()
+        optimizer.step()
+    with torch.no_grad():
+        judge(loss, model(X).numpy(), before, criterion(model(X), target).item())
+
+
+@pytest.mark.parametrize("loss", TRAINABLE, ids=repr)
+def test_jax_jitted_step(loss):
+    jax = pytest.importorskip("jax")
+    optax = pytest.importorskip("optax")
+    case = case_for(loss)
+    first, second = jax.random.split(jax.random.key(0))
+    parameters = {
+        "in": jax.random.normal(first, (case.X.shape[1], 16)) / case.X.shape[1] ** 0.5,
+        "out": jax.random.normal(second, (16, case.outputs)) / 4,
+        "bias": jax.numpy.zeros(case.outputs),
+    }
+    link = {"none": lambda x: x, "sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}[activation(loss)]
+    loss_fn = loss.jax()
+    optimizer = optax.adam(0.02)
+
+    def predict(parameters):
+        out = link(jax.numpy.tanh(case.X @ parameters["in"]) @ parameters["out"] + parameters["bias"])
+        return out[:, 0] if case.outputs == 1 else out
+
+    def cost(parameters):
+        return loss_fn(predict(parameters), case.target).mean()
+
+    @jax.jit
+    def step(parameters, state):
+        value, gradient = jax.value_and_grad(cost)(parameters)
+        updates, state = optimizer.update(gradient, state)
+        return optax.apply_updates(parameters, updates), state, value
+
+    state = optimizer.init(parameters)
+    before = float(cost(parameters))
+    for _ in range(STEPS):
+        parameters, state, _ = step(parameters, state)
+    judge(loss, np.asarray(predict(parameters)), before, float(cost(parameters)))
+
+
+def test_what_cannot_be_trained_is_known():
+    assert {cls.__name__ for cls in catalogue.classes() if not cls.trainable} == {"ZeroOne"}
