@@ -236,6 +236,20 @@ def test_lists_and_numpy_arrays_stand_beside_any_prediction(
     np.testing.assert_array_equal(framework.numpy(came), framework.numpy(wanted))
 
 
+@in_each(*AUTODIFF)
+@pytest.mark.parametrize("made", [as_lists, own_arrays], ids=lambda f: f.__name__)
+def test_lists_and_numpy_arrays_stand_beside_a_traced_prediction(framework: Any, random: Any, made: Any) -> None:
+    for loss in (Huber(), SparseCategoricalCrossEntropy()):
+        prediction, target = ordinary(loss, random)
+        prediction = framework.array(prediction, "float64" if framework.title == "PyTorch" else "float32")
+        weight, where = np.arange(ROWS) + 0.1, np.arange(ROWS) != 2
+        beside = {"target": made(target), "weight": made(weight), "where": made(where)}
+        value, gradient = framework.traced(lambda p: loss(prediction=p, **beside), prediction)  # noqa: B023
+        wanted, its = framework.value_and_gradient(loss, prediction, target, weight=weight, where=where)
+        np.testing.assert_allclose(framework.numpy(value), wanted, rtol=1e-6)
+        np.testing.assert_allclose(framework.numpy(gradient), its, rtol=1e-5, atol=1e-7)
+
+
 @losses(of=DEFAULTS)
 @pytest.mark.parametrize("made", [negative_strides, not_contiguous, fortran_order, read_only], ids=lambda f: f.__name__)
 def test_numpy_predictions_of_any_layout(loss: Any, random: Any, made: Any) -> None:

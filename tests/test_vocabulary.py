@@ -11,6 +11,15 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from lossary import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    Hinge,
+    Huber,
+    SparseCategoricalCrossEntropy,
+    ZeroOne,
+)
+from lossary.vocabulary.latex import formula
 from tests import grid
 
 nan, inf = math.nan, math.inf
@@ -493,3 +502,52 @@ def test_numpy_stays_quiet() -> None:
         assert xp.evaluate(Cubed(), np.array([1e300, inf]), np.array([-1e300, inf])).shape == (2,)
         assert xp.evaluate(Weighted(), np.zeros((0, 3)), np.zeros((0, 3))).shape == (0,)
         assert xp.accumulate(np.array([1e308, 1e308])) == inf
+
+
+# ── formulas ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("loss", "text", "latex"),
+    [
+        (
+            Huber(delta=3),
+            "(ŷ - y)² / 2        where |ŷ - y| ≤ δ\nδ (|ŷ - y| - δ/2)   otherwise",
+            (
+                r"\begin{cases} \frac{\left(\hat{y} - y\right)^2}{2} & \text{where } \left|\hat{y} - y\right| "
+                r"\le \delta \\ \delta \, \left(\left|\hat{y} - y\right| - \frac{\delta}{2}\right) "
+                r"& \text{otherwise} \end{cases}"
+            ),
+        ),
+        (
+            BinaryCrossEntropy(from_logits=False),
+            "-y log p - (1 - y) log(1 - p)",
+            r"-y \, \log p - \left(1 - y\right) \, \log\left(1 - p\right)",
+        ),
+        (
+            CategoricalCrossEntropy(),
+            "-Σₖ yₖ log(exp(zₖ) / Σⱼ exp(zⱼ))",
+            r"-\sum_k y_k \, \log\left(\frac{e^{z_k}}{\sum_j e^{z_j}}\right)",
+        ),
+        (
+            SparseCategoricalCrossEntropy(),
+            "-log(exp(z[y]) / Σₖ exp(zₖ))",
+            r"-\log\left(\frac{e^{z_y}}{\sum_k e^{z_k}}\right)",
+        ),
+        (ZeroOne(), "0   where y s > 0\n1   otherwise", None),
+        (Hinge(labels=(0, 1)), "max(0, 1 - (2 y - 1) s)", None),
+    ],
+    ids=lambda case: type(case).__name__ if not isinstance(case, str | None) else "",
+)
+def test_a_formula_prints_itself(loss: Any, text: str, latex: str | None) -> None:
+    printed = formula(loss)
+    assert printed.text == text
+    assert latex is None or printed.latex == latex
+
+
+@grid.losses()
+def test_every_loss_has_a_formula(loss: Any) -> None:
+    printed = formula(loss)
+    assert "object at" not in printed.text + printed.latex
+    assert printed.latex.count("{") == printed.latex.count("}")
+    assert printed.text.count("(") == printed.text.count(")")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # The package an array's class comes from → the module of lossary.vocabulary that reads it.
 _PACKAGES = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "jaxlib": "jax"}
 
-_framework_of_class: dict[type, str] = {}
+# What is not an array is known from the start: under a trace, `torch.compile` cannot look through its bases.
+_framework_of_class: dict[type, str] = dict.fromkeys((list, tuple, float, int, bool), "numpy")
 
 
 def framework_of(x: Any) -> str:

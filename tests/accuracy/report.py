@@ -97,20 +97,24 @@ def apart(found: Iterable[Errors]) -> str:
     return (f"{worst:.1f}" if worst < 1000 else "flushed") + (f", {wrong} wrong" if wrong else "")
 
 
-def beyond(row: Row, word: str) -> list[str]:
+def beyond(row: Row, dtype: str) -> list[str]:
+    """Where a word of the framework's own is more than 4 ULP off."""
     return [
-        f"{TITLES[column]} `{word}` {row[column][word].worst:.1f}" for column in COLUMNS if row[column][word].worst > 4
+        f"{TITLES[column]} `{word}` {row[column][word].worst:.1f} ({dtype})"
+        for word in words.WORDS
+        for column in COLUMNS
+        if row[column][word].worst > 4
     ]
 
 
 def document(of_each: dict[tuple[Loss, str], tuple[Row, int]], of_every_word: dict[str, Row]) -> str:
     packages = ("lossary", "numpy", "torch", "tensorflow-cpu", "jax", "mpmath")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
-    limits = [limit for dtype in grid.DTYPES for word in words.WORDS for limit in beyond(of_every_word[dtype], word)]
+    limits = [limit for dtype in grid.DTYPES for limit in beyond(of_every_word[dtype], dtype)]
     fewest = min(count for _, count in of_each.values())
     measured = (
-        f"Measured with {versions}, Python {platform.python_version()} on {platform.machine()}; at least {fewest} points "
-        f"for each loss and dtype, {words.COUNT} for each word."
+        f"Measured with {versions}, Python {platform.python_version()} on {platform.machine()}; at least {fewest} "
+        f"points for each loss and dtype, {words.COUNT} for each word."
     )
     parts = [
         "# Accuracy",

@@ -15,6 +15,7 @@ from lossary.vocabulary.vocabulary import Array
 @final
 class TensorFlow(Framework):
     name = "TensorFlow"
+    flushes_subnormals = True
 
     # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossary import dispatch
 from lossary.vocabulary.framework import Framework, Sentence
 from lossary.vocabulary.vocabulary import Array
 
@@ -138,6 +139,8 @@ class PyTorch(Framework):
             return x
         if isinstance(x, (bool, int)):  # without a detour over NumPy, which torch.compile cannot trace
             return torch.full((), x, device=None if like is None else like.device)
+        if torch.compiler.is_compiling():
+            return self._convert_in_trace(x, like)
         array = np.asarray(x)
         if array.dtype.kind in "OUS":
             raise TypeError(f"PyTorch makes no tensor of {array.dtype}")
@@ -152,6 +155,13 @@ class PyTorch(Framework):
             # Python's floats have no dtype of their own.
             dtype = like.dtype if like is not None and like.is_floating_point() else torch.get_default_dtype()
             tensor = tensor.to(dtype)
+        return tensor if like is None else tensor.to(like.device)
+
+    def _convert_in_trace(self, x: Any, like: Array | None) -> Array:
+        """As `convert`, where Dynamo knows of NumPy's arrays only what PyTorch makes of them."""
+        tensor = torch.as_tensor(x)
+        if isinstance(x, (float, list, tuple)) and tensor.is_floating_point() and like is not None:
+            tensor = torch.as_tensor(x, dtype=like.dtype)
         return tensor if like is None else tensor.to(like.device)
 
     def cast(self, x: Array, dtype: str) -> Array:
@@ -180,6 +190,7 @@ class PyTorch(Framework):
 
 
 vocabulary = PyTorch()
+dispatch.framework_of(np.empty(0))  # remembered now: under a trace, `torch.compile` cannot look up a class
 
 
 class _Rule(torch.autograd.Function):

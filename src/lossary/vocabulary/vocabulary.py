@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 # Whatever a vocabulary computes with: a framework's array, an array of high-precision numbers, an expression.
 Array = Any
@@ -19,6 +19,9 @@ Array = Any
 
 class Vocabulary(ABC):
     """The words a loss may use. NaN passes through every word."""
+
+    # Whether numbers below the smallest normal one are taken for 0.
+    flushes_subnormals: ClassVar[bool] = False
 
     # ── words that each vocabulary brings ────────────────────────────────────────────────────────────────────────
 
@@ -140,6 +143,12 @@ class Vocabulary(ABC):
         return weight * self.where(self.logical_and(self.equal(weight, 0.0), self.equal(self.abs(x), math.inf)), 0.0, x)
 
     @final
+    def quotient(self, weight: Array, x: Array) -> Array:
+        """weight / x, where a weight of 0 silences even x = 0; NaN still speaks."""
+        silent = self.logical_and(self.equal(weight, 0.0), self.equal(x, 0.0))
+        return weight / self.where(silent, 1.0, x)
+
+    @final
     def scaled_difference(self, scale: Array, x: Array, y: Array) -> Array:
         """scale · (x − y), also where x − y overflows and the product does not."""
         difference = x - y
@@ -192,10 +201,18 @@ class Vocabulary(ABC):
         is_largest = self.is_class(self.argmax(logits), logits)
         # ∞ − ∞ is 0 for the largest class itself; NaN is not equal to itself and passes.
         shift = self.where(self.logical_and(is_largest, self.equal(logits, largest)), 0.0, largest - logits)
-        part = self.exp(-shift)
-        # 1 − rounding first: part · rounding may be subnormal, which XLA takes for 0.
-        parts = part * (1.0 - self._rounding_of_difference(largest, logits, shift))
-        return shift, parts, self.sum(self.where(is_largest, 0.0, parts))
+        # 1 − rounding first: part · rounding may be subnormal.
+        rounding = 1.0 - self._rounding_of_difference(largest, logits, shift)
+        if not self.flushes_subnormals:
+            parts = self.exp(-shift) * rounding
+            return shift, parts, self.sum(self.where(is_largest, 0.0, parts))
+        # What is far down is summed e⁴⁰ times as large, for its sum may be normal where its parts are not.
+        far = shift > 60.0
+        raised = self.exp(self.where(far, 40.0 - shift, -shift)) * rounding
+        lowering = math.exp(-40.0)
+        others = self.sum(self.where(self.logical_or(is_largest, far), 0.0, raised))
+        others = others + lowering * self.sum(self.where(far, raised, 0.0))
+        return shift, self.where(far, lowering * raised, raised), others
 
     def _rounding_of_difference(self, x: Array, y: Array, difference: Array) -> Array:
         """(x − y) − difference, exactly (Knuth's TwoSum); 0 where that is not finite."""

@@ -107,13 +107,13 @@ class BinaryCrossEntropy(Pointwise):
         positive, negative = self._shares(xp, p, y)
         if self.from_logits:
             return negative * xp.sigmoid(p) - positive * xp.sigmoid(-p)
-        return xp.product(negative, 1.0 / (1.0 - p)) - xp.product(positive, 1.0 / p)
+        return xp.quotient(negative, 1.0 - p) - xp.quotient(positive, p)
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         positive, negative = self._shares(xp, p, y)
         if self.from_logits:
             return (positive + negative) * xp.sigmoid(p) * xp.sigmoid(-p)
-        return xp.product(negative, 1.0 / ((1.0 - p) * (1.0 - p))) + xp.product(positive, 1.0 / (p * p))
+        return xp.quotient(xp.quotient(negative, 1.0 - p), 1.0 - p) + xp.quotient(xp.quotient(positive, p), p)
 
     def _shares(self, xp: Any, p: Array, y: Array) -> tuple[Array, Array]:
         """How much of each entry is positive and how much negative: y and 1 − y, smoothed and weighted.

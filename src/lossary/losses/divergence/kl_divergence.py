@@ -74,7 +74,7 @@ class KLDivergence(Rowwise):
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         share, _ = self._target(xp, y)
         if not self.from_logits:
-            return -xp.product(share, 1.0 / p)
+            return -xp.quotient(share, p)
         predicted, complement = xp.softmax_and_complement(p)
         return predicted * xp.sum_of_others(share) - share * complement
 

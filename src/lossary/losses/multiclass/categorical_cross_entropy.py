@@ -91,7 +91,7 @@ class CategoricalCrossEntropy(Rowwise):
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         y = self._smoothed(xp, p, y)
         if not self.from_logits:
-            return -xp.product(y, 1.0 / p)
+            return -xp.quotient(y, p)
         share, complement = xp.softmax_and_complement(p)
         return share * xp.sum_of_others(y) - y * complement
 

@@ -95,8 +95,7 @@ class SparseCategoricalCrossEntropy(Rowwise):
         spread = self.label_smoothing / xp.classes(p)
         kept = 1.0 - self.label_smoothing
         if not self.from_logits:
-            inverse = 1.0 / p
-            return xp.where(right, -(kept + spread) * inverse, -spread * inverse if self.label_smoothing else 0.0 * p)
+            return -xp.quotient(xp.where(right, kept + spread + 0.0 * p, spread + 0.0 * p), p)
         share, complement = xp.softmax_and_complement(p)
         gradient = xp.where(right, -complement, share)
         if not self.label_smoothing:
