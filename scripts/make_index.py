@@ -78,6 +78,7 @@ def public(losses: dict[str, tuple[str, ast.ClassDef]], penalties: dict[str, tup
 
     homes = {name: module for name, (module, _) in (losses | penalties).items()} | lossary.PUBLIC
     lines = [f"from {module} import {name} as {name}" for name, module in sorted(homes.items(), key=lambda x: x[::-1])]
+    lines += [f"from lossary import {name} as {name}" for name in sorted(lossary.SUBMODULES)]
     return HEADER + "\n" + "\n".join(lines) + "\n\n__version__: str\n"
 
 

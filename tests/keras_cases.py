@@ -159,7 +159,7 @@ def test_it_reduces_as_keras_own_losses_do(loss: Any, twin: Any, reduction: Any)
             if reduction not in {None, "none"}:
                 assert came.shape == ()
             # Keras returns (N, 1) beside a weight of that shape; an entry has one value all the same.
-            np.testing.assert_allclose(came.reshape(wanted.shape), wanted, rtol=2e-4, atol=1e-6)
+            np.testing.assert_allclose(came.reshape(wanted.shape), wanted, rtol=5e-6)
 
 
 @pytest.mark.parametrize(("cls", "settings"), CASES)
@@ -323,6 +323,32 @@ def test_half_types_are_computed_in_float32() -> None:
         assert np.isfinite(model.fit(x, labels, verbose=0).history["loss"]).all()
     half = lossary.keras.MeanSquaredError(dtype="float16")
     assert keras.backend.standardize_dtype(half(np.zeros(4), np.ones(4, "float32")).dtype) == "float16"
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_probabilities_of_a_mixed_policy_are_off_by_its_rounding(policy: str) -> None:
+    rng = np.random.default_rng(11)
+    x, labels = rng.normal(size=(64, 5)).astype("float32"), rng.integers(0, 10, size=64)
+    for units, activation, target, ours, theirs in (
+        (10, "softmax", labels, "SparseCategoricalCrossEntropy", "SparseCategoricalCrossentropy"),
+        (10, "softmax", np.eye(10, dtype="float32")[labels], "CategoricalCrossEntropy", "CategoricalCrossentropy"),
+        (1, "sigmoid", labels % 2, "BinaryCrossEntropy", "BinaryCrossentropy"),
+    ):
+        trained = []
+        for loss in (getattr(lossary.keras, ours)(from_logits=False), getattr(keras.losses, theirs)()):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(units, activation, dtype=policy)])
+            model.compile(optimizer="sgd", loss=loss)
+            trained.append(model.fit(x, target, epochs=2, batch_size=64, verbose=0, shuffle=False).history["loss"][-1])
+            predicted = model(x)
+        # Keras divides rows by their sums: the roundings of ten entries of up to 1/256 each.
+        assert trained[0] == pytest.approx(trained[1], rel=2e-2)
+        hosted = getattr(lossary.keras, ours)(from_logits=False)
+        entries = numpy(hosted.call(target, predicted))
+        assert entries.mean() == pytest.approx(numpy(hosted(target, predicted)), rel=1e-5)
+    off = np.full((2, 10), 0.102, "float32")  # sums to 1.02, which float32 would not
+    with pytest.raises(DomainError, match="sum to 1"):
+        lossary.keras.SparseCategoricalCrossEntropy(from_logits=False)(labels[:2], off)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has dimensions that are not known yet")
@@ -522,6 +548,8 @@ def test_a_config_imports_nothing() -> None:
 
 
 def test_the_classes_are_at_home() -> None:
+    with pytest.raises(AttributeError, match=r"did you mean Huber\?"):
+        lossary.keras.Hubr  # noqa: B018  # the attribute is the point
     assert [lossary.keras.get(name).loss for name in ("mse", "Huber", "pinball")] == [
         MeanSquaredError(),
         Huber(),
@@ -617,6 +645,12 @@ Z = np.zeros((3, 4), "float32")
         (lambda: sparse()(np.array([0, 1, 4]), Z), DomainError, "K is 4"),
         (lambda: sparse()(np.array([0, 1, -1]), Z), DomainError, "-1 at"),
         (lambda: sparse()(np.array([0.0, 1.0, 2.5], "float32"), Z), DomainError, "2.5"),
+        (lambda: sparse()(np.array([0, 1, 2**32]), Z), DomainError, r"2147483647 at \[2\]"),
+        (lambda: sparse()(np.array([0, 1, 2**32 + 1], "uint64"), Z), (DomainError, DtypeError), "2147483647|uint64"),
+        (lambda: sparse()(np.array([0, 1, 2**32], "float32"), Z), DomainError, "32 bits"),
+        (lambda: sparse()(np.array([0, 1, np.inf], "float16"), Z), DomainError, "inf"),
+        (lambda: sparse(ignore_class=0)(np.array([0, 1, 2**32]), Z), DomainError, "2147483647"),
+        (lambda: sparse()([0, 1, 2**32], Z), (DomainError, DtypeError), "2147483647|int32"),
         (lambda: sparse()(np.eye(4, dtype="int32")[:3], Z), ShapeError, "CategoricalCrossEntropy"),
         (lambda: CategoricalCrossEntropy().keras()(np.array([0, 1, 2]), Z), ShapeError, "SparseCategorical"),
         (lambda: CategoricalCrossEntropy(from_logits=False).keras()(Z + 0.25, Z + 1), DomainError, "sum to 1"),
@@ -633,7 +667,7 @@ def test_bad_input_is_told_what_was_wanted_and_what_came(call: Any, error: type[
 @pytest.mark.skipif(BACKEND == "torch", reason="the torch backend trains eagerly, where values can be read")
 def test_illegal_values_become_nan_where_nothing_can_raise() -> None:
     labels = np.zeros(64, "int64")
-    for bad in (4, 0.5):
+    for bad in (4, 0.5, 2**31) if BACKEND == "jax" else (4, 0.5, 2**32):  # JAX cuts int64 before any loss
         assert np.isnan(fitted(sparse(), np.where(np.arange(64) == 3, bad, labels), 4))
     assert np.isnan(fitted(lossary.keras.Hinge(), np.zeros(64, "float32")))
     assert np.isfinite(fitted(lossary.keras.Hinge(validate=False), np.zeros(64, "float32")))

@@ -16,19 +16,22 @@ import pytest
 
 import lossary
 from lossary import (
+    L2,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    DomainError,
     Hinge,
     Huber,
     KLDivergence,
     MeanAbsoluteError,
     MeanSquaredError,
     Quantile,
+    ShapeError,
     SparseCategoricalCrossEntropy,
     ZeroOne,
     errors,
 )
-from lossary.domain import ClassIndex, Labels, Probability, Simplex
+from lossary.domain import ClassIndex, Labels, Probability, Real, Simplex
 from lossary.loss import Pointwise, Rowwise
 from lossary.reduce import Total
 from tests.frameworks import framework as adapter
@@ -719,3 +722,77 @@ def test_a_loss_is_a_static_argument(framework: Any) -> None:
 
 def test_a_pickle_names_the_class_and_its_settings_only() -> None:
     assert len(pickle.dumps(Huber(2.0))) < 200
+
+
+@in_each()
+def test_nan_passes_in_long_batches(framework: Any) -> None:
+    """Compiled maxima overlook NaN in some rows of vectorised loops."""
+    rows = np.zeros((4096, 3))
+    rows[::2, 1] = np.nan
+    values = framework.numpy(
+        SparseCategoricalCrossEntropy().values(
+            prediction=framework.array(rows, "float32"), target=np.zeros(4096, np.int64)
+        )
+    )
+    np.testing.assert_array_equal(np.isnan(values), np.arange(4096) % 2 == 0)
+
+
+@in_each()
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "int64"])
+def test_narrow_class_indices(framework: Any, dtype: str) -> None:
+    rows = framework.array(np.zeros((3, 300)), "float32")
+    target = framework.array(np.array([0, 100, 127], dtype))
+    value = SparseCategoricalCrossEntropy()(prediction=rows, target=target)
+    np.testing.assert_allclose(framework.numpy(value), np.log(300), rtol=1e-6)
+
+
+@in_each()
+def test_an_index_beyond_int32_does_not_wrap(framework: Any) -> None:
+    with pytest.raises(DomainError, match="class indices"):
+        SparseCategoricalCrossEntropy()(prediction=framework.array(np.zeros((1, 3)), "float32"), target=[2**32])
+
+
+@in_each(*AUTODIFF)
+def test_an_illegal_index_is_nan_under_a_trace_whatever_its_class_weight(framework: Any) -> None:
+    loss = SparseCategoricalCrossEntropy(class_weight=(0.0, 1.0, 2.0))
+    rows, target = framework.array(np.zeros((3, 3)), "float32"), framework.array(np.array([7, 1, 2]))
+    values, _ = framework.compiled(lambda p, y: loss.values(prediction=p, target=y), rows, target)
+    np.testing.assert_array_equal(np.isnan(framework.numpy(values)), [True, False, False])
+
+
+def test_penalties_compute_half_types_in_float32() -> None:
+    assert float(L2()(parameters=[np.full(10, 1e-4, np.float16)])) == pytest.approx(1e-7, rel=1e-2)
+    assert float(L2()(parameters=[np.full(10, 300, np.float16)])) == 900_000
+
+
+def test_the_gradient_of_a_mean_divides_by_the_exact_weight() -> None:
+    weight = np.full(10**6, 0.37, np.float32)
+    weight[0] = 2**24
+    prediction = np.ones(10**6, np.float32)
+    gradient = MeanSquaredError().value_and_gradient(prediction=prediction, target=0 * prediction, weight=weight)[1]
+    exact = 2 * weight.astype(np.float64) / weight.sum(dtype=np.float64)
+    np.testing.assert_allclose(gradient, exact, rtol=2e-7)
+
+
+def test_a_loss_that_reduces_by_itself_is_refused() -> None:
+    class Reduced(Pointwise):
+        task = "regression"
+        prediction, target = Real(), Real()
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return xp.sum(xp.abs(p - y))
+
+    with pytest.raises(ShapeError, match="one number for each entry"):
+        Reduced()(prediction=np.ones(3), target=np.zeros(3))
+
+
+def test_a_field_that_is_no_hyper_parameter_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"must be made by parameter"):
+
+        class Plain(Pointwise):
+            k: float = 2.0
+            task = "regression"
+            prediction, target = Real(), Real()
+
+            def value(self, xp: Any, p: Any, y: Any) -> Any:
+                return p - y

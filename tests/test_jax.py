@@ -103,3 +103,22 @@ def test_an_objective_with_penalties_takes_a_pytree():
         function(p, y)
     with pytest.raises(UsageError, match="has no penalties"):
         Huber().jax()(p, y, parameters=parameters)
+
+
+@pytest.mark.parametrize("call", [lossary.jax.Huber(), lossary.jax.Huber().total])
+def test_foreign_and_missing_arguments_are_told(call):
+    p, y = jnp.zeros(3), jnp.ones(3)
+    with pytest.raises(UsageError, match=r"(?s)\(predictions, targets\).*Received: labels= and no targets"):
+        call(p, labels=y)
+    with pytest.raises(UsageError, match=r"(?s)Received: mask="):
+        call(p, y, mask=y > 0)
+    with pytest.raises(UsageError, match=r"(?s)Received: no targets"):
+        call(p)
+
+
+def test_a_misspelt_class_is_guessed():
+    for name in ("Hubber", "Hubr"):
+        with pytest.raises(AttributeError, match=r"lossary.jax.*did you mean Huber\?"):
+            getattr(lossary.jax, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'Qqqq'$"):
+        lossary.jax.Qqqq  # noqa: B018  # the attribute is the point

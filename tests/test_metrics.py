@@ -190,3 +190,10 @@ def test_bad_input_is_refused():
         accuracy([1, 0], [math.nan, 1.0])
     with pytest.raises(ShapeError, match="target"):
         accuracy([1, 0, 1], [0.5, 1.0])
+
+
+@pytest.mark.parametrize("host", [metrics.sklearn, metrics.torchmetrics, metrics.keras])
+@pytest.mark.parametrize("wrong", ["bce", None, lossary.Huber])
+def test_what_is_no_loss_is_refused(host, wrong):
+    with pytest.raises(UsageError, match=r"(?s)takes a loss or an objective.*Hint: .*lossary.get\('bce'\)"):
+        host(wrong)

@@ -125,3 +125,14 @@ def test_the_wrong_door_teaches():
     model, X, y = _classification()
     with pytest.raises(UsageError, match=r"scikit-learn\s+scoring=lossary.sklearn.Hinge\(\)"):
         cross_val_score(model, X, y, scoring=Hinge(), error_score="raise")
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [lossary.sklearn.BinaryCrossEntropy(), lossary.sklearn.Hinge(), (1.0 * BinaryCrossEntropy()).sklearn()],
+    ids=repr,
+)
+def test_a_binary_loss_refuses_more_than_two_classes(scorer):
+    model, X, y = _classification(datasets.load_iris)
+    with pytest.raises(UsageError, match=r"(?s)two classes.*3 columns.*SparseCategoricalCrossEntropy"):
+        scorer(model.fit(X, y), X, y)

@@ -279,3 +279,56 @@ def test_unchecked_values_stay_unchecked():
     with pytest.raises(lossary.DomainError, match="prediction must be from 0 to 1"):
         lossary.torch.BinaryCrossEntropy(from_logits=False)(bad, torch.ones(2))
     lossary.torch.BinaryCrossEntropy(from_logits=False, validate=False)(bad, torch.ones(2))
+
+
+def test_only_rearrangements_are_looked_through():
+    values = torch.randn(5, requires_grad=True)
+    assert lossary.torch.BinaryCrossEntropy()(torch.tanh(torch.sigmoid(values)), torch.ones(5)) > 0
+    with pytest.raises(UsageError, match="drop the sigmoid"):
+        lossary.torch.BinaryCrossEntropy()(torch.sigmoid(values)[:, None].expand(5, 3), torch.ones(5, 3))
+
+
+def test_tables_are_the_buffers_however_they_are_changed():
+    logits, index = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    new = torch.tensor([5.0, 1.0, 0.5])
+    expected = lossary.torch.SparseCategoricalCrossEntropy(class_weight=(5.0, 1.0, 0.5))(logits, index)
+
+    def criterion():
+        return lossary.torch.SparseCategoricalCrossEntropy(class_weight=(1.0, 1.0, 1.0))
+
+    assigned, loaded, replaced = criterion(), criterion(), criterion()
+    assigned.class_weight = new
+    loaded.load_state_dict({"class_weight": new}, strict=True, assign=True)
+    for changed in (assigned(logits, index), loaded(logits, index)):
+        torch.testing.assert_close(changed, expected)
+    called = torch.func.functional_call(replaced, {"class_weight": new}, (logits, index))
+    torch.testing.assert_close(called, expected)
+    torch.testing.assert_close(torch.compile(criterion(), fullgraph=True)(logits, index), criterion()(logits, index))
+
+
+def test_tables_keep_their_digits_for_float64():
+    weight = (0.1, 0.7, 0.3)
+    logits, index = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1, 1])
+    ours = lossary.torch.SparseCategoricalCrossEntropy(class_weight=weight)(logits, index)
+    theirs = torch.nn.functional.cross_entropy(logits, index, weight=torch.tensor(weight, dtype=torch.float64))
+    torch.testing.assert_close(ours, theirs, rtol=1e-14, atol=0)
+
+
+def test_a_copied_objective_counts_the_same_parameters():
+    net = torch.nn.Linear(2, 1)
+    criterion = (Huber() + L2()).torch(model=net)
+    assert copy.deepcopy(criterion).counted[0] is net.weight
+    copied_net, with_net = copy.deepcopy((net, criterion))
+    assert with_net.counted[0] is copied_net.weight
+
+
+def test_probabilities_of_a_half_type_under_autocast():
+    torch.manual_seed(0)
+    rows = torch.softmax(torch.randn(64, 10), -1).bfloat16()
+    index = torch.randint(0, 10, (64,))
+    criterion = lossary.torch.SparseCategoricalCrossEntropy(from_logits=False)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = criterion(rows, index)
+    torch.testing.assert_close(value, -rows.float().log().gather(1, index[:, None]).mean())
+    with pytest.raises(lossary.DomainError, match="sum to 1"):
+        criterion(1.2 * rows, index)

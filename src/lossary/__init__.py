@@ -5,6 +5,7 @@ Public names are resolved on first use: `import lossary` loads neither a framewo
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import Any
 
@@ -36,7 +37,7 @@ PUBLIC = {
 }
 
 # Submodules that are reached as attributes without importing them first.
-_SUBMODULES = ("torch", "keras", "jax", "sklearn", "metrics", "compare", "catalogue")
+SUBMODULES = ("torch", "keras", "jax", "sklearn", "metrics", "compare", "catalogue")
 
 __all__ = sorted([*LOSSES, *PENALTIES, *PUBLIC])  # noqa: PLE0605  # made from the index, so that it cannot be stale
 
@@ -45,7 +46,7 @@ def __getattr__(name: str) -> Any:
     home = LOSSES.get(name) or PENALTIES.get(name) or PUBLIC.get(name)
     if home is not None:
         return getattr(importlib.import_module(home), name)
-    if name in _SUBMODULES:
+    if name in SUBMODULES:
         return importlib.import_module(f"lossary.{name}")
     if name[0].isupper():
         from lossary import catalogue
@@ -54,8 +55,10 @@ def __getattr__(name: str) -> Any:
         lesson = catalogue.teach(name)
         if lesson is not None:
             raise ForeignNameError(lesson)
-    raise AttributeError(f"module 'lossary' has no attribute {name!r}")
+    close = difflib.get_close_matches(name, __all__, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise AttributeError(f"module 'lossary' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_SUBMODULES, "__version__"]
+    return [*__all__, *SUBMODULES, "__version__"]

@@ -33,5 +33,12 @@ from lossary.penalties.l1 import L1 as L1
 from lossary.penalties.l2 import L2 as L2
 from lossary.penalty import Penalty as Penalty
 from lossary.reduce import Total as Total
+from lossary import catalogue as catalogue
+from lossary import compare as compare
+from lossary import jax as jax
+from lossary import keras as keras
+from lossary import metrics as metrics
+from lossary import sklearn as sklearn
+from lossary import torch as torch
 
 __version__: str

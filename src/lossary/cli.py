@@ -7,13 +7,16 @@ import functools
 import inspect
 import io
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+import lossary
 from lossary.errors import DataError, LossaryError
 
 app = typer.Typer(
@@ -25,8 +28,18 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lossary {lossary.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """Loss functions written once, read by every framework, and compared on your data."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -61,7 +74,7 @@ def compare(
     target: Annotated[str | None, typer.Option(help="Column to predict; built-in sets know theirs.")] = None,
     task: Annotated[str | None, typer.Option(help="regression, binary or multiclass; inferred unless given.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="What ranks the losses, such as rmse, pinball_0.9, f1 or log_loss.")
+        str | None, typer.Option(help="What ranks the losses, such as rmse, pinball_0.25, f1 or log_loss.")
     ] = None,
     loss: Annotated[
         list[str] | None, typer.Option(help="Compare this loss, such as huber or 'Huber(delta=50)'; repeatable.")
@@ -206,5 +219,10 @@ def _writable(path: Path) -> None:
 
 
 def _fail(error: object) -> None:
-    typer.echo("error: " + " ".join(line.strip() for line in str(error).splitlines()), err=True)
+    """One line, which a terminal would break anywhere: there it is broken between words."""
+    message = "error: " + " ".join(line.strip() for line in str(error).splitlines())
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        message = textwrap.fill(message, width, break_long_words=False, break_on_hyphens=False)
+    typer.echo(message, err=True)
     raise typer.Exit(2)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, dataclass_transform, final
 
 from lossary import catalogue
 from lossary.errors import ParameterError, UsageError
-from lossary.parameter import Setting, parameter, parameters_of
+from lossary.parameter import Setting, check_fields, parameter, parameters_of
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(parameter,))
@@ -73,6 +73,7 @@ class Definition:
             raise TypeError(f"{cls.__name__} must define {' and '.join(missing)}.")
         _take_names_only(cls)
         dataclasses.dataclass(frozen=True, repr=False)(cls)
+        check_fields(cls)
         cls.__init__ = _teaching(cls, cls.__init__)  # type: ignore[method-assign]  # the same signature, better errors
         cls.tables = tuple(name for name, known in parameters_of(cls).items() if known.table)
         catalogue.record(cls)

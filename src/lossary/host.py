@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from typing import Any, final
 
@@ -44,7 +45,11 @@ class Classes:
         if name in PENALTIES:
             raise AttributeError(f"{name} is a penalty, not a loss: from lossary import {name}.")
         lesson = catalogue.teach(name) if name[0].isupper() else None
-        raise AttributeError(lesson or f"module {self._module!r} has no attribute {name!r}")
+        if lesson is not None:
+            raise AttributeError(lesson)
+        close = difflib.get_close_matches(name, LOSSES, n=1)
+        advice = f"; did you mean {close[0]}?" if close else ""
+        raise AttributeError(f"module {self._module!r} has no attribute {name!r}{advice}")
 
     def _signature(self, definition: type[Loss]) -> inspect.Signature:
         """The loss's hyper-parameters, then the host's options."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # The spacing of each dtype a prediction may have, and what it is computed in.
 _EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-_COMPUTED_IN = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
+_NARROW = ("bool", "int8", "uint8", "int16", "uint16")
+COMPUTED_IN = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
 
 # Value checks are on unless LOSSARY_VALIDATE=0 was set before lossary was first used.
 VALIDATE = os.environ.get("LOSSARY_VALIDATE", "1") != "0"
@@ -34,11 +35,12 @@ class Inputs:
         Array | None
     )  # of the shape of the losses, what each counts for because of its class included; 0 where masked
     dtype: str  # the prediction's own
+    spacing: float  # of the coarsest dtype that prediction and target came in
     guarded: bool  # whether values could not be checked here, so that illegal ones must become NaN
 
     @property
     def reduced_dtype(self) -> str:
-        return _COMPUTED_IN[self.dtype]
+        return COMPUTED_IN[self.dtype]
 
 
 @final
@@ -47,7 +49,7 @@ class Guarded:
     """A loss whose value and gradient are NaN where an input is illegal: under a trace, nothing can raise."""
 
     loss: Loss
-    epsilon: float
+    spacing: float  # of the dtype that the values came in
 
     @property
     def has_gradient(self) -> bool:
@@ -63,12 +65,14 @@ class Guarded:
         return self._stamped(xp, self.loss.gradient(xp, p, y), xp.row(legal) if rows else legal)
 
     def row_weight(self, xp: Framework, y: Array, prediction: Array) -> Array | None:
-        return self.loss.row_weight(xp, self._checked(xp, prediction, y)[0], prediction)
+        y, legal = self._checked(xp, prediction, y)
+        weight = self.loss.row_weight(xp, y, prediction)
+        return None if weight is None else self._stamped(xp, weight, legal)
 
     def _checked(self, xp: Framework, p: Array, y: Array) -> tuple[Array, Array | None]:
         """The target with illegal class indices replaced by a legal one, and whether each entry is legal."""
-        of_target = self.loss.target.contains(xp, y, p, self.epsilon)
-        of_prediction = self.loss.prediction.contains(xp, p, p, self.epsilon)
+        of_target = self.loss.target.contains(xp, y, p, self.spacing)
+        of_prediction = self.loss.prediction.contains(xp, p, p, self.spacing)
         if self.loss.target.indices:
             y = xp.where(of_target, y, 0)
         legal = of_prediction
@@ -84,9 +88,18 @@ class Guarded:
 
 
 def prepare(
-    loss: Loss, prediction: Any, target: Any, weight: Any = None, where: Any = None, *, validate: bool = True
+    loss: Loss,
+    prediction: Any,
+    target: Any,
+    weight: Any = None,
+    where: Any = None,
+    *,
+    validate: bool = True,
+    came_in: str | None = None,
 ) -> Inputs:
     """Check and convert what came into a call of `loss`.
+
+    `came_in` is the dtype that the prediction had before a host cast it: its rounding is what rows may be off by.
 
     Raises:
         FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
@@ -101,25 +114,27 @@ def prepare(
 
     prediction = _convert(xp, owner, "prediction", prediction, like=None)
     dtype = xp.dtype(prediction)
-    if dtype not in _COMPUTED_IN:
+    if dtype not in COMPUTED_IN:
         raise DtypeError(
             f"{owner}: prediction must be floating point: float16, bfloat16, float32 or float64.",
             received=f"prediction of dtype {dtype}.",
-            hint="predictions are what a model computes; if these are whole numbers, say 1.0 instead of 1."
+            hint="predictions are what a model computes: are prediction and target swapped? Whole numbers are written "
+            "1.0 instead of 1."
             if "int" in dtype or dtype == "bool"
             else "convert it to float32 or float64.",
         )
-    prediction = xp.cast(prediction, _COMPUTED_IN[dtype])
+    prediction = xp.cast(prediction, COMPUTED_IN[dtype])
     target = _on_device(xp, owner, "target", target, prediction)
+    spacing = max(_EPSILON[came_in or dtype], _EPSILON.get(xp.dtype(target), 0.0))
     if loss.target.indices:
         target = _to_indices(xp, owner, target)
     else:
-        target = _to_float(xp, owner, "target", target, _COMPUTED_IN[dtype])
+        target = _to_float(xp, owner, "target", target, COMPUTED_IN[dtype])
     _check_shapes(xp, loss, prediction, target)
 
     if weight is not None:
         weight = _on_device(xp, owner, "weight", weight, prediction)
-        weight = _to_float(xp, owner, "weight", weight, _COMPUTED_IN[dtype])
+        weight = _to_float(xp, owner, "weight", weight, COMPUTED_IN[dtype])
         weight = _over_losses(xp, loss, "weight", weight, prediction, target)
     if where is not None:
         where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, prediction))
@@ -130,17 +145,17 @@ def prepare(
     if weight is not None:
         weight = _check_weight(xp, owner, weight, where, readable=readable, validate=validate)
     elif where is not None:
-        weight = xp.cast(where, _COMPUTED_IN[dtype])
+        weight = xp.cast(where, COMPUTED_IN[dtype])
     if weight is not None:
         prediction, target = _made_safe(xp, loss, prediction, target, weight)
     if readable:
-        _check_values(xp, loss, prediction, target, _EPSILON[dtype])
+        _check_values(xp, loss, prediction, target, spacing)
     guarded = validate and not readable
-    of_class = (Guarded(loss, _EPSILON[dtype]) if guarded else loss).row_weight(xp, target, prediction)
+    of_class = (Guarded(loss, spacing) if guarded else loss).row_weight(xp, target, prediction)
     if of_class is not None:
         weight = of_class if weight is None else weight * of_class
         prediction, target = _made_safe(xp, loss, prediction, target, weight)
-    return Inputs(xp, prediction, target, weight, dtype, guarded)
+    return Inputs(xp, prediction, target, weight, dtype, spacing, guarded)
 
 
 def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, weight: Array) -> tuple[Array, Array]:
@@ -151,11 +166,6 @@ def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, weig
         xp.where(rows, prediction, loss.prediction.safe(xp, prediction)),
         xp.where(rows if loss.target.rows else counts, target, loss.target.safe(xp, target)),
     )
-
-
-def epsilon(dtype: str) -> float:
-    """The spacing of numbers at 1 in that dtype."""
-    return _EPSILON[dtype]
 
 
 def _convert(xp: Framework, owner: str, name: str, array: Any, like: Array | None) -> Array:
@@ -230,10 +240,11 @@ def _to_indices(xp: Framework, owner: str, target: Array) -> Array:
         raise DtypeError(
             f"{owner}: target must be integers, the index of the right class.",
             received=f"target of dtype {dtype}.",
-            hint="whole numbers stored as floats: target.astype('int64'); one-hot or soft rows: "
-            "CategoricalCrossEntropy.",
+            hint="whole numbers stored as floats: target.astype('int64'), in PyTorch target.long(); "
+            "one-hot or soft rows: CategoricalCrossEntropy.",
         )
-    return xp.cast(target, "int32") if dtype == "bool" else target
+    # Narrow integers could not be compared with K.
+    return xp.cast(target, "int32") if dtype in _NARROW else target
 
 
 def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -> None:

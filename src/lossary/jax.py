@@ -65,7 +65,14 @@ class LossFunction:
         self.validate = validate
 
     def __call__(
-        self, predictions: Any, targets: Any, *, weight: Any = None, where: Any = None, parameters: Any = None
+        self,
+        predictions: Any = None,
+        targets: Any = None,
+        *,
+        weight: Any = None,
+        where: Any = None,
+        parameters: Any = None,
+        **foreign: Any,
     ) -> Any:
         """The unreduced losses; `.mean()` them, or use `total` where there are weights or a mask.
 
@@ -77,18 +84,33 @@ class LossFunction:
             parameters: for an objective with penalties, the pytree they are about. Penalties belong to no entry, so
                 that the result is then the scalar objective: the mean of the losses and the penalties.
         """
+        self._refuse_foreign(predictions, targets, foreign)
         if parameters is not None:
             return self._with_penalties(predictions, targets, weight, where, parameters)
         return self.loss.compute(
             _words.vocabulary.convert(predictions), targets, weight, where, reduction="none", validate=self.validate
         )
 
-    def total(self, predictions: Any, targets: Any, *, weight: Any = None, where: Any = None) -> Total:
+    def total(
+        self, predictions: Any = None, targets: Any = None, *, weight: Any = None, where: Any = None, **foreign: Any
+    ) -> Total:
         """The sum of the losses and the weight it stands for, a pytree: `psum` both, then take the mean."""
+        self._refuse_foreign(predictions, targets, foreign)
         total: Total = self.loss.compute_total(
             _words.vocabulary.convert(predictions), targets, weight, where, validate=self.validate
         )
         return total
+
+    def _refuse_foreign(self, predictions: Any, targets: Any, foreign: dict[str, Any]) -> None:
+        """Raises UsageError for other libraries' names of arguments, and for arguments that are missing."""
+        missing = [name for name, x in (("predictions", predictions), ("targets", targets)) if x is None]
+        if not foreign and not missing:
+            return
+        raise UsageError(
+            f"{self!r} takes (predictions, targets), and weight= and where= by name.",
+            received=" and ".join([f"{name}=" for name in foreign] + [f"no {name}" for name in missing]) + ".",
+            hint="loss_fn(predictions, targets).",
+        )
 
     def _with_penalties(self, predictions: Any, targets: Any, weight: Any, where: Any, parameters: Any) -> Any:
         if not isinstance(self.loss, Objective) or not self.loss.penalties:

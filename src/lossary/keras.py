@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:
     from lossary.errors import MissingExtraError
 
     raise MissingExtraError("lossary.keras needs Keras.", hint="pip install 'lossary[keras]'.") from error
+import numpy as np
 from keras.src import backend  # masks have no public accessor
 from keras.src.losses.loss import reduce_values, squeeze_or_expand_to_same_rank
 
@@ -79,8 +80,12 @@ __all__ = ["KerasLoss", "ObjectiveLoss", "Regularizer", "get", "host", "regulari
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 
-# Up to here, every whole number is one of the dtype's.
+# Up to here, every whole number is one of the dtype's: the coarse ones, which Keras' mixed policies predict in.
 _WHOLE_NUMBERS = {"float16": 2**11, "bfloat16": 2**8}
+
+# The integers that int32, which class indices are compared in, cannot hold, and its last number.
+_WIDE = ("int64", "uint32", "uint64")
+_LAST = 2**31 - 1
 
 
 class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
@@ -155,13 +160,13 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         with keras.name_scope(self.name):
             _refuse_activated(self.loss, y_pred)
             mask = backend.get_keras_mask(y_pred)
-            target, prediction = self._aligned(y_true, y_pred)
+            target, prediction, came_in = self._aligned(y_true, y_pred)
             mask = self._counted(target, mask)
             weight = None if sample_weight is None else _beside(_tensor("sample_weight", sample_weight))
             target = self._readied(target, prediction, unmasked=mask is None and weight is None)
             reduced: Any = 0.0
             for factor, loss in self._terms:
-                values, weights = self._entries(loss, prediction, target, weight, mask)
+                values, weights = self._entries(loss, prediction, target, weight, mask, came_in)
                 reduced = reduced + factor * self._reduced(values, weights)
             if mask is not None and self.reduction in {"sum_over_batch_size", "mean"}:
                 # Keras divides by all entries, and makes up for those that the mask hides.
@@ -171,10 +176,12 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value for each entry of the batch: for losses of single numbers, their mean over the last axis."""
-        target, prediction = self._aligned(y_true, y_pred)
+        target, prediction, came_in = self._aligned(y_true, y_pred)
         mask = self._counted(target, None)
         target = self._readied(target, prediction, unmasked=mask is None)
-        values = [factor * self._entries(loss, prediction, target, None, mask)[0] for factor, loss in self._terms]
+        values = [
+            factor * self._entries(loss, prediction, target, None, mask, came_in)[0] for factor, loss in self._terms
+        ]
         return ops.cast(sum(values[1:], start=values[0]), self.dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -186,20 +193,25 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     # ── from Keras' habits to ours and back ──────────────────────────────────────────────────────────────────────
 
     @final
-    def _aligned(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        """Target and prediction as tensors of fitting shapes; the prediction in the loss's dtype."""
+    def _aligned(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, str | None]:
+        """Target and prediction as tensors of fitting shapes, the prediction in the loss's dtype; and the coarse dtype
+        that it has been rounded to on the way, if any."""
+        if self.loss.target.indices and isinstance(y_true, np.ndarray) and y_true.dtype in _WIDE:
+            y_true = y_true.clip(max=_LAST)  # JAX would take the lower half of the bits
         prediction, target = _tensor("y_pred", y_pred), _tensor("y_true", y_true)
+        rounded = [dtype for dtype in (_kind(prediction), self.dtype) if dtype in _WHOLE_NUMBERS]
+        came_in = min(rounded, key=_WHOLE_NUMBERS.__getitem__, default=None)
         if "float" in _kind(prediction):
             prediction = ops.cast(prediction, self.dtype)
         came, beside = _shape(target), _shape(prediction)
         if came is None or beside is None:
-            return self._pinned(target, prediction), prediction
+            return self._pinned(target, prediction), prediction, came_in
         if not self.loss.target.indices:
             target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
         elif len(came) == len(beside) > 0 and came[-1] in {1, None}:
             # Not a squeeze: where the size is only known when the graph runs, this is an error then if it is not 1.
             target = ops.reshape(target, ops.shape(target)[:-1])
-        return self._pinned(target, prediction), prediction
+        return self._pinned(target, prediction), prediction, came_in
 
     @final
     def _pinned(self, target: Any, prediction: Any) -> Any:
@@ -223,7 +235,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             mask = _beside(ops.cast(mask, "bool"))
         if self.ignore_class is None:
             return mask
-        counted = ops.not_equal(target if "float" in _kind(target) else ops.cast(target, "int32"), self.ignore_class)
+        counted = ops.not_equal(target if "float" in _kind(target) else _int32(target), self.ignore_class)
         if mask is None:
             return counted
         missing = len(counted.shape) - len(mask.shape)
@@ -244,11 +256,12 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
                     hint="dtype='float32' for the loss, and integers for y_true.",
                 )
         if "float" not in kind:
-            return ops.cast(target, "int32") if "int" in kind or kind == "bool" else target
-        whole = ops.equal(target, ops.floor(target))
+            return _int32(target) if "int" in kind or kind == "bool" else target
+        target = ops.cast(target, "float32") if kind in _WHOLE_NUMBERS else target
+        whole = ops.logical_and(ops.equal(target, ops.floor(target)), ops.abs(target) <= _LAST)
         if unmasked and self.validate and _xp(target).readable(target) and not bool(ops.all(whole)):
             raise DomainError(
-                f"{type(self.loss).__name__}: y_true must be class indices, whole numbers.",
+                f"{type(self.loss).__name__}: y_true must be class indices, whole numbers of 32 bits.",
                 received=f"{ops.convert_to_numpy(target)[~ops.convert_to_numpy(whole)].flat[0]}.",
                 hint="soft or one-hot rows belong to CategoricalCrossEntropy.",
             )
@@ -256,9 +269,13 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         return ops.cast(ops.where(whole, target, ops.full_like(target, -1)), "int32")
 
     @final
-    def _entries(self, loss: Loss, prediction: Any, target: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
+    def _entries(
+        self, loss: Loss, prediction: Any, target: Any, weight: Any, mask: Any, came_in: str | None
+    ) -> tuple[Any, Any]:
         """What Keras takes for one entry, w·ℓ and w: for losses of single numbers, the means over the last axis."""
-        values, weights = loss.compute_weighted(prediction, target, weight, mask, validate=self.validate)
+        values, weights = loss.compute_weighted(
+            prediction, target, weight, mask, validate=self.validate, came_in=came_in
+        )
         if loss.prediction.rows or len(values.shape) < 2:
             return values, weights
         return ops.mean(values, axis=-1), None if weights is None else ops.mean(weights, axis=-1)
@@ -370,12 +387,19 @@ def _refuse_activated(loss: Any, y_pred: Any) -> None:
 def _tensor(name: str, x: Any) -> Any:
     try:
         return ops.convert_to_tensor(x)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise DtypeError(
             f"{name} must be an array of numbers, or a list that makes one.",
             received=f"a {type(x).__name__} that Keras refuses: {str(error).splitlines()[0]}",
             hint="rows of a list must have equal lengths; text must be encoded first.",
         ) from error
+
+
+def _int32(x: Any) -> Any:
+    """Class indices in int32: what lies outside goes to its ends, because cut to 32 bits it could be a class."""
+    if (kind := _kind(x)) in _WIDE:
+        x = ops.clip(x, 0 if kind.startswith("u") else -_LAST, _LAST)
+    return ops.cast(x, "int32")
 
 
 def _kind(x: Any) -> str:

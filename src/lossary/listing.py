@@ -34,15 +34,18 @@ def matching(task: str | None = None, elicits: str | None = None, claims: Iterab
     """The losses of the catalogue, at their defaults, that are for this task and have all of these claims.
 
     Raises:
-        ParameterError: there is no such task.
+        ParameterError: there is no such task, or nothing that any loss elicits is called so.
     """
     tasks = get_args(Task)
     if task is not None and task not in tasks:
         raise ParameterError(f"--task must be one of {', '.join(tasks)}.", received=f"{task!r}.")
-    wanted = tuple(claims)
+    losses, wanted = [cls() for cls in catalogue.recorded()], tuple(claims)
+    known = sorted({loss.elicits for loss in losses if loss.elicits})
+    if elicits is not None and not any(elicits in word for word in known):
+        raise ParameterError(f"--elicits must be one of {', '.join(known)}, not {elicits!r}.")
     return [
         loss
-        for loss in (cls() for cls in catalogue.recorded())
+        for loss in losses
         if (task is None or loss.task == task)
         and (elicits is None or elicits in loss.elicits)
         and all(any(isinstance(claim, kind) for claim in closure(loss.claims)) for kind in wanted)

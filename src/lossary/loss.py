@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from lossary import reduce, spelling
 from lossary.definition import Definition
-from lossary.errors import DifferentiationError, UsageError
-from lossary.inputs import Guarded, Inputs, epsilon, prepare
+from lossary.errors import DifferentiationError, ShapeError, UsageError
+from lossary.inputs import Guarded, Inputs, prepare
 from lossary.reduce import Total
 
 if TYPE_CHECKING:
@@ -118,26 +118,51 @@ class Loss(Definition, abstract=True):
 
     @final
     def compute(
-        self, prediction: Any, target: Any, weight: Any, where: Any, *, reduction: Reduction, validate: bool = True
+        self,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        where: Any,
+        *,
+        reduction: Reduction,
+        validate: bool = True,
+        came_in: str | None = None,
     ) -> Any:
-        """The call, for hosts: positional, and with value checks that can be switched off."""
+        """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told."""
         reduce.check_reduction(type(self).__name__, reduction)
-        return _reduced(self, prepare(self, prediction, target, weight, where, validate=validate), reduction)
+        inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
+        return _reduced(self, inputs, reduction)
 
     @final
-    def compute_total(self, prediction: Any, target: Any, weight: Any, where: Any, *, validate: bool = True) -> Total:
-        """The total, for hosts: positional, and with value checks that can be switched off."""
-        inputs = prepare(self, prediction, target, weight, where, validate=validate)
+    def compute_total(
+        self,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        where: Any,
+        *,
+        validate: bool = True,
+        came_in: str | None = None,
+    ) -> Total:
+        """The total, for hosts."""
+        inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
         xp = inputs.xp
         exact = reduce.total(xp, _evaluated(self, inputs), inputs.weight)
         return Total(xp.cast(exact.sum, inputs.reduced_dtype), xp.cast(exact.weight, inputs.reduced_dtype))
 
     @final
     def compute_weighted(
-        self, prediction: Any, target: Any, weight: Any, where: Any, *, validate: bool = True
+        self,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        where: Any,
+        *,
+        validate: bool = True,
+        came_in: str | None = None,
     ) -> tuple[Any, Any]:
         """w·ℓ and w of the losses' shape (None where all count alike), for hosts whose framework reduces by itself."""
-        inputs = prepare(self, prediction, target, weight, where, validate=validate)
+        inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
         return reduce.weighted(inputs.xp, _evaluated(self, inputs), inputs.weight), inputs.weight
 
     @final
@@ -176,7 +201,9 @@ class Loss(Definition, abstract=True):
                 gradient = reduce.weighted(xp, gradient, per_entry)
             if reduction == "mean":
                 losses = gradient[..., 0] if self.prediction.rows else gradient
-                gradient = reduce.mean(xp, gradient, np.float64(losses.size if weights is None else np.sum(weights)))
+                gradient = reduce.mean(
+                    xp, gradient, np.float64(losses.size if weights is None else xp.accumulate(weights))
+                )
         return value, xp.cast(gradient, inputs.dtype)
 
     # ── hosts: where it goes to live ─────────────────────────────────────────────────────────────────────────────
@@ -266,8 +293,17 @@ class Rowwise(Loss, abstract=True):
 
 def _evaluated(loss: Loss, inputs: Inputs) -> Array:
     """The unreduced, unweighted losses, with the loss's own gradient as their derivative."""
-    sentence = Guarded(loss, epsilon(inputs.dtype)) if inputs.guarded else loss
-    return inputs.xp.evaluate(sentence, inputs.prediction, inputs.target)
+    sentence = Guarded(loss, inputs.spacing) if inputs.guarded else loss
+    values = inputs.xp.evaluate(sentence, inputs.prediction, inputs.target)
+    came, shape = inputs.xp.shape(values), inputs.xp.shape(inputs.prediction)
+    if came is not None and shape is not None and len(came) != len(shape) - loss.prediction.rows:
+        raise ShapeError(
+            f"{type(loss).__name__}: value must return one number for each "
+            + ("row of the prediction." if loss.prediction.rows else "entry of the prediction."),
+            received=f"{came} from predictions of shape {shape}.",
+            hint="leave sums and means to reduction=: a loss that reduces by itself cannot be weighted or masked.",
+        )
+    return values
 
 
 def _reduced(loss: Loss, inputs: Inputs, reduction: Reduction) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -134,12 +135,13 @@ class Objective:
         *,
         reduction: Reduction,
         validate: bool = True,
+        came_in: str | None = None,
         parameters: Any = None,
     ) -> Any:
-        """The call, for hosts: positional, and with value checks that can be switched off."""
+        """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told."""
         if reduction == "none":
             self._refuse_penalties("unreduced values")
-        shares = self._shares(prediction, target, weight, where, reduction, validate, parameters)
+        shares = self._shares(prediction, target, weight, where, reduction, parameters, validate, came_in)
         return sum(shares[1:], start=shares[0])
 
     def values(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Any:
@@ -157,9 +159,7 @@ class Objective:
         reduction: Reduction = "mean",
     ) -> dict[str, Any]:
         """Each term's share of the objective, by name."""
-        return self.compute_terms(
-            prediction, target, weight, where, reduction=reduction, validate=True, parameters=parameters
-        )
+        return self.compute_terms(prediction, target, weight, where, reduction=reduction, parameters=parameters)
 
     def compute_terms(
         self,
@@ -169,11 +169,12 @@ class Objective:
         where: Any,
         *,
         reduction: Reduction,
-        validate: bool,
         parameters: Any,
+        validate: bool = True,
+        came_in: str | None = None,
     ) -> dict[str, Any]:
         """The terms, for hosts."""
-        shares = self._shares(prediction, target, weight, where, reduction, validate, parameters)
+        shares = self._shares(prediction, target, weight, where, reduction, parameters, validate, came_in)
         return dict(zip(self.names, shares, strict=True))
 
     def total(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Total:
@@ -185,16 +186,25 @@ class Objective:
         """
         return self.compute_total(prediction, target, weight, where)
 
-    def compute_total(self, prediction: Any, target: Any, weight: Any, where: Any, *, validate: bool = True) -> Total:
+    def compute_total(
+        self,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        where: Any,
+        *,
+        validate: bool = True,
+        came_in: str | None = None,
+    ) -> Total:
         """The total, for hosts."""
         self._refuse_penalties("a total, which would count them once per micro-batch")
-        if len({loss.settings.get("class_weight", ()) for loss in self.losses}) > 1:
+        if len({_weighing(loss) for loss in self.losses}) > 1:
             raise UsageError(
                 "a total needs one weight for all losses of an objective.",
                 received=f"different class weights in {self!r}.",
             )
         totals = [
-            (factor, loss.compute_total(prediction, target, weight, where, validate=validate))
+            (factor, loss.compute_total(prediction, target, weight, where, validate=validate, came_in=came_in))
             for factor, loss in self.summands
             if isinstance(loss, Loss)
         ]
@@ -224,8 +234,9 @@ class Objective:
         weight: Any,
         where: Any,
         reduction: Reduction,
-        validate: bool,
         parameters: Any,
+        validate: bool,
+        came_in: str | None,
     ) -> list[Any]:
         reduce.check_reduction("Objective", reduction)
         if self.penalties and parameters is None:
@@ -234,8 +245,9 @@ class Objective:
                 received="parameters=None.",
                 hint="parameters=model or its arrays; in PyTorch objective.torch(model=net).",
             )
+        call = (prediction, target, weight, where)
         return [
-            factor * term.compute(prediction, target, weight, where, reduction=reduction, validate=validate)
+            factor * term.compute(*call, reduction=reduction, validate=validate, came_in=came_in)
             if isinstance(term, Loss)
             else factor * term(parameters=parameters)
             for factor, term in self.summands
@@ -244,7 +256,7 @@ class Objective:
     def _refuse_penalties(self, what: str) -> None:
         if self.penalties:
             raise UsageError(
-                f"an objective with penalties has no {what}.",
+                f"an objective with penalties cannot have {what}.",
                 received=f"{self!r}.",
                 hint="take the losses' part for that, and add penalties(parameters=...) once per step.",
             )
@@ -288,10 +300,10 @@ class Objective:
         """So that the built-in `sum` works, which starts from 0."""
         return self if other == 0 else NotImplemented
 
-    def __mul__(self, factor: float) -> Objective:
-        if isinstance(factor, bool) or not isinstance(factor, int | float):
+    def __mul__(self, factor: Any) -> Objective:
+        if isinstance(factor, bool) or not isinstance(factor, numbers.Real):
             return NotImplemented
-        return Objective(tuple((factor * each, term) for each, term in self.summands))
+        return Objective(tuple((float(factor) * each, term) for each, term in self.summands))
 
     __rmul__ = __mul__
 
@@ -307,6 +319,13 @@ class Objective:
 
     def __repr__(self) -> str:
         return " + ".join(f"{factor:g} * {term!r}" if factor != 1.0 else repr(term) for factor, term in self.summands)
+
+
+def _weighing(loss: Loss) -> Loss | None:
+    """What weighs its rows by class: the loss itself, or None where all rows count alike."""
+    tables = [getattr(loss, name) for name in loss.tables]
+    plain = type(loss).row_weight is Loss.row_weight or (tables and not any(tables))
+    return None if plain else loss
 
 
 def _snake(name: str) -> str:

@@ -72,15 +72,17 @@ class Parameter:
         elif self.is_flag:
             if isinstance(value, bool):
                 return value
-        elif self.table and isinstance(value, Sequence) and not isinstance(value, str):
-            numbers = [_number(entry) for entry in value]
+        elif self.table and (entries := _entries(value)) is not None:
+            numbers = [_number(entry) for entry in entries]
             if all(number is not None and self._within(number) for number in numbers):
                 return tuple(number for number in numbers if number is not None)
         elif not isinstance(self.default, tuple):
             number = _number(value)
             if number is not None and self._within(number):
                 return number
-        raise ParameterError(f"{owner}: {name} must be {self.wanted}.", received=f"{name}={value!r}.")
+        raise ParameterError(
+            f"{owner}: {name} must be {self.wanted}.", received=f"{name}={value!r}.", hint=f"{name} is {self.doc}."
+        )
 
     def _within(self, number: float) -> bool:
         return (
@@ -90,6 +92,12 @@ class Parameter:
             and (self.below is None or number < self.below)
             and (self.at_most is None or number <= self.at_most)
         )
+
+
+def _entries(value: Any) -> Sequence[Any] | None:
+    """The entries of a list, a tuple or an array of one axis; None for anything else."""
+    listed = value.tolist() if len(getattr(value, "shape", ())) == 1 else value
+    return listed if isinstance(listed, Sequence) and not isinstance(listed, str) else None
 
 
 def _number(value: Any) -> float | None:
@@ -144,3 +152,14 @@ def parameter(
 def parameters_of(owner: Any) -> dict[str, Parameter]:
     """The hyper-parameters of a loss or penalty (class or instance), in their order."""
     return {field.name: field.metadata["parameter"] for field in dataclasses.fields(owner)}
+
+
+def check_fields(owner: Any) -> None:
+    """Raises TypeError where a field of a loss or penalty was not made by `parameter(...)`."""
+    for field in dataclasses.fields(owner):
+        if "parameter" not in field.metadata:
+            raise TypeError(
+                f"{owner.__name__}.{field.name} must be made by parameter(...): "
+                f"{field.name}: float = parameter(default={field.default!r}, doc=...). "
+                "What is no hyper-parameter has no annotation, or is a ClassVar."
+            )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from lossary import dispatch
 from lossary.definition import Definition
 from lossary.errors import UsageError
+from lossary.inputs import COMPUTED_IN
 
 if TYPE_CHECKING:
     from lossary.loss import Loss
@@ -48,7 +49,9 @@ class Penalty(Definition, abstract=True):
                 hint="parameters=model, or a list of its arrays.",
             )
         xp = dispatch.vocabulary_of(type(self).__name__, **{f"parameter {i}": w for i, w in enumerate(counted)})
-        prices = [xp.cast(xp.accumulate(self.value(xp, w)), xp.dtype(w)) for w in map(xp.convert, counted)]
+        # Half types are computed and summed in float32, as in a loss.
+        weights = [xp.cast(w, COMPUTED_IN.get(xp.dtype(w), xp.dtype(w))) for w in map(xp.convert, counted)]
+        prices = [xp.cast(xp.accumulate(self.value(xp, w)), xp.dtype(w)) for w in weights]
         return sum(prices[1:], start=prices[0])
 
     @final

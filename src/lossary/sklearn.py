@@ -87,6 +87,12 @@ class Scorer:
                 hint="say from_logits=False for predict_proba." if self.response == "decision_function" else None,
             )
         predicted = np.asarray(method(X))
+        if self.loss.task == "binary" and predicted.ndim == 2 and predicted.shape[1] > 2:
+            raise UsageError(
+                f"{self!r} is for two classes.",
+                received=f"{type(estimator).__name__}.{self.response} with {predicted.shape[1]} columns.",
+                hint="lossary.sklearn.SparseCategoricalCrossEntropy() or CategoricalCrossEntropy() for more classes.",
+            )
         if self.response == "predict_proba" and not self.loss.prediction.rows:
             return predicted[:, 1]
         if self.loss.prediction.rows and predicted.ndim == 1:  # two classes: scikit-learn has one score for both

@@ -7,6 +7,7 @@ There is a class for every loss of the catalogue; `loss.torch()` makes the same 
 
 from __future__ import annotations
 
+import copy
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -26,6 +27,7 @@ from lossary.loss import Loss, Reduction
 from lossary.objective import Objective
 from lossary.parameter import parameters_of
 from lossary.reduce import Total
+from lossary.vocabulary.torch import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +73,20 @@ STUB_BASE = "LossModule"
 STUB_OPTIONS = "reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ..."
 
 # Operations that only rearrange entries: what came before them is still what it was.
-_REARRANGEMENTS = ("View", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T", "Select", "Slice", "Clone")
+_REARRANGEMENTS = {
+    "AliasBackward",
+    "CloneBackward",
+    "ExpandBackward",
+    "PermuteBackward",
+    "SelectBackward",
+    "SliceBackward",
+    "SqueezeBackward",
+    "ToCopyBackward",
+    "TransposeBackward",
+    "UnsafeViewBackward",
+    "UnsqueezeBackward",
+    "ViewBackward",
+}
 
 
 class LossModule(nn.Module):
@@ -121,22 +136,26 @@ class LossModule(nn.Module):
         self.validate = validate
         for name, setting in loss.settings.items() if isinstance(loss, Loss) else ():
             if isinstance(setting, tuple) and setting and parameters_of(loss)[name].table:
-                self.register_buffer(name, torch.tensor(setting, dtype=torch.get_default_dtype()))
-        self._bind()
+                # In float64, for float64 predictions; it is rounded to the prediction's dtype where it is used.
+                self.register_buffer(name, torch.tensor(setting, dtype=torch.float64))
 
-    @final
-    def _bind(self) -> None:
+    @property
+    def _bound(self) -> Any:
         """The loss whose tables are this module's buffers, so that they move and load with it."""
-        self._bound = self.loss
-        if self._buffers:
-            self._bound = object.__new__(type(self.loss))
-            for name, setting in self.loss.settings.items():
-                object.__setattr__(self._bound, name, self._buffers.get(name, setting))
+        if not self._buffers:
+            return self.loss
+        bound = object.__new__(type(self.loss))
+        for name, setting in self.loss.settings.items():
+            object.__setattr__(bound, name, self._buffers.get(name, setting))
+        return bound
 
     def _apply(self, *positional: Any, **named: Any) -> Any:
-        moved = super()._apply(*positional, **named)  # type: ignore[no-untyped-call]  # torch has no types for it
-        self._bind()
-        return moved
+        try:
+            return super()._apply(*positional, **named)  # type: ignore[no-untyped-call]  # torch has no types for it
+        except TypeError:  # a device without float64 (MPS)
+            for name, buffer in self._buffers.items():
+                self._buffers[name] = None if buffer is None else buffer.float()
+            return super()._apply(*positional, **named)  # type: ignore[no-untyped-call]
 
     def forward(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Tensor:
         """The loss of a batch.
@@ -147,16 +166,16 @@ class LossModule(nn.Module):
             weight: how often each entry counts: the losses' shape or a leading part of it.
             where: boolean, False leaves an entry out.
         """
-        result: Tensor = self._bound.compute(
-            *self._arranged(input, target, weight, where), reduction=self.reduction, validate=self.validate
-        )
+        arranged = self._arranged(input, target, weight, where)
+        options = {"validate": self.validate, "came_in": _dtype_of(input)}
+        result: Tensor = self._bound.compute(*arranged, reduction=self.reduction, **options)
         return result
 
     @final
     def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total:
         """The sum of the losses and the weight it stands for: exact under micro-batches and ranks."""
         arranged = self._arranged(input, target, weight, where)
-        total: Total = self._bound.compute_total(*arranged, validate=self.validate)
+        total: Total = self._bound.compute_total(*arranged, validate=self.validate, came_in=_dtype_of(input))
         return total
 
     @final
@@ -251,9 +270,18 @@ class ObjectiveModule(LossModule):
             *self._arranged(input, target, weight, where),
             reduction=self.reduction,
             validate=self.validate,
+            came_in=_dtype_of(input),
             parameters=self.counted or None,
         )
         return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ObjectiveModule:
+        """A copy that is about the same parameters; about the copied ones where it is copied with their model."""
+        for parameter in self.counted:
+            memo.setdefault(id(parameter), parameter)
+        copied: ObjectiveModule = ObjectiveModule.__new__(ObjectiveModule)
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
 
     def terms(
         self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
@@ -263,6 +291,7 @@ class ObjectiveModule(LossModule):
             *self._arranged(input, target, weight, where),
             reduction=self.reduction,
             validate=self.validate,
+            came_in=_dtype_of(input),
             parameters=self.counted or None,
         )
         return shares
@@ -298,16 +327,26 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
     if torch.compiler.is_compiling() or loss.prediction.symbol != "z":
         return
     node = input.grad_fn
-    while node is not None and node.name().startswith(_REARRANGEMENTS):
+    while node is not None and _operation(node) in _REARRANGEMENTS:
         node = node.next_functions[0][0]
-    name = node.name() if node is not None else ""
-    if name.startswith(("SigmoidBackward", "SoftmaxBackward")):
-        activation = "sigmoid" if name.startswith("Sigmoid") else "softmax"
+    name = _operation(node) if node is not None else ""
+    if name in {"SigmoidBackward", "SoftmaxBackward"}:
+        activation = name.removesuffix("Backward").lower()
         raise UsageError(
             f"{type(loss).__name__}(from_logits=True) takes logits.",
             received=f"the output of a {activation}, which would be applied twice.",
             hint=f"drop the {activation} from the model (better: no digits are lost), or say from_logits=False.",
         )
+
+
+def _dtype_of(input: Tensor) -> str | None:
+    """The dtype that predictions came in, before autocast; None for what is refused later."""
+    return vocabulary.dtype(input) if input.is_floating_point() else None
+
+
+def _operation(node: Any) -> str:
+    """The name of a node of the graph, without the number of its overload: "SqueezeBackward"."""
+    return str(node.name()).rstrip("0123456789")
 
 
 def _under_autocast(device: str) -> bool:

@@ -49,7 +49,8 @@ class Judged:
     low: Exact
     high: Exact
     gradient_size: Any
-
+    # Whether one of the terms of a gradient is subnormal.
+    subnormal_term: Any
     shares: bool  # whether predictions are rows of probabilities
 
     @functools.cached_property
@@ -86,14 +87,15 @@ def judged(loss: Loss, dtype: str, random: int = grid.RANDOM, hard: int | None =
     with np.load(kept) as answers:
         exactly = {name: Exact(answers[f"{name}_near"], answers[f"{name}_rest"]) for name in ("value", "low", "high")}
     with np.errstate(all="ignore"):
-        value_size, gradient_size = _value_size(loss, p, y), _gradient_size(loss, p, y)
+        value_size, terms = _value_size(loss, p, y), _gradient_terms(loss, p, y)
         slope = np.maximum(np.abs(exactly["low"].near), np.abs(exactly["high"].near))
         return Judged(
             prediction=p,
             target=y,
             **exactly,
             value_size=np.fmax(value_size, np.abs(exactly["value"].near)),
-            gradient_size=np.fmax(gradient_size, slope),
+            gradient_size=np.fmax(np.sum(terms, axis=0), slope),
+            subnormal_term=np.any((terms > 0) & (terms < np.finfo(dtype).tiny), axis=0),
             shares=isinstance(loss.prediction, Simplex),
         )
 
@@ -127,17 +129,18 @@ def _value_size(loss: Loss, p: Any, y: Any) -> Any:
     return np.sum(np.where(share == 0, 0, terms), axis=-1)
 
 
-def _gradient_size(loss: Loss, p: Any, y: Any) -> Any:
-    """A soft target is a mixture of hard ones, and the gradient the same mixture of theirs, of both signs."""
+def _gradient_terms(loss: Loss, p: Any, y: Any) -> Any:
+    """The sizes of the terms of a gradient, stacked: a soft target is a mixture of hard ones, and the gradient the same
+    mixture of theirs, of both signs. None for all other losses."""
     p, y = p.astype(np.float64), y if loss.target.indices else y.astype(np.float64)
     smoothing = getattr(loss, "label_smoothing", 0.0)
     plain = dataclasses.replace(loss, label_smoothing=0.0) if smoothing else loss
     if isinstance(loss.target, Probability):
         share = (1 - smoothing) * y + smoothing / 2
         at = [plain.gradient(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)]
-        return (1 - share) * np.abs(at[0]) + share * np.abs(at[1])
+        return np.stack([(1 - share) * np.abs(at[0]), share * np.abs(at[1])])
     if not (isinstance(loss.target, Simplex) or smoothing):
-        return np.zeros_like(p)
+        return np.zeros((1, *p.shape))
     classes = p.shape[-1]
     if loss.target.indices:
         y = np.eye(classes)[y]
@@ -145,11 +148,11 @@ def _gradient_size(loss: Loss, p: Any, y: Any) -> Any:
         y = _shares(y)
     share = (1 - smoothing) * y + smoothing / classes
     hard = CategoricalCrossEntropy(from_logits=loss.from_logits)  # type: ignore[attr-defined]
-    size = np.zeros_like(p)
+    terms = []
     for k, label in enumerate(np.eye(classes)):
         slope = hard.gradient(_numpy(), p, np.broadcast_to(label, p.shape))
-        size += np.where(share[:, k : k + 1] == 0, 0, share[:, k : k + 1] * np.abs(slope))
-    return size
+        terms.append(np.where(share[:, k : k + 1] == 0, 0, share[:, k : k + 1] * np.abs(slope)))
+    return np.stack(terms)
 
 
 def _numpy() -> Any:

@@ -69,9 +69,10 @@ def measure(loss: Loss, framework: str, dtype: str, points: Judged, *, compiled:
     """The errors of "value" and, for a trainable loss, of "gradient"."""
     value, gradient = answers(loss, framework, dtype, points, compiled=compiled)
     names = _names(points)
-    found = {"value": errors(value, points.value, points.value, points.value_size, dtype, *_flags(points, 1), names)}
+    flags = points.with_nan, points.with_subnormal
+    found = {"value": errors(value, points.value, points.value, points.value_size, dtype, *flags, names)}
     if loss.trainable:
-        flags = _flags(points, gradient.ndim)
+        flags = _flags_of_gradient(points)
         found["gradient"] = errors(gradient, points.low, points.high, points.gradient_size, dtype, *flags, names)
     return found
 
@@ -116,14 +117,14 @@ def errors(
     )
 
 
-def _flags(points: Judged, rank: int) -> tuple[Any, Any]:
-    """Which answers must be NaN, and which inputs are subnormal, in an answer's rank."""
+def _flags_of_gradient(points: Judged) -> tuple[Any, Any]:
+    """Which entries must be NaN, and which are made from subnormal numbers."""
     nan, subnormal = points.with_nan, points.with_subnormal
-    if rank > nan.ndim:
+    if points.prediction.ndim > 1:
         # Softmax makes NaN of the whole row; in a row of probabilities only NaN's own entry must be.
         nan = np.isnan(points.prediction) if points.shares else nan[:, None]
         subnormal = subnormal[:, None]
-    return nan, subnormal
+    return nan, subnormal | points.subnormal_term
 
 
 def _names(points: Judged) -> Any:

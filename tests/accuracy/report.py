@@ -51,7 +51,7 @@ Where the exact answer is a sum of terms of both signs, ULP are those of the sum
 Σ P log P − Σ P log Q, and for the gradient at a soft target, which is the mixture of the hard targets' gradients. Class
 weights are applied by the reduction and are not part of this table."""
 ABOUT_SUBNORMALS = """\
-Reported apart, because XLA and TensorFlow take subnormal numbers for 0 (“flushed”), and nothing can be computed from
+Reported apart, because XLA and TensorFlow take subnormal numbers for 0, and nothing can be computed from
 what is gone. The worst of value and gradient."""
 
 Row = dict[tuple[str, bool], dict[str, Errors]]
@@ -94,7 +94,7 @@ def apart(found: Iterable[Errors]) -> str:
     found = list(found)
     wrong = sum(errors.subnormal_wrong for errors in found)
     worst = max(errors.subnormal_worst for errors in found)
-    return (f"{worst:.1f}" if worst < 1000 else "flushed") + (f", {wrong} wrong" if wrong else "")
+    return (f"{worst:.1f}" if worst < 1000 else "> 1000") + (f", {wrong} wrong" if wrong else "")
 
 
 def beyond(row: Row, dtype: str) -> list[str]:

@@ -57,10 +57,17 @@ def compare(
         DataError: no such data, or nothing in them to compare on.
         ParameterError, UnknownNameError: an option that does not fit.
     """
+    losses, exclude = tuple(losses), tuple(exclude)
+    plan.check(folds, seeds, epochs, jobs)
+    profile.check(task)
+    statistics.check(metric)
+    for loss in (*losses, *exclude):
+        suggest.parse(loss)
     profiled = profile.profile(data.read(source, target), task)
-    metrics = statistics.metrics_for(profiled.task, metric)
+    suggestion = suggest.suggest(profiled, losses, exclude)
+    metrics = statistics.metrics_for(profiled.task, metric or suggestion.metric, suggestion.levels)
+    planned = plan.plan(profiled, suggestion, folds, seeds, epochs, boosting)
     on_profile(profiled)
-    planned = plan.plan(profiled, suggest.suggest(profiled, losses, exclude), folds, seeds, epochs, boosting)
     on_plan(planned)
     outcomes = []
     for outcome in engine.run(planned, jobs):

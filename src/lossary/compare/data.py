@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import difflib
 import hashlib
 import io
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any, final
@@ -18,7 +20,22 @@ from lossary.errors import DataError
 # The built-in sets, each with the column that is predicted unless another is named.
 BUILT_IN = {"engel": "foodexp", "diabetes": "progression", "breast_cancer": "diagnosis", "digits": "digit"}
 
+_DECIMAL_COMMA = r"\s*[+-]?[\d.]*\d,\d+\s*"
 _MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?"]
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class NotNumbers:
+    """The first cell of a target that is text and not a number."""
+
+    text: str
+    row: int  # from 1, below the header
+    exceptional: bool  # whether most cells are numbers, or would be but for a decimal comma
+
+    @property
+    def decimal_comma(self) -> bool:
+        return re.fullmatch(_DECIMAL_COMMA, self.text) is not None
 
 
 @final
@@ -32,6 +49,7 @@ class Data:
     values: pl.Series  # the target: no missing value, one per row of `features`
     digest: str  # SHA-256 of the file, or of the data-frame written as CSV
     notes: tuple[str, ...]  # what was done to the data, as sentences
+    not_numbers: NotNumbers | None = None  # of a target that is text
 
 
 def read(source: Any, target: str | None = None) -> Data:
@@ -104,9 +122,26 @@ def _parse_text(name: str, content: bytes) -> pl.DataFrame:
     separator = max(",;\t|", key=first.count)
     header = pl.read_csv(io.StringIO(text), separator=separator, has_header=False, n_rows=1, infer_schema=False)
     _refuse_duplicates(name, [str(column or "") for column in header.row(0)])
-    return pl.read_csv(
-        io.StringIO(text), separator=separator, null_values=_MISSING, infer_schema_length=None, try_parse_dates=True
-    )
+    try:
+        return pl.read_csv(
+            io.StringIO(text), separator=separator, null_values=_MISSING, infer_schema_length=None, try_parse_dates=True
+        )
+    except pl.exceptions.PolarsError:
+        _refuse_ragged(name, text, separator, header.width)
+        raise
+
+
+def _refuse_ragged(name: str, text: str, separator: str, width: int) -> None:
+    rows = csv.reader(io.StringIO(text), delimiter=separator)
+    try:
+        for row in rows:
+            if len(row) > width:
+                raise DataError(
+                    f"{name} cannot be read as CSV: line {rows.line_num:,} has {len(row):,} fields, "
+                    f"but the header has {width:,}; quote fields that hold {separator!r}."
+                )
+    except csv.Error as error:
+        raise DataError(f"{name} cannot be read as CSV: line {rows.line_num:,}: {error}.") from None
 
 
 def _frame(source: Any) -> pl.DataFrame:
@@ -149,11 +184,12 @@ def _split(name: str, frame: pl.DataFrame, target: str | None, digest: str) -> D
             f"column {target!r} of {name} holds no value to predict: "
             + ("there are no rows." if frame.height == 0 else "all are missing.")
         )
+    not_numbers = _not_numbers(frame[target])
     missing = frame.height - int(present.sum())
     if missing:
         notes.append(f"{missing:,} {'row' if missing == 1 else 'rows'} without a (finite) {target} left out")
         frame = frame.filter(present)
-    return Data(name, target, frame.drop(target), frame[target], digest, tuple(notes))
+    return Data(name, target, frame.drop(target), frame[target], digest, tuple(notes), not_numbers)
 
 
 def _numbers_where_possible(column: pl.Series) -> pl.Series:
@@ -162,6 +198,17 @@ def _numbers_where_possible(column: pl.Series) -> pl.Series:
         return column
     numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
     return numbers if numbers.null_count() == column.null_count() < len(column) else column
+
+
+def _not_numbers(column: pl.Series) -> NotNumbers | None:
+    if column.dtype != pl.String:
+        return None
+    cells = column.drop_nulls()
+    numbers = cells.str.strip_chars().cast(pl.Float64, strict=False).is_not_null()
+    likely = numbers | cells.str.contains(f"^{_DECIMAL_COMMA}$")
+    wrong = column.is_not_null() & column.str.strip_chars().cast(pl.Float64, strict=False).is_null()
+    row = int(wrong.arg_max() or 0)
+    return NotNumbers(column[row], row + 1, bool(2 * likely.sum() > len(cells)))
 
 
 def _as_csv(frame: pl.DataFrame) -> bytes:

@@ -48,6 +48,19 @@ class Plan:
     notes: tuple[str, ...]
 
 
+def check(folds: int, seeds: int, epochs: int, jobs: int) -> None:
+    """Refuse numbers out of bounds before anything is read.
+
+    Raises:
+        ParameterError: a number out of bounds.
+    """
+    for name, number, least in (("folds", folds, 2), ("seeds", seeds, 1), ("epochs", epochs, 1)):
+        if number < least:
+            raise ParameterError(f"{name} must be at least {least}, not {number}.")
+    if jobs < 1 and jobs != -1:
+        raise ParameterError(f"jobs must be at least 1, or -1 for one per core, not {jobs}.")
+
+
 def plan(
     profile: Profile,
     suggestion: Suggestion,
@@ -59,12 +72,8 @@ def plan(
     """Lay out the work: `folds` × `seeds` splits, each seed with a shuffling of its own, shared by all losses.
 
     Raises:
-        ParameterError: a number out of bounds.
         DataError: too few rows for so many folds.
     """
-    for name, number, least in (("folds", folds, 2), ("seeds", seeds, 1), ("epochs", epochs, 1)):
-        if number < least:
-            raise ParameterError(f"{name} must be at least {least}.", received=f"{number}.")
     notes = list(suggestion.notes)
     if profile.rows < 2 * folds:
         raise DataError(f"{profile.rows} rows are too few for {folds} folds: at least {2 * folds} are needed.")

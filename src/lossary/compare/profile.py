@@ -25,6 +25,7 @@ Codes = npt.NDArray[np.int64]
 _FEW_NUMBERS = 20  # whole numbers with at most so many values, each often enough, are taken for classes
 _FEW_LEVELS = 50  # text with more levels says something about single rows, not about kinds of rows
 _ROWS_PER_LEVEL = 3
+_LARGEST = 1e100  # beyond it, and below its inverse, squares leave what a number can hold
 _SAMPLE = 20_000  # rows that the residuals of the linear fit are estimated from
 
 
@@ -59,6 +60,16 @@ class Profile:
         return len(self.y)
 
 
+def check(task: str | None) -> None:
+    """Refuse a task that there is not, before anything is read.
+
+    Raises:
+        ParameterError: there is no such task.
+    """
+    if task is not None and task not in get_args(Task):
+        raise ParameterError(f"task must be one of {', '.join(get_args(Task))}, not {task!r}.")
+
+
 def profile(data: Data, task: str | None = None) -> Profile:
     """Look at the data: infer the task unless it is given, and make the columns numbers.
 
@@ -66,8 +77,9 @@ def profile(data: Data, task: str | None = None) -> Profile:
         DataError: nothing can be learnt from these data, or not the task that was asked for.
         ParameterError: there is no such task.
     """
-    if task is not None and task not in get_args(Task):
-        raise ParameterError(f"task must be one of {', '.join(get_args(Task))}.", received=f"{task!r}.")
+    check(task)
+    if task is None and data.not_numbers and data.not_numbers.exceptional and data.values.n_unique() > _FEW_NUMBERS:
+        raise DataError(f"column {data.target!r} holds {_kind(data)}; correct it, or leave the row out.")
     data, y, classes, kind, why = _target(data, task)
     table, categories, notes = _features(data.features)
     notes = (*data.notes, *notes)
@@ -149,8 +161,8 @@ def _target(data: Data, task: str | None) -> tuple[Data, Any, tuple[str, ...], T
         kind, why = "regression", ""
     if kind == "regression":
         if not numeric:
-            raise DataError(f"column {name!r} holds {_kind(values)}, not numbers; regression needs numbers.")
-        return data, values.cast(pl.Float64).to_numpy().astype(np.float64), (), "regression", why
+            raise DataError(f"column {name!r} holds {_kind(data)}; regression needs numbers.")
+        return data, _amounts(data), (), "regression", why
     if kind == "binary" and levels > 2:
         raise DataError(
             f"column {name!r} has {levels:,} values, and a binary task two: --task multiclass or regression."
@@ -166,6 +178,17 @@ def _target(data: Data, task: str | None) -> tuple[Data, Any, tuple[str, ...], T
     codes = np.array([position[level] for level in sortable.to_list()], dtype=np.int64)
     named: Task = "binary" if kind == "binary" or (task is None and len(order) == 2) else "multiclass"
     return data, codes, tuple(_label(level) for level in order), named, why
+
+
+def _amounts(data: Data) -> Numbers:
+    y = data.values.cast(pl.Float64).to_numpy().astype(np.float64)
+    size = float(np.abs(y).max())
+    if not 1 / _LARGEST < size < _LARGEST:
+        raise DataError(
+            f"column {data.target!r} has values of size {size:.0e}, whose squares a number cannot hold; "
+            "write them in another unit."
+        )
+    return y
 
 
 def _without_single_members(data: Data) -> tuple[Data, pl.Series]:
@@ -188,31 +211,27 @@ def _features(frame: pl.DataFrame) -> tuple[Numbers, int, tuple[str, ...]]:
     numbers: list[pl.Series] = []
     codes: list[pl.Series] = []
     left_out: list[str] = []
-    infinite = missing = affected = 0
+    infinite = 0
     for column in frame:
         if column.dtype.is_numeric() or column.dtype == pl.Boolean:
-            plain = column.cast(pl.Float64)
-            infinite += int(plain.is_infinite().sum())
-            plain = plain.set(~plain.is_finite().fill_null(False), None)
+            plain = column.cast(pl.Float64).fill_nan(None)
+            endless = (plain.abs() > _LARGEST).fill_null(False)
+            infinite += int(endless.sum())
+            plain = plain.set(endless, None)
             if plain.drop_nulls().n_unique() < 2:
                 left_out.append(f"{column.name} ({'empty' if plain.null_count() == len(plain) else 'constant'})")
-                continue
-            numbers.append(plain)
-            gaps = plain.null_count()
+            else:
+                numbers.append(plain)
         elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
             levels = column.n_unique()  # missing is a level too
             if levels < 2:
                 left_out.append(f"{column.name} ({'empty' if column.null_count() else 'constant'})")
-                continue
-            if levels > _FEW_LEVELS or levels * _ROWS_PER_LEVEL > len(column):
+            elif levels > _FEW_LEVELS or levels * _ROWS_PER_LEVEL > len(column):
                 left_out.append(f"{column.name} (text, {levels:,} values)")
-                continue
-            gaps = column.null_count()
-            codes.append(column.cast(pl.String).rank("dense").cast(pl.Float64).fill_null(-1.0))
+            else:
+                codes.append(column.cast(pl.String).rank("dense").cast(pl.Float64))
         else:
             left_out.append(f"{column.name} ({'empty' if column.dtype == pl.Null else column.dtype})")
-            continue
-        missing, affected = missing + gaps, affected + bool(gaps)
     if not numbers and not codes:
         why = f"; left out: {_listed(left_out)}." if left_out else "."
         raise DataError(f"there is no column to predict from{why}")
@@ -222,14 +241,21 @@ def _features(frame: pl.DataFrame) -> tuple[Numbers, int, tuple[str, ...]]:
     if codes:
         notes.append(f"text as categories (one-hot): {_listed([column.name for column in codes])}")
     if infinite:
-        notes.append(f"{infinite:,} infinite {'value' if infinite == 1 else 'values'} treated as missing")
-    if missing:
-        notes.append(
-            f"{missing:,} missing {'value' if missing == 1 else 'values'} in {affected} "
-            f"{'column' if affected == 1 else 'columns'}: numbers filled by the training fold's median, text as a level"
-        )
-    table = pl.DataFrame([*numbers, *codes]).to_numpy().astype(np.float64)
+        notes.append(f"{_counted(infinite, 'infinite value')} treated as missing")
+    notes += _gaps(numbers, codes)
+    table = pl.DataFrame([*numbers, *(column.fill_null(-1.0) for column in codes)]).to_numpy().astype(np.float64)
     return table, len(codes), tuple(notes)
+
+
+def _gaps(numbers: list[pl.Series], codes: list[pl.Series]) -> list[str]:
+    """How many values are missing, and what is done about it, for the kinds of columns in which some are."""
+    gaps = [[column.null_count() for column in columns if column.null_count()] for columns in (numbers, codes)]
+    treatments = ("numbers filled by the training fold's median", "text as a level")
+    done = [treatment for treatment, counts in zip(treatments, gaps, strict=True) if counts]
+    every = [*gaps[0], *gaps[1]]
+    if not every:
+        return []
+    return [f"{_counted(sum(every), 'missing value')} in {_counted(len(every), 'column')}: {', '.join(done)}"]
 
 
 def _regression_findings(residuals: Numbers, predicted: Numbers, facts: Facts) -> list[str]:
@@ -260,8 +286,13 @@ def _interquartile_range(values: Numbers) -> float:
     return float(high - low)
 
 
-def _kind(values: pl.Series) -> str:
-    return "true or false" if values.dtype == pl.Boolean else "text"
+def _kind(data: Data) -> str:
+    """What a target holds that are no numbers, and where."""
+    if data.not_numbers is None:
+        return "true or false"
+    first = data.not_numbers
+    commas = " (a decimal comma: write 1.5, not 1,5)" if first.decimal_comma else ""
+    return f"text, such as {first.text!r} in row {first.row:,}{commas}"
 
 
 def _label(level: object) -> str:
@@ -270,6 +301,10 @@ def _label(level: object) -> str:
 
 def _listed(names: list[str], at_most: int = 6) -> str:
     return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _percent(share: float) -> str:

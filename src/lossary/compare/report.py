@@ -10,7 +10,8 @@ import platform
 from typing import Any, final
 
 import numpy as np
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +20,7 @@ from lossary import spelling
 from lossary.compare.plan import Plan
 from lossary.compare.profile import Numbers, Profile
 from lossary.compare.statistics import SIGNIFICANT, Metric, Standing, Summary, Verdict
-from lossary.compare.suggest import Candidate, encode
+from lossary.compare.suggest import REFERENCE, Candidate, encode, quantile_level
 from lossary.compare.train import Outcome
 from lossary.domain import Labels
 from lossary.loss import Loss
@@ -28,6 +29,11 @@ SCHEMA = 1  # of the JSON; grows when a key changes its meaning
 
 _WIDTH = 80
 _COLUMNS = {"regression": 4, "binary": 3, "multiclass": 3}
+_FEW_SPLITS = 5  # with fewer, the test has so few degrees of freedom that it sees little but luck
+_WORDS = {
+    "between": "the mean and the median",
+    "biased": "probabilities that weights or smoothing shift",
+}  # of the column "elicits"
 _PACKAGES = ("torch", "scikit-learn", "numpy", "polars")
 
 
@@ -72,7 +78,7 @@ def rendered(console: Console, *parts: RenderableType) -> str:
     """The text that `console` would print, without the blanks that fill its lines."""
     with console.capture() as capture:
         for part in parts:
-            console.print(part)
+            console.print(part, crop=False)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
@@ -95,8 +101,8 @@ def plan_line(plan: Plan) -> str:
 
 def _body(result: Result) -> list[RenderableType]:
     plan, summary = result.plan, result.summary
-    shown = summary.metrics[: _COLUMNS[plan.profile.task]]
-    parts: list[RenderableType] = [_fitting_table(result, shown), Text(), _judgements(plan, summary, shown)]
+    shown = _shown(plan, summary)
+    parts: list[RenderableType] = [_Tables(result, shown), Text(), _Judgements(plan, summary, shown)]
     parts += [Text(), *_code(result), Text(), *_notes(plan.notes), _foot(result)]
     return parts
 
@@ -104,21 +110,57 @@ def _body(result: Result) -> list[RenderableType]:
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fitting_table(result: Result, shown: tuple[Metric, ...]) -> RenderableType:
-    """The table with as many metrics as 80 columns hold."""
-    wide = Console(width=10 * _WIDTH)
-    while len(shown) > 1 and wide.measure(_table(result, shown)).maximum > _WIDTH:
-        shown = shown[:-1]
-    return _table(result, shown)
+def _shown(plan: Plan, summary: Summary) -> tuple[Metric, ...]:
+    """The first few metrics, and every one that a quantile loss asked for is made for."""
+    own = {f"pinball_{quantile_level(candidate)}" for candidate in plan.candidates}
+    first = summary.metrics[: _COLUMNS[plan.profile.task]]
+    return tuple(metric for metric in summary.metrics if metric in first or metric.name in own)
 
 
-def _table(result: Result, shown: tuple[Metric, ...]) -> RenderableType:
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Tables:
+    """The metrics side by side as far as the width goes, and the others below."""
+
+    result: Result
+    shown: tuple[Metric, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width, plan = options.max_width, self.result.plan
+        power = _power(self.result.summary, self.shown)
+        elicits = _natural_width(_table(self.result, self.shown[:1], power)) <= width
+        blocks: list[tuple[Metric, ...]] = [()]
+        for metric in self.shown:
+            wider = (*blocks[-1], metric)
+            if blocks[-1] and _natural_width(_table(self.result, wider, power, elicits)) > width:
+                blocks.append((metric,))
+            else:
+                blocks[-1] = wider
+        for block in blocks:
+            yield _table(self.result, block, power, elicits)
+        words = [_elicited(candidate.loss) for candidate in plan.candidates] if elicits else []
+        legend = [f"{word}: {meaning}." for word, meaning in _WORDS.items() if word in words]
+        if power:
+            legend.append(f"Errors in units of 1e{power} {plan.profile.data.target}.")
+        yield Text(" ".join([f"± is the standard deviation over the {len(plan.splits)} splits.", *legend]), style="dim")
+
+
+def _natural_width(table: Table) -> int:
+    return Console(width=10 * _WIDTH).measure(table).maximum
+
+
+def _elicited(loss: Loss) -> str:
+    """In a word, so that the table fits."""
+    return (loss.elicits or "-").split()[0].removesuffix("ile")
+
+
+def _table(result: Result, shown: tuple[Metric, ...], power: int, elicits: bool = True) -> Table:
     plan, summary = result.plan, result.summary
-    power = _power(summary, shown)
     # Columns are two blanks apart but for the first two, so that the longest names of the catalogue fit 80 columns.
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     table.add_column(overflow="fold")
-    table.add_column("elicits")
+    if elicits:
+        table.add_column("elicits")
     for metric in shown:
         title = "\n".join(f" {word}" for word in metric.title.split())
         table.add_column(f"{title} %" if metric.percent else title, no_wrap=True)
@@ -127,18 +169,17 @@ def _table(result: Result, shown: tuple[Metric, ...]) -> RenderableType:
         candidate = plan.candidates[row.candidate]
         style = "bold green" if candidate.loss == best else ""
         if row.error is not None:
-            table.add_row(_label(candidate.name), Text("failed", style="red"), *["-" for _ in shown], style="red")
+            failed = ["failed", *[" -" for _ in shown]] if elicits else [" failed", *[" -" for _ in shown[1:]]]
+            table.add_row(_label(candidate.name), *failed, style="red")
             continue
         cells = [_spread(row.scores[metric.name], metric, power) for metric in shown]
-        elicits = (candidate.loss.elicits or "-").split()[0].removesuffix("ile")
-        table.add_row(_label(candidate.name), elicits, *cells, style=style)
+        table.add_row(_label(candidate.name), *[_elicited(candidate.loss)][: int(elicits)], *cells, style=style)
     constants = [_score(float(summary.constants[metric.name].mean()), metric, power) for metric in shown]
-    table.add_row("─ best constant", "", *constants, style="dim")
+    table.add_row("─ best constant", *[""][: int(elicits)], *constants, style="dim")
     if summary.boosting is not None and summary.boosting.error is None:
         cells = [_score(summary.boosting.mean(metric.name), metric, power) for metric in shown]
-        table.add_row("─ gradient boosting", "", *cells, style="dim")
-    unit = f" Errors in units of 1e{power} {plan.profile.data.target}." if power else ""
-    return Group(table, Text(f"± is the standard deviation over the {len(plan.splits)} splits.{unit}", style="dim"))
+        table.add_row("─ gradient boosting", *[""][: int(elicits)], *cells, style="dim")
+    return table
 
 
 def _label(name: str) -> str:
@@ -151,7 +192,7 @@ def _label(name: str) -> str:
 
 def _spread(scores: Numbers, metric: Metric, power: int) -> str:
     if not np.isfinite(scores).all():
-        return ""
+        return " -"
     scaled = scores * _factor(metric, power)
     mean, deviation = float(scaled.mean()), float(scaled.std(ddof=1))
     digits = _digits(mean)
@@ -160,7 +201,7 @@ def _spread(scores: Numbers, metric: Metric, power: int) -> str:
 
 def _score(value: float, metric: Metric, power: int) -> str:
     if not math.isfinite(value):
-        return ""
+        return " -"
     scaled = value * _factor(metric, power)
     return f" {scaled:.{_digits(scaled)}f}"
 
@@ -186,14 +227,33 @@ def _power(summary: Summary, shown: tuple[Metric, ...]) -> int:
 # ── the verdicts ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _judgements(plan: Plan, summary: Summary, shown: tuple[Metric, ...]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, style="bold")
-    grid.add_column(overflow="fold")
-    for metric in shown:
-        if metric.name in summary.verdicts:
-            grid.add_row(f"Judged by {metric.title}", sentence(plan, summary.verdicts[metric.name], metric))
-    return grid
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Judgements:
+    """The verdicts beside what they are by, or below it where their longest word needs the room."""
+
+    plan: Plan
+    summary: Summary
+    shown: tuple[Metric, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        said = {
+            f"Judged by {metric.title}": sentence(self.plan, self.summary.verdicts[metric.name], metric)
+            for metric in self.shown
+            if metric.name in self.summary.verdicts
+        }
+        longest = max(len(word) for each in said.values() for word in each.split())
+        if max(map(len, said)) + 2 + longest > options.max_width:
+            for title, each in said.items():
+                yield Text(title, style="bold")
+                yield Padding(Text(each, overflow="fold"), (0, 0, 0, 2))
+            return
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True, style="bold")
+        grid.add_column()
+        for title, each in said.items():
+            grid.add_row(title, Text(each))
+        yield grid
 
 
 def sentence(plan: Plan, verdict: Verdict, metric: Metric) -> str:
@@ -201,7 +261,10 @@ def sentence(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     names = [_plain(candidate) for candidate in plan.candidates]
     best, reference = names[verdict.best], names[verdict.reference]
     if verdict.recommended is None:
+        if verdict.ahead and _few(plan):
+            return f"{best} is ahead of the best constant, but {_too_few(plan)}."
         return f"nothing beats the best constant beyond chance; {best} comes closest."
+    keep = "keep" if type(plan.candidates[verdict.reference].loss).__name__ == REFERENCE[plan.profile.task] else "take"
     tied = [names[each] for each in verdict.ties if each not in (verdict.best, verdict.reference)]
     if verdict.recommended == verdict.reference:
         if verdict.best == verdict.reference:
@@ -209,11 +272,12 @@ def sentence(plan: Plan, verdict: Verdict, metric: Metric) -> str:
                 return f"{reference} beats the best constant" + (
                     "; no other loss gives probabilities." if len(names) > 1 else "; no other loss was compared."
                 )
-            lead = f"keep {reference}: no loss does better."
+            lead = f"{keep} {reference}: no loss does better."
             also = f" {_and(tied)} {'ties' if len(tied) == 1 else 'tie'} with it." if tied else ""
         else:
-            ahead = f"{best}: {_gain(verdict, metric)}, {_p(verdict.p)}"
-            lead = f"keep {reference}: no loss is better beyond chance ({ahead})."
+            ahead = f"{best}: {_gain(verdict, metric)}" + (f", {_p(verdict.p)}" if verdict.p < 0.995 else "")
+            why = _too_few(plan) if _few(plan) else "no loss is better beyond chance"
+            lead = f"{keep} {reference}: {why} ({ahead})."
             also = f" {_and(tied)} {'ties' if len(tied) == 1 else 'tie'} too." if tied else ""
         return lead + also
     if verdict.p >= SIGNIFICANT:
@@ -221,6 +285,14 @@ def sentence(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     won = f"better in {verdict.better_in} of {len(plan.splits)} splits ({_p(verdict.p)})"
     also = f" {_and(tied)} {'ties' if len(tied) == 1 else 'tie'} with it." if tied else ""
     return f"use {best}: {_gain(verdict, metric)} {reference}, {won}.{also}"
+
+
+def _few(plan: Plan) -> bool:
+    return len(plan.splits) < _FEW_SPLITS
+
+
+def _too_few(plan: Plan) -> str:
+    return f"{len(plan.splits)} splits are too few to tell: raise --folds or --seeds"
 
 
 def _gain(verdict: Verdict, metric: Metric) -> str:
@@ -265,14 +337,43 @@ def advice(profile: Profile, candidate: Candidate) -> str:
 def _code(result: Result) -> list[RenderableType]:
     verdict = result.summary.verdicts.get(result.summary.ranked_by.name)
     if verdict is None or verdict.recommended is None:
-        return [Text("No loss is recommended: more rows or better columns are needed before the loss matters.")]
+        return [Text(f"No loss is recommended by {result.summary.ranked_by.title}: {_why_none(result, verdict)}.")]
     candidate = result.plan.candidates[verdict.recommended]
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for framework, line in spelling.in_use(candidate.loss).items():
-        grid.add_row(Text(framework, style="bold"), Text(line, overflow="fold"))
-    return [grid, Text(advice(result.plan.profile, candidate), style="dim")]
+    return [_Code(spelling.in_use(candidate.loss)), Text(advice(result.plan.profile, candidate), style="dim")]
+
+
+def _why_none(result: Result, verdict: Verdict | None) -> str:
+    """What stands in the way of a recommendation, and what to do about it."""
+    plan = result.plan
+    if verdict is None:
+        return "no loss can be judged by it; name another --metric"
+    if verdict.ahead and _few(plan):
+        return _too_few(plan)
+    trained = [outcome.epochs for outcome in result.outcomes if outcome.candidate == verdict.best]
+    unfinished = np.mean(np.array(trained) + plan.budget.patience > plan.budget.epochs) > 0.5
+    if unfinished and (verdict.learnable or not plan.boosting):
+        return f"{_count(plan.budget.epochs, 'epoch')} did not finish the training: raise --epochs"
+    if verdict.learnable:
+        return "gradient boosting learns from these columns what the small network does not; the loss is not at fault"
+    return "more rows or better columns are needed before the loss matters"
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Code:
+    """Lines to copy, which must not be broken: one that is too long has a line of its own, as long as it takes."""
+
+    lines: dict[str, str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        indent = max(map(len, self.lines)) + 2
+        for framework, line in self.lines.items():
+            name = Text(framework.ljust(indent), style="bold")
+            if indent + len(line) <= options.max_width:
+                yield Text.assemble(name, line)
+            else:
+                yield name
+                yield Text(line, no_wrap=True, overflow="ignore")
 
 
 def _notes(notes: tuple[str, ...]) -> list[Text]:

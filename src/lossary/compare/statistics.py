@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, final
+from typing import Any, final, get_args
 
 import numpy as np
 from scipy import stats
@@ -37,6 +38,7 @@ class Metric:
     higher: bool = False  # whether more is better
     unit: bool = False  # in the target's unit
     percent: bool = False  # a share, shown in per cent
+    boosted: bool = True  # whether the boosted reference, which predicts the mean, is a fair one
 
 
 @final
@@ -68,6 +70,8 @@ class Verdict:
     difference: float  # by how much the best is better than the reference, in the metric's unit
     relative: float  # the same as a part of the reference's mean
     p: float  # corrected resampled t-test of the best against the reference, Holm over the losses; 1 when they are one
+    ahead: bool  # whether the best's mean is better than the best constant's
+    learnable: bool  # whether the boosted reference beats the best constant in every split
     ties: tuple[int, ...]  # other candidates that cannot be told from the recommended one
     recommended: int | None  # None when nothing beats the best constant beyond chance
 
@@ -88,22 +92,34 @@ class Summary:
         return self.metrics[0]
 
 
-def metrics_for(task: Task, first: str | None = None) -> tuple[Metric, ...]:
-    """The metrics of a task, the one that ranks first.
+def check(metric: str | None) -> None:
+    """Refuse a metric that no task has, before anything is read.
+
+    Raises:
+        UnknownNameError: no task has it.
+    """
+    tasks = get_args(Task)
+    known = {each.name: each for task in tasks for each in metrics_for(task)}
+    if metric is not None and _folded(metric) not in known and _level(metric) is None:
+        raise UnknownNameError(f"there is no metric {metric!r}{_advice(metric, known)}")
+
+
+def metrics_for(task: Task, first: str | None = None, levels: Iterable[float] = ()) -> tuple[Metric, ...]:
+    """The metrics of a task, the one that ranks first; quantile losses are judged at their own `levels`.
 
     Raises:
         UnknownNameError: `first` is not among them.
     """
-    known = {metric.name: metric for metric in (_REGRESSION if task == "regression" else _class_metrics(task))}
+    known = {metric.name: metric for metric in (_regression(levels) if task == "regression" else _class_metrics(task))}
     if first is None:
         return tuple(known.values())
-    name = first.strip().lower().replace("-", "_").replace(" ", "_")
+    name, level = _folded(first), _level(first)
+    if task == "regression" and level is not None:
+        ranking = _pinball(level)
+        known.setdefault(ranking.name, ranking)
+        name = ranking.name
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        raise UnknownNameError(
-            f"there is no metric {first!r} for {task}"
-            + (f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}.")
-        )
+        raise UnknownNameError(f"there is no metric {first!r} for {task}{_advice(first, known)}")
     return (known.pop(name), *known.values())
 
 
@@ -119,14 +135,14 @@ def summarise(plan: Plan, outcomes: Iterable[Outcome], metrics: tuple[Metric, ..
     if not alive:
         raise DataError(f"every loss failed; {plan.candidates[0].name}: {rows[0].error}")
     constants = {metric.name: _constant(plan, metric) for metric in metrics}
+    boosting = _standing(plan, by_unit, BOOSTING, metrics) if plan.boosting else None
     verdicts = {}
     for metric in metrics:
         defined = [row for row in alive if np.isfinite(row.scores[metric.name]).all()]
         if defined:
-            verdicts[metric.name] = _verdict(plan, defined, constants[metric.name], metric)
+            verdicts[metric.name] = _verdict(plan, defined, constants[metric.name], boosting, metric)
     first = metrics[0]
     alive.sort(key=lambda row: _costs(row, first).mean() if np.isfinite(row.scores[first.name]).all() else np.inf)
-    boosting = _standing(plan, by_unit, BOOSTING, metrics) if plan.boosting else None
     failed = [row for row in rows if row.error is not None]
     return Summary(metrics, (*alive, *failed), constants, boosting, verdicts)
 
@@ -164,6 +180,8 @@ def _standing(
         metric.name: np.array(
             [metric.judge(y[split.test], each, classes) for split, each in zip(plan.splits, predictions, strict=True)]
         )
+        if metric.boosted or candidate != BOOSTING
+        else np.full(len(outcomes), np.nan)
         for metric in metrics
     }
     return Standing(candidate, scores, None)
@@ -179,7 +197,7 @@ def _constant(plan: Plan, metric: Metric) -> Numbers:
     )
 
 
-def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, metric: Metric) -> Verdict:
+def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, boosting: Standing | None, metric: Metric) -> Verdict:
     costs = {row.candidate: _costs(row, metric) for row in rows}
     train, test = len(plan.splits[0].train), len(plan.splits[0].test)
     named = REFERENCE[plan.profile.task]
@@ -195,12 +213,14 @@ def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, metric: Metric
     p = against(reference).get(best, 1.0)
     beaten = -constant if metric.higher else constant
 
-    def useful(one: int) -> bool:
+    def useful(cost: Numbers) -> bool:
         """Whether it beats the best constant beyond chance."""
-        gain = beaten - costs[one]
+        gain = beaten - cost
         return bool(gain.mean() > 0) and corrected_test(gain, train, test) < SIGNIFICANT
 
-    recommended = next(filter(useful, [best] if p < SIGNIFICANT else [reference, best]), None)
+    asked = [best] if p < SIGNIFICANT else [reference, best]
+    recommended = next((each for each in asked if useful(costs[each])), None)
+    fair = boosting is not None and boosting.error is None and metric.boosted
     ties = []
     if recommended is not None:
         mean = float(costs[recommended].mean())
@@ -218,6 +238,8 @@ def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, metric: Metric
         difference=float((costs[reference] - costs[best]).mean()),
         relative=float((costs[reference] - costs[best]).mean() / (abs(costs[reference].mean()) or 1.0)),
         p=p,
+        ahead=bool(costs[best].mean() < beaten.mean()),
+        learnable=boosting is not None and fair and bool((_costs(boosting, metric) < beaten).all()),
         ties=tuple(ties),
         recommended=recommended,
     )
@@ -238,29 +260,43 @@ def _of_values(function: Callable[..., float], **options: Any) -> Judge:
 
 
 def _regression_metric(
-    name: str, title: str, judge: Judge, best: Callable[[Y], float], higher: bool = False, unit: bool = True
+    name: str, title: str, judge: Judge, best: Callable[[Y], float], unit: bool = True, **options: bool
 ) -> Metric:
     def constant(y: Y, classes: int, rows: int) -> Prediction:
         return Prediction(values=np.full(rows, float(best(y))))
 
-    return Metric(name, title, judge, constant, higher=higher, unit=unit)
+    return Metric(name, title, judge, constant, unit=unit, **options)
 
 
-_REGRESSION = (
-    _regression_metric("mae", "MAE", _of_values(sklearn_metrics.mean_absolute_error), np.median),
-    _regression_metric("rmse", "RMSE", _of_values(sklearn_metrics.root_mean_squared_error), np.mean),
-    *(
-        _regression_metric(
-            f"pinball_{level}",
-            f"pinball {level}",
-            _of_values(sklearn_metrics.mean_pinball_loss, alpha=level),
-            partial(np.quantile, q=level),
-        )
-        for level in (0.1, 0.9, 0.5)
-    ),
-    _regression_metric("r2", "R²", _of_values(sklearn_metrics.r2_score), np.mean, higher=True, unit=False),
-    _regression_metric("median_ae", "median AE", _of_values(sklearn_metrics.median_absolute_error), np.median),
-)
+def _pinball(level: float) -> Metric:
+    judge = _of_values(sklearn_metrics.mean_pinball_loss, alpha=level)
+    best = partial(np.quantile, q=level)
+    return _regression_metric(f"pinball_{level}", f"pinball {level}", judge, best, boosted=False)
+
+
+def _regression(levels: Iterable[float] = ()) -> tuple[Metric, ...]:
+    return (
+        _regression_metric("mae", "MAE", _of_values(sklearn_metrics.mean_absolute_error), np.median),
+        _regression_metric("rmse", "RMSE", _of_values(sklearn_metrics.root_mean_squared_error), np.mean),
+        *(_pinball(level) for level in dict.fromkeys((*levels, 0.1, 0.9, 0.5))),
+        _regression_metric("r2", "R²", _of_values(sklearn_metrics.r2_score), np.mean, higher=True, unit=False),
+        _regression_metric("median_ae", "median AE", _of_values(sklearn_metrics.median_absolute_error), np.median),
+    )
+
+
+def _level(metric: str) -> float | None:
+    """The level in "pinball_0.25"."""
+    found = re.fullmatch(r"pinball_(0?\.\d+)", _folded(metric))
+    return float(found[1]) if found and 0 < float(found[1]) < 1 else None
+
+
+def _folded(metric: str) -> str:
+    return metric.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _advice(metric: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(_folded(metric), list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}."
 
 
 def _of_labels(function: Callable[..., float], **options: Any) -> Judge:

@@ -87,6 +87,47 @@ class Suggestion:
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...]
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """What the quantile losses are to be judged at."""
+        return tuple(level for level in map(quantile_level, self.candidates) if level is not None)
+
+    @property
+    def metric(self) -> str | None:
+        """What ranks a race of quantile losses at one level; None where that is for the task to say."""
+        levels = set(map(quantile_level, self.candidates))
+        return f"pinball_{levels.pop()}" if len(levels) == 1 and None not in levels else None
+
+
+def quantile_level(candidate: Candidate) -> float | None:
+    """The level that a quantile loss stands for."""
+    return candidate.loss.level if isinstance(candidate.loss, lossary.Quantile) else None
+
+
+def parse(text: str) -> tuple[Loss, bool]:
+    """`huber`, or `Huber(delta=50)`: the loss, and whether its hyper-parameters were given.
+
+    Raises:
+        UnknownNameError: a name that the catalogue does not have.
+        ParameterError: hyper-parameters that cannot be read, or that the loss does not have.
+    """
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        call = None
+        if "(" in text:
+            closed = text.count("(") <= text.count(")")
+            fault = "it cannot be read; write it as in Huber(delta=50)" if closed else "the closing bracket is missing"
+            raise ParameterError(f"{text}: {fault}.") from None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return lossary.get(text), False
+    try:
+        positional = [ast.literal_eval(argument) for argument in call.args]
+        named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except ValueError:
+        raise ParameterError(f"{text}: hyper-parameters must be numbers, True or False, or tuples of them.") from None
+    return type(lossary.get(call.func.id))(*positional, **named), True
+
 
 def suggest(profile: Profile, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Suggestion:
     """The losses for this task: all that fit, or those in `include`, without those in `exclude`.
@@ -95,8 +136,8 @@ def suggest(profile: Profile, include: Iterable[str] = (), exclude: Iterable[str
         UnknownNameError: a name that the catalogue does not have.
         ParameterError: a loss that does not fit the task, or none is left.
     """
-    wanted = [_parse(text) for text in include]
-    unwanted = {type(_parse(text)[0]) for text in exclude}
+    wanted = [parse(text) for text in include]
+    unwanted = {type(parse(text)[0]) for text in exclude}
     notes: list[str] = []
     found: list[Candidate] = []
     for loss, exact in wanted or [(cls(), False) for cls in lossary.catalogue.classes() if _fits(cls(), profile.task)]:
@@ -149,22 +190,6 @@ def _fits(loss: Loss, task: Task) -> bool:
         return isinstance(prediction, Score) and isinstance(target, Labels | Probability)
     hot = isinstance(target, Simplex) and not target.logarithms
     return isinstance(prediction, Logits) and (hot or isinstance(target, ClassIndex))
-
-
-def _parse(text: str) -> tuple[Loss, bool]:
-    """`huber`, or `Huber(delta=50)`: the loss, and whether its hyper-parameters were given."""
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:
-        call = None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        return lossary.get(text), False
-    try:
-        positional = [ast.literal_eval(argument) for argument in call.args]
-        named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except ValueError:
-        raise ParameterError(f"{text}: hyper-parameters must be numbers, True or False, or tuples of them.") from None
-    return type(lossary.get(call.func.id))(*positional, **named), True
 
 
 def _variants(loss: Loss, profile: Profile) -> Iterable[Candidate]:

@@ -28,6 +28,7 @@ from lossary.compare.profile import (
 )
 from lossary.compare.suggest import Candidate, encode
 from lossary.domain import Logits, Score
+from lossary.loss import Loss
 
 BOOSTING = -1  # the place of the boosted reference among the candidates
 
@@ -94,7 +95,7 @@ def _fit(profile: Profile, candidate: Candidate, split: Split, budget: Budget) -
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # so small a network is slower on two; units run side by side instead
     try:
-        model, epochs = _descend(loss.torch(), inputs, targets, kept, held, outputs, budget, split)
+        model, epochs = _descend(loss, inputs, targets, kept, held, outputs, budget, split)
         with torch.no_grad():
             test = torch.as_tensor(prepare.transform(profile.table[split.test]), dtype=torch.float32)
             scores = model(test).double().numpy()
@@ -106,7 +107,7 @@ def _fit(profile: Profile, candidate: Candidate, split: Split, budget: Budget) -
 
 
 def _descend(
-    criterion: torch.nn.Module,
+    loss: Loss,
     inputs: torch.Tensor,
     targets: torch.Tensor,
     kept: Codes,
@@ -127,12 +128,15 @@ def _descend(
         average, move = [each.detach().clone() for each in weights], get_ema_multi_avg_fn(_AVERAGING)  # type: ignore[no-untyped-call]
         seen, seen_targets, unseen, unseen_targets = inputs[kept], targets[kept], inputs[held], targets[held]
         batch = min(1024, max(_BATCH, len(kept) // 8))
+        # The first batch is checked; later ones are of the same kind, and checks would be a tenth of the time.
+        criterion, unchecked = loss.torch(), loss.torch(validate=False)
         best, best_epoch, state = float("inf"), 0, average
         for epoch in range(1, budget.epochs + 1):
             for rows in torch.randperm(len(kept)).split(batch):  # type: ignore[no-untyped-call]
                 optimiser.zero_grad()
                 criterion(_shaped(model(seen[rows])), seen_targets[rows]).backward()
                 optimiser.step()
+                criterion = unchecked
                 move(average, [each.detach() for each in weights], 0)
             with torch.no_grad():
                 output = torch.func.functional_call(model, dict(zip(names, average, strict=True)), (unseen,))

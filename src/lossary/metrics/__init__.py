@@ -35,6 +35,7 @@ __all__ = ["keras", "sklearn", "torchmetrics"]
 
 def sklearn(loss: Loss | Objective) -> dict[str, InScikitLearn]:
     """scikit-learn's metrics for a loss, by name: functions of (y_true, y_pred, sample_weight=None) on NumPy arrays."""
+    _want_a_loss("sklearn", loss)
     try:
         from sklearn import metrics as known
     except ModuleNotFoundError as error:
@@ -94,6 +95,7 @@ def torchmetrics(
     Raises:
         UsageError: the loss is about classes and `classes` is not said.
     """
+    _want_a_loss("torchmetrics", loss)
     try:
         import torchmetrics as known
         from torchmetrics import classification, wrappers
@@ -140,6 +142,7 @@ def keras(loss: Loss | Objective, *, classes: int | None = None, ignore_class: i
     Raises:
         UsageError: the loss is about classes and `classes` is not said.
     """
+    _want_a_loss("keras", loss)
     try:
         from keras import metrics as known
     except ModuleNotFoundError as error:
@@ -168,6 +171,18 @@ def keras(loss: Loss | Objective, *, classes: int | None = None, ignore_class: i
 
 
 # ── what they share ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _want_a_loss(host: str, loss: object) -> None:
+    from lossary.loss import Loss
+    from lossary.objective import Objective
+
+    if not isinstance(loss, Loss | Objective):
+        raise UsageError(
+            f"lossary.metrics.{host} takes a loss or an objective.",
+            received=f"{loss!r}.",
+            hint=f"lossary.metrics.{host}(lossary.Huber()); lossary.get('bce') finds a loss by name.",
+        )
 
 
 def _level(loss: Loss | Objective) -> float | None:

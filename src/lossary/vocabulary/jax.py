@@ -131,6 +131,10 @@ class JAX(Framework):
         if isinstance(x, (float, list, tuple)) and array.dtype == np.float64:
             # Python's floats have no dtype of their own.
             return jnp.asarray(array, dtype=like.dtype if like is not None and self._is_float(like) else float)
+        if array.dtype.kind in "iu" and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]  # it has
+            # JAX would wrap what int32 cannot hold round to another number.
+            narrow, own = np.iinfo(np.int32), np.iinfo(array.dtype)
+            array = np.clip(array, max(narrow.min, own.min), min(narrow.max, own.max))
         return jnp.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
 
     def cast(self, x: Array, dtype: str) -> Array:

@@ -50,8 +50,7 @@ class Huber(Pointwise):
         return xp.where(size <= self.delta, size * size / 2, self.delta * (size - self.delta / 2))
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        size = xp.abs(p - y)
-        small = xp.minimum(size, self.delta)
+        size, small = xp.abs(p - y), xp.clip(p - y, -self.delta, self.delta)
         # Half before the product, which may overflow; far out, δ·|r| may be finite where r is not.
         line = xp.abs(xp.scaled_difference(self.delta, p, y)) - (0.5 * self.delta) * self.delta
         near = self.delta * (size - 0.5 * self.delta)
