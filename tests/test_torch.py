@@ -274,6 +274,11 @@ def test_a_users_loss_is_at_home_too():
     torch.testing.assert_close(compiled, criterion(prediction, target))
 
 
+def test_an_unknown_reduction_is_refused_at_once():
+    with pytest.raises(lossary.ParameterError, match="reduction must be"):
+        lossary.torch.Huber(reduction="avg")
+
+
 def test_unchecked_values_stay_unchecked():
     bad = torch.tensor([0.5, 1.2])
     with pytest.raises(lossary.DomainError, match="prediction must be from 0 to 1"):

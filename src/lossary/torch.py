@@ -26,7 +26,7 @@ from lossary.host import Classes
 from lossary.loss import Loss, Reduction
 from lossary.objective import Objective
 from lossary.parameter import parameters_of
-from lossary.reduce import Total
+from lossary.reduce import Total, check_reduction
 from lossary.vocabulary.torch import vocabulary
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class LossModule(nn.Module):
         self, loss: Any, reduction: Reduction, class_axis: int | None, ignore_index: int, validate: bool
     ) -> None:
         self.loss = loss
+        check_reduction(f"lossary.torch.{type(loss).__name__}", reduction)
         self.reduction: Reduction = reduction
         if class_axis is None:
             class_axis = 1 if loss.task == "multiclass" else -1
