@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 import sklearn.metrics
+from rich.console import Console
 from scipy import stats
 from sklearn.model_selection import KFold, StratifiedKFold
 from statsmodels.stats.multitest import multipletests
@@ -22,7 +23,7 @@ from typer.testing import CliRunner
 import lossary
 from lossary import spelling
 from lossary.cli import app
-from lossary.compare import Result, compare, engine
+from lossary.compare import Result, compare, engine, report
 from lossary.compare import plan as planning
 from lossary.compare import profile as profiling
 from lossary.compare import statistics as judging
@@ -415,7 +416,8 @@ def test_heteroscedasticity_is_seen() -> None:
 def test_the_text_fits_80_columns_and_says_what_to_do(name: str, request: pytest.FixtureRequest) -> None:
     result: Result = request.getfixturevalue(name)
     text = str(result)
-    assert max(map(len, text.splitlines())) <= 80
+    code = spelling.in_use(result.best).values() if result.best else ()
+    assert max(len(line) for line in text.splitlines() if line not in code) <= 80
     assert "…" not in text
     assert not re.search(r"[ \t]$", text, re.MULTILINE)
     assert "\x1b" not in text
@@ -423,7 +425,7 @@ def test_the_text_fits_80_columns_and_says_what_to_do(name: str, request: pytest
         "Judged by",
         "best constant",
         "PyTorch  criterion = lossary.torch.",
-        "Keras    ",
+        "Keras",
         "JAX      loss_fn = ",
     ):
         assert word in text
@@ -480,6 +482,124 @@ def test_large_and_small_units_are_brought_to_a_readable_size() -> None:
     assert "Errors in units of 1e-9 y." in small or "Errors in units of 1e-6 y." in small
     for text in (large, small):
         assert max(map(len, text.splitlines())) <= 80
+
+
+def judged(**changes: Any) -> judging.Verdict:
+    """A verdict of the race of `sentence_of`, in which the first of two losses is the reference."""
+    plain: dict[str, Any] = {"metric": "mae", "compared": 2, "best": 1, "reference": 0, "better_in": 3}
+    plain |= {"difference": 1.0, "relative": 0.1, "p": 0.3, "ahead": True, "learnable": True, "ties": ()}
+    return judging.Verdict(**{**plain, "recommended": 0, **changes})
+
+
+def sentence_of(verdict: judging.Verdict, losses: tuple[str, str] = ("mse", "mae"), seeds: int = 3) -> str:
+    profiled = profiling.profile(read(noisy(), "y"))
+    plan = planning.plan(profiled, suggesting.suggest(profiled, losses), folds=2, seeds=seeds)
+    return report.sentence(plan, verdict, judging.metrics_for("regression")[0])
+
+
+def test_only_the_reference_is_kept() -> None:
+    assert sentence_of(judged()).startswith("keep MeanSquaredError:")
+    assert sentence_of(judged(best=0), ("LogCosh()", "mae")).startswith("take LogCosh: no loss does better")
+
+
+def test_without_the_reference_the_best_is_taken() -> None:
+    result = compare("engel", losses=["Quantile(level=0.25)", "mae"], **{**QUICK, "folds": 5, "epochs": 40})
+    verdict = result.summary.verdicts["mae"]
+    assert result.plan.candidates[verdict.best].loss == lossary.MeanAbsoluteError()
+    assert verdict.reference == verdict.best == verdict.recommended
+    assert "take MeanAbsoluteError: no loss does better." in " ".join(str(result).split())
+
+
+def test_a_loss_for_classes_with_its_hyper_parameters() -> None:
+    weights = (1.0, 2.0, 3.0)
+    frame = noisy(60).with_columns(y=pl.Series(["a", "b", "c"] * 20))
+    for name in ("SparseCategoricalCrossEntropy", "CategoricalCrossEntropy"):
+        (candidate,) = suggesting.suggest(
+            profiling.profile(read(frame, "y")), [f"{name}(class_weight={weights})"]
+        ).candidates
+        assert candidate.loss == lossary.get(name, class_weight=weights)
+
+
+def test_a_tie_has_no_p() -> None:
+    assert "p = 0.3" in sentence_of(judged())
+    assert "p =" not in sentence_of(judged(p=1.0))
+
+
+def test_too_few_splits_are_said_to_be_too_few() -> None:
+    few = "2 splits are too few to tell: raise --folds or --seeds"
+    assert sentence_of(judged(recommended=None), seeds=1) == (
+        f"MeanAbsoluteError is ahead of the best constant, but {few}."
+    )
+    assert few in sentence_of(judged(), seeds=1)
+    beaten = sentence_of(judged(recommended=None, ahead=False), seeds=1)
+    assert beaten == "nothing beats the best constant beyond chance; MeanAbsoluteError comes closest."
+    assert "too few" not in sentence_of(judged(recommended=None))
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict", "reason"),
+    [
+        ({"epochs": 40}, {}, "2 splits are too few to tell"),
+        ({"epochs": 3}, {"ahead": False}, "3 epochs did not finish the training: raise --epochs"),
+        ({"epochs": 40}, {"ahead": False}, "gradient boosting learns from these columns"),
+        ({"epochs": 40}, {"ahead": False, "learnable": False}, "more rows or better columns are needed"),
+    ],
+)
+def test_why_no_loss_is_recommended(options: dict[str, Any], verdict: dict[str, Any], reason: str) -> None:
+    plan = dataclasses.replace(planned(noisy(), "y", **options), boosting=True)
+    outcomes = tuple(training.Outcome(each, split, None, "", 3, 0.0) for each in (0, 1) for split in (0, 1))
+    metrics = judging.metrics_for("regression")
+    summary = judging.Summary(metrics, (), {}, None, {"mae": judged(recommended=None, **verdict)})
+    (said,) = report._code(Result(plan, outcomes, summary, "test"))
+    assert str(said).startswith("No loss is recommended by MAE: ")
+    assert reason in str(said)
+
+
+def test_a_quantile_loss_is_judged_at_its_own_level() -> None:
+    beside = compare(noisy(), "y", losses=["mse", "Quantile(level=0.25)"], **QUICK)
+    assert beside.summary.ranked_by.name == "mae"
+    assert "Judged by pinball 0.25" in str(beside)
+    asked = compare(noisy(), "y", losses=["mse", "Quantile(level=0.25)"], metric="pinball_0.25", **QUICK)
+    assert asked.summary.ranked_by.name == "pinball_0.25"
+    alone = compare(noisy(), "y", losses=["Quantile(level=0.25)"], **QUICK)
+    assert alone.summary.ranked_by.name == "pinball_0.25"
+    split, outcome = alone.plan.splits[0], alone.outcomes[0]
+    assert outcome.prediction is not None
+    known = sklearn.metrics.mean_pinball_loss(alone.plan.profile.y[split.test], outcome.prediction.values, alpha=0.25)
+    assert scores(alone, "Quantile", "pinball_0.25")[0] == pytest.approx(known)
+
+
+def test_boosting_of_the_mean_is_not_judged_as_a_quantile(engel: Result) -> None:
+    boosted = engel.as_dict()["references"]["gradient_boosting"]["scores"]
+    assert boosted["pinball_0.9"] is None
+    assert boosted["mae"]["mean"] > 0
+    row = re.search(r"^─ gradient boosting +[\d.]+ +[\d.]+ +- +-$", str(engel), re.MULTILINE)
+    assert row is not None
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+def test_every_metric_that_judges_has_a_column_and_every_row_a_name(engel: Result, width: int) -> None:
+    console = Console(width=width, no_color=True, highlight=False, force_terminal=False)
+    text = report.rendered(console, engel.body())
+    code = spelling.in_use(engel.best).values() if engel.best else ()
+    assert max(len(line) for line in text.splitlines() if line not in code) <= width
+    assert all(line in text.splitlines() or f"  {line}" in text for line in code)
+    columns = 4 if width <= 40 else 1
+    assert len(re.findall(r"^─ best constant", text, re.MULTILINE)) >= (columns if width < 60 else 1)
+    constants = " ".join(re.findall(r"^─ best constant(.*)$", text, re.MULTILINE)).split()
+    assert len(constants) == text.count("Judged by") == 4
+    assert not re.search(r"^\s*:", text, re.MULTILINE)
+
+
+def test_words_of_the_table_are_explained_where_they_occur(engel: Result, cancer: Result, digits: Result) -> None:
+    assert "between: the mean and the median" in str(engel)
+    assert "biased: probabilities" in " ".join(str(digits).split())
+    assert "between:" not in str(cancer)
+    assert "biased:" not in str(cancer)
+
+
+def test_the_version() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"lossary {lossary.__version__}\n"
 
 
 def test_help_names_every_option() -> None:

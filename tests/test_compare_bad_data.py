@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
+from lossary import cli
 from lossary.cli import app
 
 QUICK = ["--folds", "2", "--seeds", "1", "--epochs", "2", "--jobs", "1", "--no-boosting"]
@@ -98,7 +101,9 @@ def test_broken_parquet(tmp_path: Path) -> None:
 def test_ragged_csv(tmp_path: Path) -> None:
     path = tmp_path / "ragged.csv"
     path.write_text("x,y\n1,2\n1,2,3,4\n")
-    assert "cannot be read as CSV" in error(path, "--target", "y")
+    message = error(path, "--target", "y")
+    assert "ragged.csv cannot be read as CSV: line 3 has 4 fields, but the header has 2" in message
+    assert "chema" not in message  # nothing of the reader's own words
 
 
 def test_duplicate_column_names(tmp_path: Path) -> None:
@@ -132,6 +137,10 @@ def test_no_target(csv: Path) -> None:
         ([""] * 30, "all are missing"),
         (["inf"] * 30, "all are missing"),
         (["1"], "1 row"),
+        ([*map(str, range(4)), "abc", *map(str, range(30))], "column 'y' holds text, such as 'abc' in row 5;"),
+        ([f'"{i},5"' for i in range(30)], "such as '0,5' in row 1 (a decimal comma: write 1.5, not 1,5)"),
+        ([f"{i}e300" for i in range(1, 31)], "of size 3e+301, whose squares a number cannot hold"),
+        ([f"{i}e-300" for i in range(1, 31)], "whose squares a number cannot hold"),
         (["1", "2", "3"], "3 rows are too few for 5 folds"),
         ([f"name {i}" for i in range(30)], "too many for classes"),
         (["a", *(["b"] * 30)], "only one class with more than one row"),
@@ -178,10 +187,23 @@ def test_only_the_target(tmp_path: Path) -> None:
         (["--folds", "1"], "folds must be at least 2"),
         (["--seeds", "0"], "seeds must be at least 1"),
         (["--epochs", "0"], "epochs must be at least 1"),
+        (["--jobs", "0"], "jobs must be at least 1, or -1"),
+        (["--jobs", "-5"], "jobs must be at least 1, or -1"),
+        (["--loss", "Huber(delta=1"], "Huber(delta=1: the closing bracket is missing."),
+        (["--loss", "Huber(delta=)"], "it cannot be read"),
     ],
 )
 def test_options_that_do_not_fit(options: list[str], message: str) -> None:
     assert message in error("engel", *options)
+    assert not run("engel", *options).stdout  # refused before anything is printed
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--folds", "1"], ["--jobs", "0"], ["--task", "x"], ["--metric", "x"], ["--loss", "x"], ["--exclude", "x"]],
+)
+def test_options_are_looked_at_before_the_data_are(options: list[str]) -> None:
+    assert "nowhere.csv" not in error("nowhere.csv", *options)
 
 
 def test_zero_one_cannot_train() -> None:
@@ -189,7 +211,8 @@ def test_zero_one_cannot_train() -> None:
 
 
 def test_text_is_no_regression_target() -> None:
-    assert "regression needs numbers" in error("breast_cancer", "--task", "regression")
+    message = error("breast_cancer", "--task", "regression")
+    assert "holds text, such as 'malignant' in row 1; regression needs numbers" in message
 
 
 @pytest.mark.parametrize("name", ["nowhere/result.json", "."])
@@ -210,7 +233,32 @@ def test_checking_the_output_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_missing_values(tmp_path: Path) -> None:
     frame = table().with_columns(x=pl.when(pl.int_range(pl.len()) < 7).then(None).otherwise(pl.col("x")))
-    assert "7 missing values in 1 column" in treated(frame, tmp_path)
+    text = treated(frame, tmp_path)
+    assert "7 missing values in 1 column: numbers filled by the training fold's median" in text
+    assert "text as a level" not in text
+    words = table().with_columns(street=pl.Series(["gravel", "paved", None] * 20))
+    text = treated(words, tmp_path)
+    assert "20 missing values in 1 column: text as a level" in text
+    assert "filled by" not in text
+
+
+def test_values_too_large_to_square(tmp_path: Path) -> None:
+    frame = table().with_columns(x=pl.when(pl.int_range(pl.len()) < 2).then(1e300).otherwise(pl.col("x")))
+    assert "2 infinite values treated as missing" in treated(frame, tmp_path)
+
+
+def test_an_error_in_a_terminal_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stderr = Terminal()
+    monkeypatch.setattr("sys.stderr", stderr)
+    monkeypatch.setenv("COLUMNS", "40")
+    with pytest.raises(typer.Exit):
+        cli._fail("this is a sentence of many-hyphened words that has to be broken somewhere")
+    lines = stderr.getvalue().splitlines()
+    assert lines == ["error: this is a sentence of", "many-hyphened words that has to be", "broken somewhere"]
 
 
 def test_infinite_values(tmp_path: Path) -> None:

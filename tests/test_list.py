@@ -56,6 +56,15 @@ def test_every_kind_of_claim_has_a_flag():
     assert set(listing.flags().values()) == kinds - {claim.Claim, claim.Elicits}
 
 
+def test_an_unknown_word_is_an_error_that_lists_the_known_ones():
+    result = CliRunner().invoke(app, ["list", "--elicits", "foo"])
+    assert result.exit_code == 2
+    assert not result.stdout
+    for word in ("mean", "median", "probability", "sign", "not 'foo'"):
+        assert word in result.stderr
+    assert listed("--elicits", "sign", "--smooth") == set()  # known, though nothing matches
+
+
 def test_an_unknown_task_is_an_error():
     assert listed("--task", "clustering", code=2) == set()
     with pytest.raises(ParameterError, match="regression"):

@@ -120,20 +120,21 @@ def _parse_text(name: str, content: bytes) -> pl.DataFrame:
         raise DataError(f"{name} is neither Parquet nor text in UTF-8; save the table as CSV (UTF-8) or Parquet.")
     first = text.split("\n", 1)[0]
     separator = max(",;\t|", key=first.count)
-    header = pl.read_csv(io.StringIO(text), separator=separator, has_header=False, n_rows=1, infer_schema=False)
-    _refuse_duplicates(name, [str(column or "") for column in header.row(0)])
     try:
+        header = pl.read_csv(io.StringIO(text), separator=separator, has_header=False, n_rows=1, infer_schema=False)
+        _refuse_duplicates(name, [str(column or "") for column in header.row(0)])
         return pl.read_csv(
             io.StringIO(text), separator=separator, null_values=_MISSING, infer_schema_length=None, try_parse_dates=True
         )
     except pl.exceptions.PolarsError:
-        _refuse_ragged(name, text, separator, header.width)
+        _refuse_ragged(name, text, separator)
         raise
 
 
-def _refuse_ragged(name: str, text: str, separator: str, width: int) -> None:
+def _refuse_ragged(name: str, text: str, separator: str) -> None:
     rows = csv.reader(io.StringIO(text), delimiter=separator)
     try:
+        width = len(next(rows))
         for row in rows:
             if len(row) > width:
                 raise DataError(

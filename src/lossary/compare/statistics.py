@@ -65,7 +65,7 @@ class Verdict:
     metric: str
     compared: int  # losses that the metric is defined for
     best: int  # the candidate with the best mean
-    reference: int
+    reference: int  # what people take without asking; the best itself, where that is not in the race
     better_in: int  # splits in which the best beats the reference
     difference: float  # by how much the best is better than the reference, in the metric's unit
     relative: float  # the same as a part of the reference's mean
@@ -201,8 +201,8 @@ def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, boosting: Stan
     costs = {row.candidate: _costs(row, metric) for row in rows}
     train, test = len(plan.splits[0].train), len(plan.splits[0].test)
     named = REFERENCE[plan.profile.task]
-    reference = next((each for each in costs if type(plan.candidates[each].loss).__name__ == named), next(iter(costs)))
     best = min(costs, key=lambda each: float(costs[each].mean()))
+    reference = next((each for each in costs if type(plan.candidates[each].loss).__name__ == named), best)
 
     def against(one: int) -> dict[int, float]:
         """Every other candidate's p against `one`, corrected for their number."""

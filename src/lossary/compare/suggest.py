@@ -151,7 +151,11 @@ def suggest(profile: Profile, include: Iterable[str] = (), exclude: Iterable[str
                 raise ParameterError(f"{name} cannot train: its gradient is 0 almost everywhere.")
             notes.append(f"{name} is for evaluation only: its gradient is 0 almost everywhere")
             continue
-        found += [_scaled(Candidate(loss, "asked for"))] if exact else list(_variants(loss, profile))
+        if exact:
+            asked = Candidate(loss, "asked for")
+            found.append(_scaled(asked) if profile.task == "regression" else asked)
+        else:
+            found += _variants(loss, profile)
     found.sort(key=lambda candidate: type(candidate.loss).__name__ != REFERENCE[profile.task])  # stable: the rest as is
     distinct = _distinct(found, profile)
     if not distinct:
