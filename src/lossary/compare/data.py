@@ -150,7 +150,12 @@ def _frame(source: Any) -> pl.DataFrame:
         names = [str(column) for column in getattr(source, "columns", ())]
         _refuse_duplicates("the data-frame", names)
         native = nw.from_native(source)
-        return (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
+        frame = native.collect() if isinstance(native, nw.LazyFrame) else native
+        if frame.implementation.is_pandas():
+            # By way of Python: pandas hands text to polars through pyarrow only, which may not be there.
+            columns = {str(name): frame[name].to_list() for name in frame.columns}
+            return pl.DataFrame(columns, strict=False, nan_to_null=True)
+        return frame.to_polars()
     except TypeError:
         kind = f"{type(source).__module__}.{type(source).__qualname__}"
         raise DataError(f"compare takes a path, the name of a built-in set or a data-frame, not {kind}.") from None
