@@ -153,12 +153,18 @@ def _frame(source: Any) -> pl.DataFrame:
         frame = native.collect() if isinstance(native, nw.LazyFrame) else native
         if frame.implementation.is_pandas():
             # By way of Python: pandas hands text to polars through pyarrow only, which may not be there.
-            columns = {str(name): frame[name].to_list() for name in frame.columns}
-            return pl.DataFrame(columns, strict=False, nan_to_null=True)
+            return pl.DataFrame({str(name): _listed(frame[name]) for name in frame.columns}, strict=False)
         return frame.to_polars()
     except TypeError:
         kind = f"{type(source).__module__}.{type(source).__qualname__}"
         raise DataError(f"compare takes a path, the name of a built-in set or a data-frame, not {kind}.") from None
+
+
+def _listed(column: nw.Series[Any]) -> list[Any]:
+    """A column's values, None for each that is missing, however its library writes that."""
+    return [
+        None if missing else value for value, missing in zip(column.to_list(), column.is_null().to_list(), strict=True)
+    ]
 
 
 def _refuse_duplicates(name: str, columns: list[str]) -> None:
