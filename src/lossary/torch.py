@@ -156,7 +156,7 @@ class LossModule(nn.Module):
         except TypeError:  # a device without float64 (MPS)
             for name, buffer in self._buffers.items():
                 self._buffers[name] = None if buffer is None else buffer.float()
-            return super()._apply(*positional, **named)  # type: ignore[no-untyped-call]
+            return super()._apply(*positional, **named)  # type: ignore[no-untyped-call]  # as above
 
     def forward(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Tensor:
         """The loss of a batch.

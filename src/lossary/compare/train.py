@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import train_test_split
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lossary.compare.plan import Budget, Plan, Split
@@ -125,14 +125,14 @@ def _descend(
         )
         optimiser = torch.optim.AdamW(model.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, fused=True)
         names, weights = zip(*model.named_parameters(), strict=True)
-        average, move = [each.detach().clone() for each in weights], get_ema_multi_avg_fn(_AVERAGING)  # type: ignore[no-untyped-call]
+        average, move = [each.detach().clone() for each in weights], get_ema_multi_avg_fn(_AVERAGING)  # type: ignore[no-untyped-call]  # torch has no types here
         seen, seen_targets, unseen, unseen_targets = inputs[kept], targets[kept], inputs[held], targets[held]
         batch = min(1024, max(_BATCH, len(kept) // 8))
         # The first batch is checked; later ones are of the same kind, and checks would be a tenth of the time.
         criterion, unchecked = loss.torch(), loss.torch(validate=False)
         best, best_epoch, state = float("inf"), 0, average
         for epoch in range(1, budget.epochs + 1):
-            for rows in torch.randperm(len(kept)).split(batch):  # type: ignore[no-untyped-call]
+            for rows in torch.randperm(len(kept)).split(batch):  # type: ignore[no-untyped-call]  # nor here
                 optimiser.zero_grad()
                 criterion(_shaped(model(seen[rows])), seen_targets[rows]).backward()
                 optimiser.step()

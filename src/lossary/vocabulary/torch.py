@@ -186,7 +186,7 @@ class PyTorch(Framework):
         if not sentence.has_gradient:
             return sentence.value(self, prediction, target)
         rule = _Compiled if torch.compiler.is_compiling() else _Eager
-        return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]
+        return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]  # torch has no types for it
 
 
 vocabulary = PyTorch()
