@@ -136,7 +136,7 @@ class LossModule(nn.Module):
         self.class_axis = class_axis
         self.ignore_index = ignore_index
         self.validate = validate
-        self._seen: list[tuple[int, int]] = []  # which buffers, and how often they were changed
+        self._seen: list[bytes] = []  # what was in the buffers
         self._constant = loss
         for name, setting in loss.settings.items() if isinstance(loss, Loss) else ():
             if isinstance(setting, tuple) and setting and parameters_of(loss)[name].table:
@@ -157,7 +157,7 @@ class LossModule(nn.Module):
 
     def _as_constants(self) -> Loss:
         """The loss with what is in the buffers now, which kernels can take for constants."""
-        seen = [(id(buffer), buffer._version) for buffer in self._buffers.values() if buffer is not None]
+        seen = [buffer.numpy().tobytes() for buffer in self._buffers.values() if buffer is not None]
         if self._seen != seen:
             tables = {name: tuple(buffer.tolist()) for name, buffer in self._buffers.items() if buffer is not None}
             self._seen, self._constant = seen, dataclasses.replace(self.loss, **tables)
@@ -358,8 +358,8 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
 
 
 def _is_readable(buffer: Tensor | None) -> bool:
-    """Whether its numbers are at hand, and changes to them are counted."""
-    return buffer is not None and type(buffer) is Tensor and buffer.device.type == "cpu" and not buffer.is_inference()
+    """Whether its numbers are at hand."""
+    return buffer is not None and vocabulary.readable(buffer) and buffer.dtype != torch.bfloat16
 
 
 def _dtype_of(input: Tensor) -> str | None:

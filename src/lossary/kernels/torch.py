@@ -68,10 +68,10 @@ def fused(
     kernel = kernels.compiled(loss, variant)
     if kernel is None:
         return None
-    arrays = [_converted(prediction, dtype), _converted(target, torch.int64 if indices else dtype)]
-    addresses = {"prediction": arrays[0].data_ptr(), "target": arrays[1].data_ptr()}
-    if ignored is not None:
-        addresses["ignored"] = ignored
+    arrays = {
+        "prediction": _converted(prediction, dtype),
+        "target": _converted(target, torch.int64 if indices else dtype),
+    }
     for name, array, wanted in (
         (("weight", weight, dtype), ("where", where, torch.bool)) if variant.weighted or variant.masked else ()
     ):
@@ -79,16 +79,15 @@ def fused(
             whole = _over(array, prediction, shapes.losses, wanted)
             if whole is None:
                 return None
-            addresses[name] = whole.data_ptr()
-            arrays.append(whole)
-    work = _Work(kernel, addresses, shapes, reduction, arrays)
-    if differentiable and any(array.requires_grad for array in arrays[1:]):
+            arrays[name] = whole
+    if differentiable and any(array.requires_grad and name != "prediction" for name, array in arrays.items()):
         return None
+    work = _Work(loss, kernel, variant, shapes, reduction, ignored)
     if differentiated:
-        work.call = loss, variant, (weight, where, validate, came_in, ignored)
-        result = _Fused.apply(arrays[0], work)  # type: ignore[no-untyped-call]  # torch has no types for it
+        work.options = {"validate": validate, "came_in": came_in, "ignored": ignored}
+        result = _Fused.apply(arrays["prediction"], work, arrays)  # type: ignore[no-untyped-call]  # torch has no types
     else:
-        result = work.forward(None)
+        result = work.forward(arrays, None)
     if work.illegal:
         return None
     if reduction == "total":
@@ -98,81 +97,62 @@ def fused(
 
 @final
 class _Work:
-    """A kernel, its arrays, and how the losses are reduced."""
-
-    __slots__ = (
-        "_addresses",
-        "_divisor",
-        "_kernel",
-        "_threads",
-        "arrays",
-        "call",
-        "illegal",
-        "reduction",
-        "shapes",
-        "weight",
-    )
+    """How a call is computed, whatever memory its arrays are in: they are autograd's to keep and to let go."""
 
     def __init__(
-        self, kernel: Kernel, addresses: dict[str, int], shapes: Layout, reduction: str, arrays: list[Tensor]
+        self, loss: Loss, kernel: Kernel, variant: Variant, shapes: Layout, reduction: str, ignored: int | None
     ) -> None:
-        self._kernel, self._addresses, self.shapes = kernel, addresses, shapes
-        self.reduction, self.arrays = reduction, arrays
+        self._loss, self._kernel, self._variant = loss, kernel, variant
+        self.shapes, self.reduction = shapes, reduction
+        self._given = {} if ignored is None else {"ignored": ignored}
         self._threads = 1 if shapes.rows * shapes.length < _SMALL else torch.get_num_threads()
         self._divisor = 1.0
         self.weight = 1.0
         self.illegal = 0.0  # how many values the vocabulary form will complain about
-        self.call: Any = None  # what the backward pass may need: the loss, the variant, the other arguments
+        self.options: dict[str, Any] = {}  # what the vocabulary form would be told
 
-    def forward(self, gradient: Tensor | None) -> Tensor:
+    def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
         """The loss, and its gradient into `gradient` unless losses are not reduced."""
-        addresses, shapes, dtype = self._addresses, self.shapes, self.arrays[0].dtype
+        kernel, shapes, dtype = self._kernel, self.shapes, arrays["prediction"].dtype
+        addresses = {name: array.data_ptr() for name, array in arrays.items()} | self._given
         if self.reduction == "none":
             values = _fresh(shapes.losses, dtype)
             addresses["values"] = values.data_ptr()
-            self.illegal = self._run(self._kernel, 1.0)[2]
+            self.illegal = kernel(addresses, shapes.rows, shapes.length, 1.0, self._threads)[2]
             return values
         if gradient is not None:
             addresses["gradient"] = gradient.data_ptr()
         if self.reduction != "sum":
-            self.weight = self._kernel.weight(addresses, shapes.rows, shapes.length, self._threads)
+            self.weight = kernel.weight(addresses, shapes.rows, shapes.length, self._threads)
             if self.reduction == "mean":
                 self._divisor = self.weight or 1.0
-        total, _, self.illegal = self._run(self._kernel, 1.0 / self._divisor)
+        total, _, self.illegal = kernel(addresses, shapes.rows, shapes.length, 1.0 / self._divisor, self._threads)
         return torch.scalar_tensor(total / self._divisor, dtype=dtype)
 
-    def backward(self, upstream: Tensor | None = None) -> Tensor:
+    def backward(self, arrays: dict[str, Tensor], upstream: Tensor | None = None) -> Tensor:
         """The gradient: as the losses are reduced, or with an upstream derivative for each loss."""
-        loss, variant, _ = self.call
-        kernel = kernels.compiled(loss, variant._replace(outputs=_GRADIENT, pulled=upstream is not None))
-        gradient = _fresh(self.arrays[0].shape, self.arrays[0].dtype)
-        self._addresses["gradient"] = gradient.data_ptr()
-        if upstream is not None:
-            self._addresses["upstream"] = upstream.data_ptr()
-        self._run(kernel, 1.0 / self._divisor)
+        kernel = kernels.compiled(self._loss, self._variant._replace(outputs=_GRADIENT, pulled=upstream is not None))
+        gradient = _fresh(arrays["prediction"].shape, arrays["prediction"].dtype)
+        written = {"gradient": gradient} if upstream is None else {"gradient": gradient, "upstream": upstream}
+        addresses = {name: array.data_ptr() for name, array in (arrays | written).items()} | self._given
+        assert kernel is not None  # its forward pass ran
+        kernel(addresses, self.shapes.rows, self.shapes.length, 1.0 / self._divisor, self._threads)
         return gradient
 
-    def differentiable(self, prediction: Tensor, upstream: Tensor) -> Tensor:
-        """The gradient as an expression of PyTorch's, which can be differentiated again."""
-        loss, _, (weight, where, validate, came_in, ignored) = self.call
-        value = loss.compute(
-            prediction,
-            self.arrays[1],
-            weight,
-            where,
-            reduction="sum" if self.reduction == "total" else self.reduction,
-            validate=validate,
-            came_in=came_in,
-            ignored=ignored,
-            fused=False,
-        )
-        return torch.autograd.grad(value, prediction, upstream, create_graph=True)[0]
-
-    def _run(self, kernel: Any, scale: float) -> tuple[float, float, float]:
-        found: tuple[float, float, float] = kernel(
-            self._addresses, self.shapes.rows, self.shapes.length, scale, self._threads
-        )
-        return found
+    def differentiable(self, arrays: dict[str, Tensor], upstream: Tensor) -> Tensor:
+        """The gradient as an expression of PyTorch's, which can be differentiated again, or batched."""
+        again = torch.is_grad_enabled()
+        with torch.enable_grad():
+            value = self._loss.compute(
+                arrays["prediction"],
+                arrays["target"],
+                arrays.get("weight"),
+                arrays.get("where"),
+                reduction="sum" if self.reduction == "total" else self.reduction,  # type: ignore[arg-type]  # checked
+                fused=False,
+                **self.options,
+            )
+        return torch.autograd.grad(value, arrays["prediction"], upstream, create_graph=again)[0]
 
 
 @final
@@ -180,29 +160,25 @@ class _Fused(torch.autograd.Function):
     """Value and gradient in one pass; the gradient waits for the backward pass, which takes it away."""
 
     @staticmethod
-    def forward(ctx: Any, prediction: Tensor, work: _Work) -> Tensor:
+    def forward(ctx: Any, prediction: Tensor, work: _Work, arrays: dict[str, Tensor]) -> Tensor:
         gradient = None if work.reduction == "none" else _fresh(prediction.shape, prediction.dtype)
-        value = work.forward(gradient)
-        ctx.save_for_backward(*work.arrays)
-        ctx.work, ctx.gradient = work, gradient
+        value = work.forward(arrays, gradient)
+        ctx.save_for_backward(*arrays.values())
+        ctx.work, ctx.names, ctx.gradient = work, tuple(arrays), gradient
         return value
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        work, unreduced = ctx.work, ctx.work.reduction == "none"
-        prediction = ctx.saved_tensors[0]  # raises where one was changed since
-        if torch.is_grad_enabled():
-            return work.differentiable(prediction, upstream), None
-        if _watched() or not _plain(upstream):
-            gradient = work.backward(torch.ones(work.shapes.losses, dtype=prediction.dtype) if unreduced else None)
-            by_row = unreduced and gradient.dim() > len(work.shapes.losses)
-            return gradient * (upstream.unsqueeze(-1) if by_row else upstream), None
-        if unreduced:
-            return work.backward(upstream.contiguous()), None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        work = ctx.work
+        arrays = dict(zip(ctx.names, ctx.saved_tensors, strict=True))  # raises where one was changed since
+        if torch.is_grad_enabled() or _watched() or not _plain(upstream):
+            return work.differentiable(arrays, upstream), None, None
+        if work.reduction == "none":
+            return work.backward(arrays, upstream.contiguous()), None, None
         gradient, ctx.gradient = ctx.gradient, None
-        gradient = work.backward() if gradient is None else gradient
+        gradient = work.backward(arrays) if gradient is None else gradient
         factor = upstream.item()
-        return gradient if factor == 1.0 else gradient.mul_(factor), None
+        return gradient if factor == 1.0 else gradient.mul_(factor), None, None
 
 
 def _watched() -> bool:
