@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-thorough lint accuracy index format clean
+.PHONY: demo test test-thorough lint accuracy evaluate-suggest index format clean
 
 demo: .venv/installed-compare  ## the main job on real data: which loss serves you best?
 	$(BIN)/lossary compare engel
@@ -29,6 +29,9 @@ index: .venv/installed-dev  ## rewrite what is generated from the catalogue
 
 accuracy: .venv/installed-dev  ## measure every word and every loss against the exact judge; writes docs/accuracy.md
 	$(BIN)/python -m tests.accuracy
+
+evaluate-suggest: .venv/installed-dev  ## how often is what `suggest` ranks first the best? writes docs/suggest-evaluation.md
+	$(BIN)/python scripts/evaluate_suggest.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
