@@ -35,7 +35,7 @@ def test_every_loss_has_a_page(cls):
     assert lines[0].endswith(("pointwise", "rowwise"))
     labels = [line[:14].strip() for line in lines if line[:1].strip()]
     twins = ["Twins"] if loss.same_as else []
-    wanted = ["Elicits", "Claims", "Good", "Less good", "Output", "Target", *twins, "PyTorch", "Keras", "JAX"]
+    wanted = ["Elicits", "Claims", "Good", "Less good", "Output", "Target", "Runs", *twins, "PyTorch", "Keras", "JAX"]
     assert [label for label in labels if label in {*wanted, "Twins"}] == wanted
     assert labels[-1] in {"Source", "Sources"}
     words = " ".join(text.split())

@@ -96,10 +96,12 @@ def prepare(
     *,
     validate: bool = True,
     came_in: str | None = None,
+    ignored: int | None = None,
 ) -> Inputs:
     """Check and convert what came into a call of `loss`.
 
     `came_in` is the dtype that the prediction had before a host cast it: its rounding is what rows may be off by.
+    `ignored` is the class index whose entries are left out.
 
     Raises:
         FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
@@ -125,7 +127,7 @@ def prepare(
         )
     prediction = xp.cast(prediction, COMPUTED_IN[dtype])
     target = _on_device(xp, owner, "target", target, prediction)
-    spacing = max(_EPSILON[came_in or dtype], _EPSILON.get(xp.dtype(target), 0.0))
+    spacing = spacing_of(came_in or dtype, xp.dtype(target))
     if loss.target.indices:
         target = _to_indices(xp, owner, target)
     else:
@@ -139,6 +141,7 @@ def prepare(
     if where is not None:
         where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, prediction))
         where = _over_losses(xp, loss, "where", where, prediction, target)
+    where = _without(xp, target, ignored, where)
 
     validate = validate and VALIDATE
     readable = validate and xp.readable(*(x for x in (prediction, target, weight, where) if x is not None))
@@ -156,6 +159,19 @@ def prepare(
         weight = of_class if weight is None else weight * of_class
         prediction, target = _made_safe(xp, loss, prediction, target, weight)
     return Inputs(xp, prediction, target, weight, dtype, spacing, guarded)
+
+
+def _without(xp: Framework, target: Array, ignored: int | None, where: Array | None) -> Array | None:
+    """The mask, without the entries of a class index that is to be ignored."""
+    if ignored is None:
+        return where
+    counted = xp.logical_not(xp.equal(target, ignored))
+    return counted if where is None else xp.logical_and(where, counted)
+
+
+def spacing_of(prediction: str, target: str | None) -> float:
+    """The spacing of the coarser of two dtypes; of the prediction's, where the target holds no floats."""
+    return max(_EPSILON[prediction], _EPSILON.get(target or "", 0.0))
 
 
 def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, weight: Array) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
-from lossary import reduce, spelling
+from lossary import dispatch, reduce, spelling
 from lossary.definition import Definition
 from lossary.errors import DifferentiationError, ShapeError, UsageError
 from lossary.inputs import Guarded, Inputs, prepare
@@ -74,6 +74,13 @@ class Loss(Definition, abstract=True):
             "themselves.",
         )
 
+    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
+        """The derivative of `gradient` with respect to the prediction; pointwise losses may write it."""
+        raise DifferentiationError(
+            f"{type(self).__name__} has no curvature method.",
+            hint="NumPy does not differentiate: PyTorch, TensorFlow and JAX do.",
+        )
+
     def row_weight(self, xp: Any, y: Array, prediction: Array) -> Array | None:
         """What each loss counts for because of its class; None where all count alike."""
         return None
@@ -127,11 +134,19 @@ class Loss(Definition, abstract=True):
         reduction: Reduction,
         validate: bool = True,
         came_in: str | None = None,
+        ignored: int | None = None,
+        fused: bool = True,
     ) -> Any:
-        """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told."""
+        """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told; by a kernel if `fused`
+        and where there is one, by the vocabulary elsewhere."""
         reduce.check_reduction(type(self).__name__, reduction)
-        inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
-        return _reduced(self, inputs, reduction)
+        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "ignored": ignored}
+        if fused:
+            words = dispatch.vocabulary(dispatch.framework_of(prediction))
+            found = words.fused(self, prediction, target, weight, where, reduction=reduction, **options)
+            if found is not None:
+                return found
+        return _reduced(self, prepare(self, prediction, target, weight, where, **options), reduction)
 
     @final
     def compute_total(
@@ -143,9 +158,17 @@ class Loss(Definition, abstract=True):
         *,
         validate: bool = True,
         came_in: str | None = None,
+        ignored: int | None = None,
+        fused: bool = True,
     ) -> Total:
         """The total, for hosts."""
-        inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
+        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "ignored": ignored}
+        if fused:
+            words = dispatch.vocabulary(dispatch.framework_of(prediction))
+            found: Total | None = words.fused(self, prediction, target, weight, where, reduction="total", **options)
+            if found is not None:
+                return found
+        inputs = prepare(self, prediction, target, weight, where, **options)
         xp = inputs.xp
         exact = reduce.total(xp, _evaluated(self, inputs), inputs.weight)
         return Total(xp.cast(exact.sum, inputs.reduced_dtype), xp.cast(exact.weight, inputs.reduced_dtype))
@@ -181,30 +204,65 @@ class Loss(Definition, abstract=True):
             UsageError: the prediction is another framework's: differentiate there.
             DifferentiationError: the loss has no gradient.
         """
+        value, gradient = self._with_derivatives(("gradient",), prediction, target, weight, where, reduction)
+        return value, gradient
+
+    @final
+    def value_gradient_curvature(
+        self,
+        *,
+        prediction: Any,
+        target: Any,
+        weight: Any = None,
+        where: Any = None,
+        reduction: Reduction = "mean",
+    ) -> tuple[Any, Any, Any]:
+        """As `value_and_gradient`, and the derivative of the gradient: what boosting and Newton's method take.
+
+        Raises:
+            UsageError: the prediction is another framework's: differentiate there.
+            DifferentiationError: the loss has no gradient or no curvature; rowwise losses have a matrix instead.
+        """
+        call = (prediction, target, weight, where, reduction)
+        value, gradient, curvature = self._with_derivatives(("gradient", "curvature"), *call)
+        return value, gradient, curvature
+
+    def _with_derivatives(
+        self, names: tuple[str, ...], prediction: Any, target: Any, weight: Any, where: Any, reduction: Reduction
+    ) -> tuple[Any, ...]:
+        """The loss and its methods of these names, weighted and scaled as the reduction says."""
+        import numpy as np
+
         reduce.check_reduction(type(self).__name__, reduction)
-        inputs = prepare(self, prediction, target, weight, where)
-        xp = inputs.xp
+        xp = dispatch.vocabulary(dispatch.framework_of(prediction))
         if xp.name != "NumPy":
             raise UsageError(
-                f"{type(self).__name__}.value_and_gradient works on NumPy arrays.",
+                f"{type(self).__name__}.{'value_and_gradient' if len(names) == 1 else 'value_gradient_curvature'} "
+                "works on NumPy arrays.",
                 received=f"a prediction from {xp.name}.",
                 hint=f"let {xp.name} differentiate the call itself.",
             )
-        import numpy as np
-
+        call = (prediction, target, weight, where)
+        fused: tuple[Any, ...] | None = xp.fused(
+            self, *call, reduction=reduction, validate=True, came_in=None, ignored=None, derivatives=names
+        )
+        if fused is not None:
+            return fused
+        inputs = prepare(self, *call)
+        weights = inputs.weight
         with np.errstate(all="ignore"):
-            value = _reduced(self, inputs, reduction)
-            gradient = self.gradient(xp, inputs.prediction, inputs.target)
-            weights = inputs.weight
-            if weights is not None:
-                per_entry = xp.expand(weights, inputs.prediction) if self.prediction.rows else weights
-                gradient = reduce.weighted(xp, gradient, per_entry)
-            if reduction == "mean":
-                losses = gradient[..., 0] if self.prediction.rows else gradient
-                gradient = reduce.mean(
-                    xp, gradient, np.float64(losses.size if weights is None else xp.accumulate(weights))
-                )
-        return value, xp.cast(gradient, inputs.dtype)
+            results = [_reduced(self, inputs, reduction)]
+            for name in names:
+                derivative = getattr(self, name)(xp, inputs.prediction, inputs.target)
+                if weights is not None:
+                    per_entry = xp.expand(weights, inputs.prediction) if self.prediction.rows else weights
+                    derivative = reduce.weighted(xp, derivative, per_entry)
+                if reduction == "mean":
+                    losses = derivative[..., 0] if self.prediction.rows else derivative
+                    count = np.float64(losses.size if weights is None else xp.accumulate(weights))
+                    derivative = reduce.mean(xp, derivative, count)
+                results.append(xp.cast(derivative, inputs.dtype))
+        return tuple(results)
 
     # ── hosts: where it goes to live ─────────────────────────────────────────────────────────────────────────────
 
@@ -281,10 +339,6 @@ class Loss(Definition, abstract=True):
 
 class Pointwise(Loss, abstract=True):
     """Equal shapes in, the same shape out: each entry of the prediction meets its entry of the target."""
-
-    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
-        """The derivative of `gradient` with respect to the prediction."""
-        raise DifferentiationError(f"{type(self).__name__} has no curvature method.")
 
 
 class Rowwise(Loss, abstract=True):

@@ -134,14 +134,13 @@ class Objective:
         where: Any,
         *,
         reduction: Reduction,
-        validate: bool = True,
-        came_in: str | None = None,
         parameters: Any = None,
+        **options: Any,
     ) -> Any:
         """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told."""
         if reduction == "none":
             self._refuse_penalties("unreduced values")
-        shares = self._shares(prediction, target, weight, where, reduction, parameters, validate, came_in)
+        shares = self._shares(prediction, target, weight, where, reduction, parameters, options)
         return sum(shares[1:], start=shares[0])
 
     def values(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Any:
@@ -170,11 +169,10 @@ class Objective:
         *,
         reduction: Reduction,
         parameters: Any,
-        validate: bool = True,
-        came_in: str | None = None,
+        **options: Any,
     ) -> dict[str, Any]:
         """The terms, for hosts."""
-        shares = self._shares(prediction, target, weight, where, reduction, parameters, validate, came_in)
+        shares = self._shares(prediction, target, weight, where, reduction, parameters, options)
         return dict(zip(self.names, shares, strict=True))
 
     def total(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Total:
@@ -192,9 +190,7 @@ class Objective:
         target: Any,
         weight: Any,
         where: Any,
-        *,
-        validate: bool = True,
-        came_in: str | None = None,
+        **options: Any,
     ) -> Total:
         """The total, for hosts."""
         self._refuse_penalties("a total, which would count them once per micro-batch")
@@ -204,7 +200,7 @@ class Objective:
                 received=f"different class weights in {self!r}.",
             )
         totals = [
-            (factor, loss.compute_total(prediction, target, weight, where, validate=validate, came_in=came_in))
+            (factor, loss.compute_total(prediction, target, weight, where, **options))
             for factor, loss in self.summands
             if isinstance(loss, Loss)
         ]
@@ -235,8 +231,7 @@ class Objective:
         where: Any,
         reduction: Reduction,
         parameters: Any,
-        validate: bool,
-        came_in: str | None,
+        options: dict[str, Any],
     ) -> list[Any]:
         reduce.check_reduction("Objective", reduction)
         if self.penalties and parameters is None:
@@ -247,7 +242,7 @@ class Objective:
             )
         call = (prediction, target, weight, where)
         return [
-            factor * term.compute(*call, reduction=reduction, validate=validate, came_in=came_in)
+            factor * term.compute(*call, reduction=reduction, **options)
             if isinstance(term, Loss)
             else factor * term(parameters=parameters)
             for factor, term in self.summands

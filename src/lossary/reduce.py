@@ -17,7 +17,7 @@ from lossary.errors import ParameterError
 
 if TYPE_CHECKING:
     from lossary.vocabulary.framework import Framework
-    from lossary.vocabulary.vocabulary import Array
+    from lossary.vocabulary.vocabulary import Array, Vocabulary
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -63,7 +63,7 @@ def check_reduction(owner: str, reduction: str) -> None:
         )
 
 
-def weighted(xp: Framework, values: Array, weight: Array | None) -> Array:
+def weighted(xp: Vocabulary, values: Array, weight: Array | None) -> Array:
     """w·ℓ, and exactly 0 where the weight is."""
     return values if weight is None else xp.where(xp.equal(weight, 0.0), 0.0 * weight, weight * values)
 

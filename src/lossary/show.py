@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lossary import spelling
+from lossary import kernels, spelling
 from lossary.claim import Elicits, closure
 from lossary.loss import Pointwise
 from lossary.parameter import parameters_of
@@ -36,7 +36,8 @@ def page(loss: Loss, *, claims: bool = False, heading: Callable[[str], str] = st
     lines = [heading(title) + kind.rjust(_WIDTH - len(title)), *textwrap.wrap(summary(loss), _WIDTH), ""]
     lines += [f"    {line}".rstrip() for line in formula(loss).text.splitlines()] + [""]
     (elicits, *others), said = about(loss), ("Claims", claimed(loss, each=claims))
-    for label, entries in [elicits, said, *others, *code_and_sources(loss)]:
+    runs = ("Runs", [kernels.path(loss)])
+    for label, entries in [elicits, said, *others, runs, *code_and_sources(loss)]:
         lines += _row(label, entries, heading)
     return "\n".join(lines) + "\n"
 

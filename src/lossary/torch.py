@@ -8,6 +8,7 @@ There is a class for every loss of the catalogue; `loss.torch()` makes the same 
 from __future__ import annotations
 
 import copy
+import dataclasses
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -135,6 +136,8 @@ class LossModule(nn.Module):
         self.class_axis = class_axis
         self.ignore_index = ignore_index
         self.validate = validate
+        self._seen: list[bytes] = []  # what was in the buffers
+        self._constant = loss
         for name, setting in loss.settings.items() if isinstance(loss, Loss) else ():
             if isinstance(setting, tuple) and setting and parameters_of(loss)[name].table:
                 # In float64, for float64 predictions; it is rounded to the prediction's dtype where it is used.
@@ -145,10 +148,21 @@ class LossModule(nn.Module):
         """The loss whose tables are this module's buffers, so that they move and load with it."""
         if not self._buffers:
             return self.loss
+        if not torch.compiler.is_compiling() and all(map(_is_readable, self._buffers.values())):
+            return self._as_constants()
         bound = object.__new__(type(self.loss))
         for name, setting in self.loss.settings.items():
             object.__setattr__(bound, name, self._buffers.get(name, setting))
         return bound
+
+    def _as_constants(self) -> Loss:
+        """The loss with what is in the buffers now, which kernels can take for constants."""
+        seen = [buffer.numpy().tobytes() for buffer in self._buffers.values() if buffer is not None]
+        if self._seen != seen:
+            tables = {name: tuple(buffer.tolist()) for name, buffer in self._buffers.items() if buffer is not None}
+            self._seen, self._constant = seen, dataclasses.replace(self.loss, **tables)
+        constant: Loss = self._constant
+        return constant
 
     def _apply(self, *positional: Any, **named: Any) -> Any:
         try:
@@ -167,21 +181,28 @@ class LossModule(nn.Module):
             weight: how often each entry counts: the losses' shape or a leading part of it.
             where: boolean, False leaves an entry out.
         """
-        arranged = self._arranged(input, target, weight, where)
-        options = {"validate": self.validate, "came_in": _dtype_of(input)}
-        result: Tensor = self._bound.compute(*arranged, reduction=self.reduction, **options)
+        arranged, options = self._arranged(input, target, weight, where), self._options(input)
+        result: Tensor | None = vocabulary.fused(self._bound, *arranged, reduction=self.reduction, **options)
+        if result is None:
+            result = self._bound.compute(*arranged, reduction=self.reduction, fused=False, **options)
         return result
 
     @final
     def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total:
         """The sum of the losses and the weight it stands for: exact under micro-batches and ranks."""
-        arranged = self._arranged(input, target, weight, where)
-        total: Total = self._bound.compute_total(*arranged, validate=self.validate, came_in=_dtype_of(input))
+        total: Total = self._bound.compute_total(*self._arranged(input, target, weight, where), **self._options(input))
         return total
 
     @final
+    def _options(self, input: Tensor) -> dict[str, Any]:
+        """What a computation is told beside its arrays."""
+        ignored = self.ignore_index if self.loss.target.indices else None
+        came_in = _dtype_of(input) if _under_autocast(input) else None
+        return {"validate": self.validate, "came_in": came_in, "ignored": ignored}
+
+    @final
     def _arranged(self, input: Tensor, target: Any, weight: Any, where: Any) -> tuple[Any, Any, Any, Any]:
-        """The arguments as the framework-free call takes them: classes last, ignored entries masked."""
+        """The arguments as the framework-free call takes them: classes last."""
         loss = self.loss
         if not isinstance(input, Tensor):
             raise UsageError(
@@ -189,8 +210,9 @@ class LossModule(nn.Module):
                 received=f"input of type {type(input).__name__}.",
                 hint="the framework-free call takes any framework's arrays: loss(prediction=..., target=...).",
             )
-        refuse_activated(loss, input)
-        if input.is_floating_point() and _under_autocast(input.device.type):
+        if input.grad_fn is not None:
+            refuse_activated(loss, input)
+        if _under_autocast(input) and input.is_floating_point():
             input = input.to(torch.promote_types(input.dtype, torch.float32))
         if loss.target.indices:
             target = torch.as_tensor(target, device=input.device) if not isinstance(target, Tensor) else target
@@ -199,9 +221,6 @@ class LossModule(nn.Module):
             input = input.movedim(self.class_axis, -1)
             if loss.target.rows and isinstance(target, Tensor) and target.dim() == input.dim():
                 target = target.movedim(self.class_axis, -1)
-        if loss.target.indices and not target.is_floating_point():
-            counted = target != self.ignore_index
-            where = counted if where is None else torch.as_tensor(where, device=input.device) & counted
         return input, target, weight, where
 
     @final
@@ -270,9 +289,8 @@ class ObjectiveModule(LossModule):
         result: Tensor = self.loss.compute(
             *self._arranged(input, target, weight, where),
             reduction=self.reduction,
-            validate=self.validate,
-            came_in=_dtype_of(input),
             parameters=self.counted or None,
+            **self._options(input),
         )
         return result
 
@@ -291,9 +309,8 @@ class ObjectiveModule(LossModule):
         shares: dict[str, Tensor] = self.loss.compute_terms(
             *self._arranged(input, target, weight, where),
             reduction=self.reduction,
-            validate=self.validate,
-            came_in=_dtype_of(input),
             parameters=self.counted or None,
+            **self._options(input),
         )
         return shares
 
@@ -340,6 +357,11 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
         )
 
 
+def _is_readable(buffer: Tensor | None) -> bool:
+    """Whether its numbers are at hand."""
+    return buffer is not None and vocabulary.readable(buffer) and buffer.dtype != torch.bfloat16
+
+
 def _dtype_of(input: Tensor) -> str | None:
     """The dtype that predictions came in, before autocast; None for what is refused later."""
     return vocabulary.dtype(input) if input.is_floating_point() else None
@@ -350,7 +372,10 @@ def _operation(node: Any) -> str:
     return str(node.name()).rstrip("0123456789")
 
 
-def _under_autocast(device: str) -> bool:
+def _under_autocast(input: Tensor) -> bool:
+    if input.is_cpu:
+        return torch.is_autocast_enabled("cpu")
+    device = input.device.type
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable
-from typing import Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from lossary.vocabulary.vocabulary import Array, Vocabulary
+
+if TYPE_CHECKING:
+    from lossary.loss import Loss
 
 
 class Sentence(Hashable, Protocol):
@@ -94,6 +97,24 @@ class Framework(Vocabulary):
         upstream derivative is repeated over the last axis.
         """
 
+    def fused(
+        self,
+        loss: Loss,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        where: Any,
+        *,
+        reduction: str,
+        validate: bool,
+        came_in: str | None,
+        ignored: int | None,
+        **derivatives: tuple[str, ...],
+    ) -> Any:
+        """The loss in one pass over memory, reduced (a `Total` for "total"); None where this vocabulary's words are to
+        be used, which also say what is wrong with a call."""
+        return None
+
     @final
     def _log1p_from_log(self, x: Array) -> Array:
         """`log1p` for frameworks that XLA compiles: its own is wrong by up to 125 units in the last place in float64.
@@ -104,8 +125,6 @@ class Framework(Vocabulary):
         near = self.clip(x, -0.3, 0.5)
         s = near / (2.0 + near)
         square = s * s
-        series = square * (2.0 / 27.0)
-        for k in range(25, 1, -2):
-            series = square * (series + 2.0 / k)
+        series = square * self._series(square, [2.0 / k for k in range(3, 29, 2)])
         half = 0.5 * near * near
         return self.where(self.equal(near, x), near - (half - s * (half + series)), self.log(1.0 + x))

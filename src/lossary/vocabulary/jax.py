@@ -11,14 +11,14 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.reduce import Total
-from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.framework import Sentence
 from lossary.vocabulary.vocabulary import Array
+from lossary.vocabulary.xla import XLA
 
 
 @final
-class JAX(Framework):
+class JAX(XLA):
     name = "JAX"
-    flushes_subnormals = True
 
     # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -75,7 +75,10 @@ class JAX(Framework):
 
     def max(self, x: Array) -> Array:
         # On the CPU, the compiled maximum overlooks NaN in some rows.
-        return jnp.where(jnp.any(jnp.isnan(x), axis=-1), jnp.nan, jnp.max(x, axis=-1))
+        return jnp.where(jnp.any(jnp.isnan(x), axis=-1), jnp.nan, self._max(x))
+
+    def _max(self, x: Array) -> Array:
+        return jnp.max(x, axis=-1)
 
     def argmax(self, x: Array) -> Array:
         return jnp.argmax(x, axis=-1)
@@ -197,6 +200,16 @@ def _(sentence: Sentence, primals: Any, tangents: Any) -> tuple[Array, Array]:
         _, from_target = jax.jvp(lambda y: sentence.value(vocabulary, prediction, y), (target,), (along_target,))
         tangent = tangent + from_target
     return value, tangent
+
+
+@jax.custom_jvp
+def _apart(x: Array) -> Array:
+    """`x`, so that the gradient reads its inputs itself: what it shared with the value would be written down, which
+    takes longer than to compute it twice."""
+    return jax.lax.optimization_barrier(x)
+
+
+_apart.defjvps(lambda along, result, x: along)
 
 
 _LANES = 128  # sums that run side by side

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import ml_dtypes
 import numpy as np
 
+from lossary import kernels
 from lossary.vocabulary.framework import Framework, Sentence
 from lossary.vocabulary.vocabulary import Array
+
+if TYPE_CHECKING:
+    from lossary.loss import Loss
 
 
 @final
@@ -143,6 +147,13 @@ class NumPy(Framework):
     def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(sentence.value(self, prediction, target))
+
+    def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
+        if kernels.missing() is not None:
+            return None
+        from lossary.kernels.numpy import fused
+
+        return fused(loss, *arrays, **options)
 
     def _is_float(self, x: Array) -> bool:
         # np.issubdtype(bfloat16, np.floating) is False.

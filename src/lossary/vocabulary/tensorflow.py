@@ -8,14 +8,14 @@ from typing import Any, final
 import numpy as np
 import tensorflow as tf
 
-from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.framework import Sentence
 from lossary.vocabulary.vocabulary import Array
+from lossary.vocabulary.xla import XLA
 
 
 @final
-class TensorFlow(Framework):
+class TensorFlow(XLA):
     name = "TensorFlow"
-    flushes_subnormals = True
 
     # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,7 +72,10 @@ class TensorFlow(Framework):
 
     def max(self, x: Array) -> Array:
         # XLA's overlooks NaN in some rows.
-        return self.where(tf.reduce_any(tf.math.is_nan(x), axis=-1), math.nan, tf.reduce_max(x, axis=-1))
+        return self.where(tf.reduce_any(tf.math.is_nan(x), axis=-1), math.nan, self._max(x))
+
+    def _max(self, x: Array) -> Array:
+        return tf.reduce_max(x, axis=-1)
 
     def argmax(self, x: Array) -> Array:
         return tf.argmax(x, axis=-1)

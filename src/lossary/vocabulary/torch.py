@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lossary import dispatch
+from lossary import dispatch, kernels
 from lossary.vocabulary.framework import Framework, Sentence
 from lossary.vocabulary.vocabulary import Array
+
+if TYPE_CHECKING:
+    from lossary.loss import Loss
 
 
 @final
@@ -187,6 +190,13 @@ class PyTorch(Framework):
             return sentence.value(self, prediction, target)
         rule = _Compiled if torch.compiler.is_compiling() else _Eager
         return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]  # torch has no types for it
+
+    def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
+        if torch.compiler.is_compiling() or kernels.missing() is not None:
+            return None
+        from lossary.kernels.torch import fused
+
+        return fused(loss, *arrays, **options)
 
 
 vocabulary = PyTorch()

@@ -130,11 +130,22 @@ class Vocabulary(ABC):
     def sigmoid(self, x: Array) -> Array:
         """1 / (1 + exp(−x)), to the last digits at both ends; 1 − sigmoid(x) is sigmoid(−x)."""
         small = self._exp_towards_0(x)
-        return self.where(x >= 0.0, 1.0, small) / (1.0 + small)
+        return self._share(self.where(x >= 0.0, 1.0, small), 1.0 + small)
 
     def _exp_towards_0(self, x: Array) -> Array:
         """exp(−|x|) with a one-sided derivative at 0: that of `abs` is 0 there, and would make `sigmoid` flat."""
         return self.exp(self.where(x >= 0.0, -x, x))
+
+    def _series(self, x: Array, coefficients: list[float], size: float = 1.0) -> Array:
+        """The polynomial with these coefficients, the constant first, for |x| up to `size` (Horner)."""
+        total: Array = coefficients[-1]
+        for coefficient in reversed(coefficients[:-1]):
+            total = x * total + coefficient
+        return total
+
+    def _share(self, part: Array, total: Array) -> Array:
+        """part / total, for a total of at least 1 and finite."""
+        return part / total
 
     @final
     def product(self, weight: Array, x: Array) -> Array:
@@ -162,36 +173,37 @@ class Vocabulary(ABC):
         near = self.minimum(size, 1.0)
         square = near * near
         # cosh x − 1 by its series: from expm1 it would carry twice that word's error.
-        beyond_1 = square * (1.0 / math.factorial(18))
-        for k in range(16, 0, -2):
-            beyond_1 = square * (beyond_1 + 1.0 / math.factorial(k))
-        far = (size - math.log(2.0)) + self.log1p(self.exp(-2.0 * size))
-        return self.where(size < 1.0, self.log1p(beyond_1), far)
+        beyond_1 = square * self._series(square, [1.0 / math.factorial(k) for k in range(2, 20, 2)])
+        is_near = size < 1.0
+        rest = self.log1p(self.where(is_near, beyond_1, self.exp(-2.0 * size)))
+        return self.where(is_near, 0.0, size - math.log(2.0)) + rest
 
     @final
     def surprisal(self, logits: Array) -> Array:
         """−log softmax(logits) over the last axis, each entry to the last digits."""
-        shift, _, others = self._shifted(logits)
+        shift, _, others, _ = self._shifted(logits)
         return shift + self.row(self.log1p(others))
+
+    def surprisal_at(self, logits: Array, index: Array) -> Array:
+        """The surprisal of the class that `index` names."""
+        return self.take(self.surprisal(logits), index)
 
     @final
     def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
         """exp(logits) / Σ exp(logits) over the last axis, and 1 minus that: the sum of the other classes' shares."""
-        _, parts, others = self._shifted(logits)
+        _, parts, others, is_largest = self._shifted(logits)
         others = self.row(others)
         total = 1.0 + others
-        is_largest = self.is_class(self.argmax(logits), logits)
-        return parts / total, self.where(is_largest, others, total - parts) / total
+        return self._share(parts, total), self._share(self.where(is_largest, others, total - parts), total)
 
-    @final
     def sum_of_others(self, x: Array) -> Array:
         """For each entry of a row of numbers ≥ 0 the sum of all other entries, small beside itself or not."""
         is_largest = self.is_class(self.argmax(x), x)
         others = self.row(self.sum(self.where(is_largest, 0.0, x)))
         return self.where(is_largest, others, self.row(self.sum(x)) - x)
 
-    def _shifted(self, logits: Array) -> tuple[Array, Array, Array]:
-        """(max − logits, exp(logits − max), the sum of the latter over all classes but the largest).
+    def _shifted(self, logits: Array) -> tuple[Array, Array, Array, Array]:
+        """(max − logits, exp(logits − max), the sum of the latter over all classes but the largest, which is that).
 
         The largest class contributes exactly 1 to the partition sum; leaving it out is what keeps log1p of the rest
         accurate when the margin is wide. The rounding error of the shift is fed back into the exponential, which
@@ -203,16 +215,8 @@ class Vocabulary(ABC):
         shift = self.where(self.logical_and(is_largest, self.equal(logits, largest)), 0.0, largest - logits)
         # 1 − rounding first: part · rounding may be subnormal.
         rounding = 1.0 - self._rounding_of_difference(largest, logits, shift)
-        if not self.flushes_subnormals:
-            parts = self.exp(-shift) * rounding
-            return shift, parts, self.sum(self.where(is_largest, 0.0, parts))
-        # What is far down is summed e⁴⁰ times as large, for its sum may be normal where its parts are not.
-        far = shift > 60.0
-        raised = self.exp(self.where(far, 40.0 - shift, -shift)) * rounding
-        lowering = math.exp(-40.0)
-        others = self.sum(self.where(self.logical_or(is_largest, far), 0.0, raised))
-        others = others + lowering * self.sum(self.where(far, raised, 0.0))
-        return shift, self.where(far, lowering * raised, raised), others
+        parts = self.exp(-shift) * rounding
+        return shift, parts, self.sum(self.where(is_largest, 0.0, parts)), is_largest
 
     def _rounding_of_difference(self, x: Array, y: Array, difference: Array) -> Array:
         """(x − y) − difference, exactly (Knuth's TwoSum); 0 where that is not finite."""

@@ -88,6 +88,8 @@ class SparseCategoricalCrossEntropy(Rowwise):
         return self._of_surprisal(xp, p, -xp.log(share), y)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
+        if self.from_logits and not self.label_smoothing:
+            return xp.surprisal_at(p, y)
         if self.from_logits:
             return self._of_surprisal(xp, p, xp.surprisal(p), y)
         # NaN anywhere in a row is NaN, as it is for the one-hot row.

@@ -1,0 +1,63 @@
+"""The fused path: from an unchanged loss, one pass over memory that writes value and gradient.
+
+    loss → program (the loss read once for one entry, by the vocabulary `scalar`)
+         → emitter (LLVM's language, in explicit vectors) → machine (machine code, kept on disk)
+         → kernel (called with addresses, by slices on a few threads)
+
+`compiled` is the only door. It needs llvmlite (the extra "fast") and a CPU that multiplies and adds in one step; where
+either is missing, or with LOSSARY_KERNELS=0, the vocabularies give the same numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lossary.kernels.kernel import Kernel
+    from lossary.kernels.program import Output, Variant
+    from lossary.loss import Loss
+
+# Kernels are on unless LOSSARY_KERNELS=0 was set before lossary was first used.
+_ASKED = os.environ.get("LOSSARY_KERNELS", "1") != "0"
+
+
+@functools.cache
+def missing() -> str | None:
+    """Why no kernel runs here, in words that follow "because"; None where they run."""
+    if not _ASKED:
+        return "LOSSARY_KERNELS=0 is set"
+    if importlib.util.find_spec("llvmlite") is None:
+        return "llvmlite is not installed: pip install 'lossary[fast]'"
+    from lossary.kernels import machine
+
+    return None if machine.supported() else "this CPU does not multiply and add in one step"
+
+
+@functools.lru_cache(maxsize=1024)
+def compiled(loss: Loss, variant: Variant) -> Kernel | None:
+    """The kernel of a loss for this kind of call; None where it has none."""
+    if missing() is not None:
+        return None
+    from lossary.kernels.kernel import Kernel
+    from lossary.vocabulary.scalar import UntraceableError
+
+    try:
+        return Kernel(loss, variant)
+    except UntraceableError:
+        return None
+
+
+def path(loss: Loss) -> str:
+    """Which way this loss is computed here, on NumPy arrays and PyTorch tensors in the CPU's memory, in words."""
+    reason = missing()
+    if reason is None:
+        from lossary.kernels.program import Variant
+
+        outputs: tuple[Output, ...] = ("total", "gradient") if loss.has_gradient else ("total",)
+        if compiled(loss, Variant("float32", outputs)) is not None:
+            return "compiled, one pass over memory (NumPy; PyTorch in eager mode on the CPU)"
+        reason = "it cannot be read for one entry"
+    return f"by the vocabulary, because {reason}"

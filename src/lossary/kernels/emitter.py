@@ -1,0 +1,522 @@
+"""From a program to LLVM's intermediate language: explicit vectors, and every remainder through the same code."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, final
+
+from llvmlite import ir
+
+from lossary.kernels.program import Program
+from lossary.vocabulary.scalar import PRECISIONS, Expression
+
+_BYTES = 64  # of a vector: one register where there are AVX-512 units, a few registers elsewhere
+
+_BIT, _BYTE, _INT, _LONG, _DOUBLE = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.DoubleType()
+
+
+# What a kernel may add up, and where in the argument "totals" it adds it.
+TOTALS = ("total", "weight", "illegal")
+
+
+def arguments(program: Program) -> tuple[str, ...]:
+    """The names of a kernel's arguments, in their order: addresses and counts, each 64 bits wide."""
+    given = [name for name in program.inputs if name != "scale"]
+    return ("rows", "length", "settings", "totals", *given, *program.stores, *(["scratch"] if program.kept else []))
+
+
+def emit(program: Program, *, avx512: bool) -> str:
+    """A module, in text, with one function `kernel` over `rows` rows of `length` entries each.
+
+    It takes `arguments(program)` and, last, the scale. Totals are added to what is there.
+    """
+    return str(_Emitter(program, avx512).module)
+
+
+@final
+class _Place:
+    """Where in a row an expression is evaluated: at so many entries from `start` on."""
+
+    def __init__(self, lanes: int, start: Any, mask: Any = None) -> None:
+        self.lanes = lanes  # 1 for a single entry, or for the row as a whole
+        self.start = start
+        self.mask = mask  # None where every lane counts
+        self.known: dict[Expression, Any] = {}
+
+
+@final
+class _Emitter:
+    def __init__(self, program: Program, avx512: bool) -> None:
+        self.program = program
+        self.avx512 = avx512
+        wide = program.dtype == "float64"
+        self.number = _DOUBLE if wide else ir.FloatType()
+        self.bits = _LONG if wide else _INT
+        self.mantissa, self.bias = (52, 1023) if wide else (23, 127)
+        self.lanes = _BYTES // (8 if wide else 4)
+        self.module = ir.Module("lossary")
+        names = arguments(program)
+        kind = ir.FunctionType(ir.VoidType(), [_LONG] * len(names) + [_DOUBLE])
+        function = ir.Function(self.module, kind, "kernel")
+        self.arguments = dict(zip([*names, "scale"], function.args, strict=True))
+        self.builder = ir.IRBuilder(function.append_basic_block())
+        self._emit()
+
+    # ── the loops ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _emit(self) -> None:
+        b, program = self.builder, self.program
+        length, lanes = self.arguments["length"], _LONG(self.lanes)
+        self.full = b.mul(b.udiv(length, lanes), lanes)
+        scale = self.arguments["scale"]
+        self.given_scale = scale if self.number == _DOUBLE else b.fptrunc(scale, self.number)
+        self.settings = {
+            name: b.load(self._address("settings", _LONG(place), self.number), typ=self.number)
+            for place, name in enumerate(program.setting_names)
+        }
+        totals = {name: ExactSum(self, _DOUBLE) for name in program.totals}
+        last = program.last_pass
+        with self.loop(_LONG(0), self.arguments["rows"], 1) as self.row:
+            self.base = b.mul(self.row, length)
+            self.whole = _Place(1, None)
+            for self.level in range(last + 1):
+                self._know_row()
+                self._pass(totals)
+            self.level = last + 1
+            self._know_row()
+            for name, node in program.stores.items():
+                if not node.row:
+                    b.store(self.value(node, self.whole), self._address(name, self.row, self.number))
+            for name, node in program.totals.items():
+                if not node.row:
+                    totals[name].add(self._as_double(self.value(node, self.whole)))
+        for name in program.totals:
+            address = self._address("totals", _LONG(TOTALS.index(name)), _DOUBLE)
+            b.store(b.fadd(b.load(address, typ=_DOUBLE), totals[name].finished()), address)
+        b.ret_void()
+
+    def _know_row(self) -> None:
+        """All that can be known of the row as a whole before this pass."""
+        for node in self.program.nodes:
+            if not node.row and node.level == self.level:
+                self.value(node, self.whole)
+
+    def _pass(self, totals: dict[str, ExactSum]) -> None:
+        """One pass over the row: its reductions, and what is stored on this level."""
+        b, program, level = self.builder, self.program, self.level
+        reductions: dict[tuple[type, Expression], Any] = {}
+        reduced = [node for node in program.nodes if node.operation in _REDUCTIONS and node.operands[0].level == level]
+        for node in reduced:
+            key = _REDUCTIONS[node.operation], node.operands[0]
+            reductions.setdefault(key, key[0](self))
+        sums = {name: (RowSum(self), node) for name, node in program.totals.items() if node.row and node.level == level}
+        stores = [(name, node) for name, node in program.stores.items() if node.row and node.level == level]
+        stores = [(self._slot(node), node) for node in program.kept if node.level == level] + stores
+        if not (reductions or sums or stores):
+            return
+
+        def step(place: _Place) -> None:
+            for (_, operand), reduction in reductions.items():
+                reduction.add(self.value(operand, place), place)
+            for total, node in sums.values():
+                total.add(self.value(node, place), place)
+            # Last, and after all are known: the gradient is written over what an earlier pass has left there.
+            for name, value in [(name, self.value(node, place)) for name, node in stores]:
+                self._store(name, value, place)
+
+        with self.loop(_LONG(0), self.full, self.lanes) as start:
+            step(_Place(self.lanes, start))
+        with b.if_then(b.icmp_unsigned("<", self.full, self.arguments["length"])):
+            left = b.trunc(b.sub(self.arguments["length"], self.full), _INT)
+            mask = b.icmp_unsigned("<", self.counting(), self.splat(left))
+            step(_Place(self.lanes, self.full, mask))
+        for node in reduced:
+            reduction = reductions[_REDUCTIONS[node.operation], node.operands[0]]
+            self.whole.known[node] = reduction.finished(node.operation)
+        for name, (total, _) in sums.items():
+            totals[name].add(total.finished_exactly())
+
+    @contextlib.contextmanager
+    def loop(self, first: Any, end: Any, step: int) -> Iterator[Any]:
+        """for index in range(first, end, step)"""
+        b = self.builder
+        before = b.block
+        head, body, after = (b.append_basic_block() for _ in range(3))
+        b.branch(head)
+        b.position_at_end(head)
+        index = b.phi(_LONG)
+        index.add_incoming(first, before)
+        b.cbranch(b.icmp_unsigned("<", index, end), body, after)
+        b.position_at_end(body)
+        yield index
+        index.add_incoming(b.add(index, _LONG(step)), b.block)
+        b.branch(head)
+        b.position_at_end(after)
+
+    def slot(self, kind: Any, first: Any) -> Any:
+        """Memory for a variable, which LLVM makes a register, with `first` in it."""
+        with self.builder.goto_entry_block():
+            slot = self.builder.alloca(kind)
+        self.builder.store(first, slot)
+        return slot
+
+    # ── expressions ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def value(self, node: Expression, place: _Place) -> Any:
+        """The number, truth or index that an expression is, for each lane of the place."""
+        if not node.row and place is not self.whole:
+            return self.splat(self.whole.known[node], place.lanes)
+        if node not in place.known:
+            stored = node in self.program.kept and node.level < self.level
+            place.known[node] = self._load(self._slot(node), self.number, place) if stored else self._made(node, place)
+        return place.known[node]
+
+    def _made(self, node: Expression, place: _Place) -> Any:
+        if node.operation in _LEAVES:
+            return _LEAVES[node.operation](self, node, place)
+        if node.operation == "take":
+            return self._taken(node)
+        operands = [self.value(each, place) for each in node.operands]
+        if node.operation in ("less", "less_equal", "equal"):
+            sign = {"less": "<", "less_equal": "<=", "equal": "=="}[node.operation]
+            compare = self.builder.icmp_signed if node.operands[0].kind == "index" else self.builder.fcmp_ordered
+            return compare(sign, *operands)
+        return _OPERATIONS[node.operation](self, *operands)
+
+    def _input(self, node: Expression, place: _Place) -> Any:
+        name = node.detail
+        if name == "scale":
+            return self.given_scale
+        if name == "ignored":
+            return self.arguments[name]
+        kind = {"number": self.number, "truth": _BYTE, "index": _LONG}[node.kind]
+        if not node.row:
+            loaded = self.builder.load(self._address(name, self.row, kind), typ=kind)
+        else:
+            loaded = self._load(name, kind, place)
+        return loaded if node.kind != "truth" else self.builder.icmp_unsigned("!=", loaded, self.like(loaded, 0))
+
+    def _constant(self, node: Expression, place: _Place) -> Any:
+        return self.number(float.fromhex(node.detail))
+
+    def _setting(self, node: Expression, place: _Place) -> Any:
+        return self.settings[node.detail]
+
+    def _classes(self, node: Expression, place: _Place) -> Any:
+        return self.builder.sitofp(self.arguments["length"], self.number)
+
+    def _is_class(self, node: Expression, place: _Place) -> Any:
+        index = self.value(node.operands[0], self.whole)
+        if place.lanes == 1:
+            return self.builder.icmp_signed("==", index, place.start)
+        position = self.positions(place)
+        return self.builder.icmp_signed("==", position, self.splat(self.builder.trunc(index, _INT)))
+
+    def _to_index(self, node: Expression, place: _Place) -> Any:
+        (number,) = node.operands
+        if number.operation == "classes":
+            return self.arguments["length"]
+        if number.operation == "constant":
+            return _LONG(int(float.fromhex(number.detail)))
+        return self.builder.fptosi(self.value(number, place), _LONG)
+
+    def _taken(self, node: Expression) -> Any:
+        """The row's expression at one entry; what a pass has left there is read again."""
+        row, index = node.operands
+        return self.value(row, _Place(1, self.whole.known[index]))
+
+    # ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _slot(self, node: Expression) -> str:
+        """Where a kept expression is: the first in the gradient's row, which is written over last, if there is one."""
+        place, stores = self.program.kept[node], self.program.stores
+        borrowed = "gradient" in stores and stores["gradient"].level == self.program.last_pass
+        if borrowed and place == 0:
+            return "gradient"
+        return f"scratch {place - borrowed}"
+
+    def _address(self, name: str, index: Any, kind: Any) -> Any:
+        b = self.builder
+        start = b.inttoptr(self.arguments[name], ir.PointerType())
+        return b.gep(start, [index], source_etype=kind)
+
+    def _entry_address(self, name: str, kind: Any, place: _Place) -> Any:
+        b = self.builder
+        if name.startswith("scratch"):
+            row = b.mul(self.arguments["length"], _LONG(int(name.split()[1])))
+            return self._address("scratch", b.add(row, place.start), kind)
+        if name.startswith("table"):
+            return self._address(name, place.start, kind)
+        return self._address(name, b.add(self.base, place.start), kind)
+
+    def _load(self, name: str, kind: Any, place: _Place) -> Any:
+        address = self._entry_address(name, kind, place)
+        if place.lanes == 1:
+            return self.builder.load(address, typ=kind)
+        vector = ir.VectorType(kind, place.lanes)
+        align = 1 if kind is _BYTE else 8 if kind == _DOUBLE else 4
+        if place.mask is None:
+            return self.builder.load(address, typ=vector, align=align)
+        nothing = ir.Constant(vector, [0] * place.lanes)
+        return self.call("llvm.masked.load", vector, address, _INT(align), place.mask, nothing, ending=".p0")
+
+    def _store(self, name: str, value: Any, place: _Place) -> None:
+        address = self._entry_address(name, self.number, place)
+        align = 8 if self.number == _DOUBLE else 4
+        if place.mask is None:
+            self.builder.store(value, address, align=align)
+        else:
+            nothing = ir.VoidType()
+            self.call(
+                "llvm.masked.store", nothing, value, address, _INT(align), place.mask, of=value.type, ending=".p0"
+            )
+
+    # ── small change ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def call(self, name: str, result: Any, *operands: Any, of: Any = None, ending: str = "") -> Any:
+        """LLVM's intrinsic for this type."""
+        kind = of or result
+        inner = kind.element if isinstance(kind, ir.VectorType) else kind
+        code = f"f{64 if inner == _DOUBLE else 32}" if not isinstance(inner, ir.IntType) else f"i{inner.width}"
+        code = f"v{kind.count}{code}" if isinstance(kind, ir.VectorType) else code
+        full = f"{name}.{code}{ending}"
+        function = self.module.globals.get(full) or ir.Function(
+            self.module, ir.FunctionType(result, [each.type for each in operands]), full
+        )
+        return self.builder.call(function, operands)
+
+    def splat(self, value: Any, lanes: int | None = None) -> Any:
+        """The same number in every lane."""
+        lanes = lanes or self.lanes
+        if lanes == 1:
+            return value
+        vector = ir.VectorType(value.type, lanes)
+        if isinstance(value, ir.Constant):
+            return ir.Constant(vector, [value.constant] * lanes)
+        one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, _INT(0))
+        places = ir.Constant(ir.VectorType(_INT, lanes), [0] * lanes)
+        return self.builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), places)
+
+    def like(self, value: Any, number: float) -> Any:
+        """A constant of the same type."""
+        if isinstance(value.type, ir.VectorType):
+            return ir.Constant(value.type, [number] * value.type.count)
+        return ir.Constant(value.type, number)
+
+    def positions(self, place: _Place) -> Any:
+        start = self.splat(self.builder.trunc(place.start, _INT), place.lanes)
+        return self.builder.add(start, self.counting())
+
+    def counting(self) -> Any:
+        return ir.Constant(ir.VectorType(_INT, self.lanes), list(range(self.lanes)))
+
+    def folded(self, vectors: tuple[Any, ...], combine: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Vectors to single numbers: the upper half with the lower, until one lane is left."""
+        b, lanes = self.builder, vectors[0].type.count
+        while lanes > 1:
+            halves = [
+                [
+                    b.shuffle_vector(
+                        each,
+                        ir.Constant(each.type, ir.Undefined),
+                        ir.Constant(ir.VectorType(_INT, lanes // 2), list(range(first, first + lanes // 2))),
+                    )
+                    for each in vectors
+                ]
+                for first in (0, lanes // 2)
+            ]
+            vectors = combine(*halves[0], *halves[1])
+            lanes //= 2
+        return tuple(b.extract_element(each, _INT(0)) for each in vectors)
+
+    def _as_double(self, value: Any) -> Any:
+        return value if self.number == _DOUBLE else self.builder.fpext(value, _DOUBLE)
+
+    def _as_bits(self, x: Any) -> Any:
+        vector = isinstance(x.type, ir.VectorType)
+        return self.builder.bitcast(x, ir.VectorType(self.bits, x.type.count) if vector else self.bits)
+
+    def _from_bits(self, x: Any) -> Any:
+        vector = isinstance(x.type, ir.VectorType)
+        return self.builder.bitcast(x, ir.VectorType(self.number, x.type.count) if vector else self.number)
+
+    def scale(self, x: Any, power: Any) -> Any:
+        """x · 2ⁿ, rounded once: by halves, for 2ⁿ alone may be more than a number can hold, or less."""
+        b, magic = self.builder, PRECISIONS[self.program.dtype].magic
+        if self.avx512 and isinstance(x.type, ir.VectorType):
+            return self._scaled_in_one(x, power)
+        half = b.fsub(b.fadd(b.fmul(power, self.like(power, 0.5)), self.like(power, magic)), self.like(power, magic))
+        for part in (half, b.fsub(power, half)):
+            # The last bits of part + magic are those of the whole number.
+            bits = self._as_bits(b.fadd(part, self.like(part, magic)))
+            raised = b.shl(bits, self.like(bits, self.mantissa))
+            x = b.fmul(x, self._from_bits(b.add(raised, self.like(raised, self.bias << self.mantissa))))
+        return x
+
+    def _scaled_in_one(self, x: Any, power: Any) -> Any:
+        """The same by the instruction of AVX-512."""
+        mask, code = (ir.IntType(8), "pd") if self.number == _DOUBLE else (ir.IntType(16), "ps")
+        name = f"llvm.x86.avx512.mask.scalef.{code}.512"
+        operands = [x, power, x, mask(-1), _INT(4)]
+        function = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(x.type, [each.type for each in operands]), name
+        )
+        return self.builder.call(function, operands)
+
+    def _exponent_bits(self, x: Any) -> tuple[Any, Any]:
+        """The bits of x > 0 and the k for which x / 2ᵏ lies between √½ and √2."""
+        b, bits = self.builder, self._as_bits(x)
+        root_half = 0x3FE6A09E667F3BCD if self.number == _DOUBLE else 0x3F3504F3
+        return bits, b.ashr(b.sub(bits, self.like(bits, root_half)), self.like(bits, self.mantissa))
+
+    def exponent(self, x: Any) -> Any:
+        return self.builder.sitofp(self._exponent_bits(x)[1], x.type)
+
+    def fraction(self, x: Any) -> Any:
+        b = self.builder
+        bits, exponent = self._exponent_bits(x)
+        return self._from_bits(b.sub(bits, b.shl(exponent, self.like(bits, self.mantissa))))
+
+
+# ── reductions over a row ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+class ExactSum:
+    """A sum with what rounding it has lost (Knuth's TwoSum)."""
+
+    def __init__(self, emitter: _Emitter, kind: Any) -> None:
+        self.emitter = emitter
+        zero = ir.Constant(kind, [0.0] * kind.count if isinstance(kind, ir.VectorType) else 0.0)
+        self.sum, self.lost = emitter.slot(kind, zero), emitter.slot(kind, zero)
+        self.kind = kind
+
+    def add(self, amount: Any) -> None:
+        b = self.emitter.builder
+        before = b.load(self.sum, typ=self.kind)
+        after = b.fadd(before, amount)
+        back = b.fsub(after, before)
+        lost = b.fadd(b.fsub(before, b.fsub(after, back)), b.fsub(amount, back))
+        # Where the sum is infinite nothing is lost, and ∞ − ∞ is no number.
+        finite = b.fcmp_ordered("==", b.fsub(after, after), self.emitter.like(after, 0.0))
+        lost = b.select(finite, lost, self.emitter.like(lost, 0.0))
+        b.store(after, self.sum)
+        b.store(b.fadd(b.load(self.lost, typ=self.kind), lost), self.lost)
+
+    def parts(self) -> tuple[Any, Any]:
+        b = self.emitter.builder
+        return b.load(self.sum, typ=self.kind), b.load(self.lost, typ=self.kind)
+
+    def finished(self) -> Any:
+        return self.emitter.builder.fadd(*self.parts())
+
+
+@final
+class RowSum:
+    """The sum of a row: in float64, with what is lost where that is the entries' own dtype."""
+
+    def __init__(self, emitter: _Emitter) -> None:
+        self.emitter = emitter
+        self.kind = ir.VectorType(_DOUBLE, emitter.lanes)
+        self.total = ExactSum(emitter, self.kind) if emitter.number == _DOUBLE else None
+        self.sum = None if self.total else emitter.slot(self.kind, ir.Constant(self.kind, [0.0] * emitter.lanes))
+
+    def add(self, value: Any, place: _Place) -> None:
+        b = self.emitter.builder
+        if place.mask is not None:
+            value = b.select(place.mask, value, self.emitter.like(value, 0.0))
+        if self.total:
+            self.total.add(value)
+        else:
+            b.store(b.fadd(b.load(self.sum, typ=self.kind), b.fpext(value, self.kind)), self.sum)
+
+    def finished_exactly(self) -> Any:
+        """In float64."""
+        b = self.emitter.builder
+        if self.total is None:
+            return self.emitter.folded((b.load(self.sum, typ=self.kind),), lambda x, y: (b.fadd(x, y),))[0]
+        total = ExactSum(self.emitter, _DOUBLE)
+        vectors = self.total.parts()
+        for vector in vectors:
+            for lane in range(self.emitter.lanes):
+                total.add(b.extract_element(vector, _INT(lane)))
+        return total.finished()
+
+    def finished(self, operation: str) -> Any:
+        exact = self.finished_exactly()
+        return exact if self.total else self.emitter.builder.fptrunc(exact, self.emitter.number)
+
+
+@final
+class Largest:
+    """The largest entry of a row and the index of the first such; NaN where any entry is."""
+
+    def __init__(self, emitter: _Emitter) -> None:
+        self.emitter = emitter
+        lanes, number = emitter.lanes, emitter.number
+        self.numbers, self.indices = ir.VectorType(number, lanes), ir.VectorType(_INT, lanes)
+        self.truths = ir.VectorType(_BIT, lanes)
+        self.best = emitter.slot(self.numbers, ir.Constant(self.numbers, [float("-inf")] * lanes))
+        self.index = emitter.slot(self.indices, emitter.counting())
+        self.undefined = emitter.slot(self.truths, ir.Constant(self.truths, [0] * lanes))
+        self.found: tuple[Any, Any] | None = None
+
+    def add(self, value: Any, place: _Place) -> None:
+        b = self.emitter.builder
+        if place.mask is not None:
+            value = b.select(place.mask, value, self.emitter.like(value, float("-inf")))
+        best, index = b.load(self.best, typ=self.numbers), b.load(self.index, typ=self.indices)
+        better = b.fcmp_ordered(">", value, best)
+        b.store(b.select(better, value, best), self.best)
+        b.store(b.select(better, self.emitter.positions(place), index), self.index)
+        undefined = b.or_(b.load(self.undefined, typ=self.truths), b.fcmp_unordered("uno", value, value))
+        b.store(undefined, self.undefined)
+
+    def finished(self, operation: str) -> Any:
+        b = self.emitter.builder
+        if self.found is None:
+
+            def combine(x: Any, i: Any, y: Any, j: Any) -> tuple[Any, Any]:
+                first = b.and_(b.fcmp_ordered("==", x, y), b.icmp_signed("<", j, i))
+                better = b.or_(b.fcmp_ordered(">", y, x), first)
+                return b.select(better, y, x), b.select(better, j, i)
+
+            vectors = b.load(self.best, typ=self.numbers), b.load(self.index, typ=self.indices)
+            best, index = self.emitter.folded(vectors, combine)
+            undefined = self.emitter.call(
+                "llvm.vector.reduce.or", _BIT, b.load(self.undefined, typ=self.truths), of=self.truths
+            )
+            self.found = b.select(undefined, self.emitter.like(best, float("nan")), best), b.sext(index, _LONG)
+        return self.found[operation == "argmax"]
+
+
+_REDUCTIONS: dict[str, Any] = {"sum": RowSum, "max": Largest, "argmax": Largest}
+
+_LEAVES: dict[str, Callable[[_Emitter, Expression, _Place], Any]] = {
+    "input": _Emitter._input,
+    "constant": _Emitter._constant,
+    "setting": _Emitter._setting,
+    "classes": _Emitter._classes,
+    "is_class": _Emitter._is_class,
+    "to_index": _Emitter._to_index,
+}
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "add": lambda e, x, y: e.builder.fadd(x, y),
+    "subtract": lambda e, x, y: e.builder.fsub(x, y),
+    "multiply": lambda e, x, y: e.builder.fmul(x, y),
+    "divide": lambda e, x, y: e.builder.fdiv(x, y),
+    "negative": lambda e, x: e.builder.fneg(x),
+    "abs": lambda e, x: e.call("llvm.fabs", x.type, x),
+    "sqrt": lambda e, x: e.call("llvm.sqrt", x.type, x),
+    "fma": lambda e, x, y, z: e.call("llvm.fma", x.type, x, y, z),
+    "select": lambda e, condition, x, y: e.builder.select(condition, x, y),
+    "isnan": lambda e, x: e.builder.fcmp_unordered("uno", x, x),
+    "and": lambda e, x, y: e.builder.and_(x, y),
+    "or": lambda e, x, y: e.builder.or_(x, y),
+    "not": lambda e, x: e.builder.not_(x),
+    "scale": _Emitter.scale,
+    "exponent": _Emitter.exponent,
+    "fraction": _Emitter.fraction,
+}

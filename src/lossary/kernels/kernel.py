@@ -1,0 +1,100 @@
+"""A compiled loss: called with the addresses of arrays, on as many threads as the work is worth."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from lossary.kernels import machine, threads
+from lossary.kernels.emitter import TOTALS, arguments, emit
+from lossary.kernels.program import Variant, program
+
+if TYPE_CHECKING:
+    from lossary.loss import Loss
+
+# Operations on entries from which on waking another thread pays.
+_WORTH_A_THREAD = 4_000_000
+_STEP = 1024  # slices of pointwise work start at multiples of this
+
+_Totals = ctypes.c_double * len(TOTALS)
+
+
+@final
+class Kernel:
+    """A loss as machine code for one kind of call."""
+
+    def __init__(self, loss: Loss, variant: Variant) -> None:
+        read = program(loss, variant)
+        names = arguments(read)
+        self._code = _compiled(emit(read, avx512=machine.has_avx512()), len(names))
+        # What tells the weight of all losses, before a mean's gradient can be scaled; None where all count alike.
+        self._weigher = (
+            Kernel(loss, variant._replace(outputs=("weight",))) if read.weighs and "weight" not in read.totals else None
+        )
+        self._reduces = loss.prediction.rows
+        self._by_rows, self._cost, self._kept = read.rows, read.cost, len(read.kept)
+        self._dtype = np.dtype(variant.dtype)
+        # The settings and tables are kept alive with the kernel, which knows their addresses.
+        self._constants = [np.array(each, dtype=self._dtype) for each in (read.settings, *read.tables)]
+        self._settings, *tables = (each.ctypes.data for each in self._constants)
+        self._tables = {f"table {place}": address for place, address in enumerate(tables)}
+        self._names = names[4:]
+        # By how much each address grows from one unit of work, an entry or a row, to the next: so many bytes, times the
+        # length of a row for what has an entry for each of its entries.
+        size = {"target": 8 if loss.target.indices else self._dtype.itemsize, "where": 1, "ignored": 0, "scratch": 0}
+        size |= dict.fromkeys(self._tables, 0)
+        whole = {node.detail for node in read.nodes if node.operation == "input" and node.row}
+        whole |= {name for name, node in read.stores.items() if node.row}
+        self._steps = [(size.get(name, self._dtype.itemsize), read.rows and name in whole) for name in self._names]
+
+    def __call__(
+        self, addresses: dict[str, int], rows: int, length: int, scale: float = 1.0, most: int = 1
+    ) -> tuple[float, float, float]:
+        """Run over `rows` rows of `length` entries (pointwise losses: one row of all), on `most` threads at most.
+
+        Arrays are contiguous, and kept alive by whoever calls. Returns what was added up, as `TOTALS` names it.
+        """
+        if self._tables:
+            addresses = addresses | self._tables
+        given = [addresses.get(name, 0) for name in self._names]
+        work = rows * length * self._cost
+        if most == 1 or work < 2 * _WORTH_A_THREAD:
+            return self._slice(given, rows, length, scale)
+        units = rows if self._by_rows else length
+        workers = min(most, work // _WORTH_A_THREAD, units)
+        step = -(-units // workers)
+        step = step if self._by_rows else -(-step // _STEP) * _STEP
+        jobs = []
+        for first in range(0, units, step):
+            count = min(step, units - first)
+            moved = [
+                address + first * size * (length if whole else 1)
+                for address, (size, whole) in zip(given, self._steps, strict=True)
+            ]
+            shape = (count, length) if self._by_rows else (1, count)
+            jobs.append(functools.partial(self._slice, moved, *shape, scale))
+        total, weight, illegal = map(sum, zip(*threads.run(jobs, workers), strict=True))
+        return total, weight, illegal
+
+    def weight(self, addresses: dict[str, int], rows: int, length: int, most: int = 1) -> float:
+        """Σw: what the losses of such a call count for in all."""
+        if self._weigher is None:
+            return float(rows if self._reduces else rows * length)
+        return self._weigher(addresses, rows, length, 1.0, most)[1]
+
+    def _slice(self, given: list[int], rows: int, length: int, scale: float) -> tuple[float, float, float]:
+        totals = _Totals()
+        if self._kept:
+            scratch = np.empty(self._kept * length, dtype=self._dtype)
+            given = [*given[:-1], scratch.ctypes.data]
+        self._code.call(rows, length, self._settings, ctypes.addressof(totals), *given, scale)
+        return totals[0], totals[1], totals[2]
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(text: str, arguments: int) -> machine.MachineCode:
+    """One for all losses that differ in their numbers only."""
+    return machine.MachineCode(text, arguments)

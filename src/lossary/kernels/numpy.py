@@ -1,0 +1,123 @@
+"""Kernels on NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lossary import dispatch, kernels
+from lossary.inputs import COMPUTED_IN, VALIDATE, spacing_of
+from lossary.kernels import threads
+from lossary.kernels.layout import Layout, layout, repeated
+from lossary.kernels.program import Output, Variant
+from lossary.reduce import Total
+from lossary.vocabulary.numpy import vocabulary
+
+if TYPE_CHECKING:
+    from lossary.kernels.kernel import Kernel
+    from lossary.loss import Loss
+
+_INDICES = frozenset(("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"))
+_NUMBERS = _INDICES | {"uint64"} | set(COMPUTED_IN)
+
+
+def fused(
+    loss: Loss,
+    prediction: Any,
+    target: Any,
+    weight: Any,
+    where: Any,
+    *,
+    reduction: str,
+    validate: bool,
+    came_in: str | None,
+    ignored: int | None,
+    derivatives: tuple[Output, ...] = (),
+) -> Any:
+    """The loss by a kernel: a number, an array, or a `Total` for reduction="total"; with `derivatives` ("gradient",
+    "curvature") a tuple of the loss and those. None where the vocabulary form must look at the call."""
+    if type(prediction) is not np.ndarray or prediction.dtype.name not in COMPUTED_IN:
+        return None
+    target = _array(target, prediction, _INDICES if loss.target.indices else _NUMBERS)
+    shapes = None if target is None else layout(loss, prediction.shape, target.shape)
+    if shapes is None:
+        return None
+    came = prediction.dtype
+    dtype = COMPUTED_IN[came.name]
+    spacing = spacing_of(came_in or came.name, target.dtype.name) if validate and VALIDATE else None
+    outputs: tuple[Output, ...] = ("values" if reduction == "none" else "total", *derivatives)
+    variant = Variant(dtype, outputs, spacing, weight is not None, where is not None, ignored is not None)
+    kernel = kernels.compiled(loss, variant)
+    if kernel is None:
+        return None
+    arrays = {
+        "prediction": np.ascontiguousarray(prediction, dtype=dtype),
+        "target": np.ascontiguousarray(target, dtype=np.int64 if loss.target.indices else dtype),
+    }
+    if variant.weighted:
+        arrays["weight"] = _over(_array(weight, prediction, _NUMBERS), shapes.losses, dtype)
+    if variant.masked:
+        arrays["where"] = _over(_array(where, prediction, frozenset(("bool",))), shapes.losses, "bool")
+    if any(array is None for array in arrays.values()):
+        return None
+    results = _run(kernel, arrays, shapes, outputs, reduction, ignored)
+    if results is None:
+        return None
+    value, *rest = (each if isinstance(each, Total) else _cast(each, came) for each in results)
+    return (value, *rest) if derivatives else value
+
+
+def _run(
+    kernel: Kernel,
+    arrays: dict[str, Any],
+    shapes: Layout,
+    outputs: tuple[Output, ...],
+    reduction: str,
+    ignored: int | None,
+) -> list[Any] | None:
+    """The loss, as it is reduced, and the derivatives; None where a value is not what the loss takes."""
+    prediction = arrays["prediction"]
+    number = prediction.dtype.type
+    made: dict[str, Any] = {
+        each: np.empty(shapes.losses if each == "values" else prediction.shape, prediction.dtype)
+        for each in outputs
+        if each != "total"
+    }
+    addresses = {name: array.ctypes.data for name, array in (arrays | made).items()}
+    if ignored is not None:
+        addresses["ignored"] = ignored
+    most = threads.most()
+    averaged = reduction in ("mean", "total")
+    weight = kernel.weight(addresses, shapes.rows, shapes.length, most) if averaged else 1.0
+    divisor = (weight or 1.0) if reduction == "mean" else 1.0
+    total, _, illegal = kernel(addresses, shapes.rows, shapes.length, 1.0 / divisor, most)
+    if illegal:
+        return None
+    if reduction == "none":
+        value: Any = made["values"]
+    else:
+        value = Total(number(total), number(weight)) if reduction == "total" else number(total / divisor)
+    return [value, *(made[each] for each in outputs[1:])]
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    """Arrays in the prediction's dtype; what is reduced stays in the dtype it was computed in."""
+    return x.astype(dtype, copy=False)[()] if isinstance(x, np.ndarray) else x
+
+
+def _array(x: Any, prediction: Any, dtypes: frozenset[str] | set[str]) -> Any:
+    """A NumPy array, of what may stand beside a prediction; None for what the vocabulary form must look at."""
+    if x is None or dispatch.framework_of(x) != "numpy":
+        return None
+    try:
+        array = vocabulary.convert(x, prediction)
+    except (TypeError, ValueError):
+        return None
+    return array if isinstance(array, np.ndarray) and array.dtype.name in dtypes else None
+
+
+def _over(array: Any, losses: tuple[int, ...], dtype: str) -> Any:
+    """A weight or mask, once for each loss; None where its shape does not lead theirs."""
+    shape = None if array is None else repeated(array.shape, losses)
+    return None if shape is None else np.ascontiguousarray(np.broadcast_to(array.reshape(shape), losses), dtype=dtype)

@@ -1,0 +1,241 @@
+"""Kernels under PyTorch, in eager mode on the CPU: where anything else is going on, the vocabulary form runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, final
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from lossary import dispatch, kernels
+from lossary.inputs import VALIDATE, spacing_of
+from lossary.kernels.layout import Layout, layout, repeated
+from lossary.kernels.memory import in_large_pages
+from lossary.kernels.program import Output, Variant
+from lossary.reduce import Total
+from lossary.vocabulary.torch import vocabulary
+
+if TYPE_CHECKING:
+    from lossary.kernels.kernel import Kernel
+    from lossary.loss import Loss
+
+_COMPUTED_IN = {
+    torch.float16: torch.float32,
+    torch.bfloat16: torch.float32,
+    torch.float32: torch.float32,
+    torch.float64: torch.float64,
+}
+_NAMES = {dtype: str(dtype).removeprefix("torch.") for dtype in _COMPUTED_IN}
+_INDICES = frozenset((torch.bool, torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64))
+_NUMBERS = _INDICES | set(_COMPUTED_IN)
+_PLAIN = frozenset((Tensor, torch.nn.Parameter))
+_VALUES: tuple[Output, ...] = ("values",)
+_TOTAL: tuple[Output, ...] = ("total",)
+_GRADIENT: tuple[Output, ...] = ("gradient",)
+_BOTH: tuple[Output, ...] = ("total", "gradient")
+_SMALL = 1 << 14  # entries that one thread is enough for, whatever the loss
+
+
+def fused(
+    loss: Loss,
+    prediction: Any,
+    target: Any,
+    weight: Any,
+    where: Any,
+    *,
+    reduction: str,
+    validate: bool,
+    came_in: str | None,
+    ignored: int | None,
+) -> Any:
+    """The loss by a kernel: a tensor, or a `Total` for reduction="total"; None where a kernel must not run."""
+    if _watched() or not _plain(prediction):
+        return None
+    came, indices = prediction.dtype, loss.target.indices
+    dtype = _COMPUTED_IN.get(came)
+    target = _beside(target, prediction, _INDICES if indices else _NUMBERS)
+    shapes = layout(loss, prediction.shape, target.shape) if target is not None else None
+    if dtype is None or target is None or shapes is None:
+        return None
+    spacing = _spacing(came_in, came, target.dtype) if validate and VALIDATE else None
+    differentiable = torch.is_grad_enabled()
+    differentiated = differentiable and prediction.requires_grad
+    outputs = _VALUES if reduction == "none" else _BOTH if differentiated else _TOTAL
+    variant = Variant(_NAMES[dtype], outputs, spacing, weight is not None, where is not None, ignored is not None)
+    kernel = kernels.compiled(loss, variant)
+    if kernel is None:
+        return None
+    arrays = {
+        "prediction": _converted(prediction, dtype),
+        "target": _converted(target, torch.int64 if indices else dtype),
+    }
+    for name, array, wanted in (
+        (("weight", weight, dtype), ("where", where, torch.bool)) if variant.weighted or variant.masked else ()
+    ):
+        if array is not None:
+            whole = _over(array, prediction, shapes.losses, wanted)
+            if whole is None:
+                return None
+            arrays[name] = whole
+    if differentiable and any(array.requires_grad and name != "prediction" for name, array in arrays.items()):
+        return None
+    work = _Work(loss, kernel, variant, shapes, reduction, ignored)
+    if differentiated:
+        work.options = {"validate": validate, "came_in": came_in, "ignored": ignored}
+        result = _Fused.apply(arrays["prediction"], work, arrays)  # type: ignore[no-untyped-call]  # torch has no types
+    else:
+        result = work.forward(arrays, None)
+    if work.illegal:
+        return None
+    if reduction == "total":
+        return Total(result, torch.scalar_tensor(work.weight, dtype=dtype))
+    return result.to(came) if reduction == "none" else result
+
+
+@final
+class _Work:
+    """How a call is computed, whatever memory its arrays are in: they are autograd's to keep and to let go."""
+
+    def __init__(
+        self, loss: Loss, kernel: Kernel, variant: Variant, shapes: Layout, reduction: str, ignored: int | None
+    ) -> None:
+        self._loss, self._kernel, self._variant = loss, kernel, variant
+        self.shapes, self.reduction = shapes, reduction
+        self._given = {} if ignored is None else {"ignored": ignored}
+        self._threads = 1 if shapes.rows * shapes.length < _SMALL else torch.get_num_threads()
+        self._divisor = 1.0
+        self.weight = 1.0
+        self.illegal = 0.0  # how many values the vocabulary form will complain about
+        self.options: dict[str, Any] = {}  # what the vocabulary form would be told
+
+    def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
+        """The loss, and its gradient into `gradient` unless losses are not reduced."""
+        kernel, shapes, dtype = self._kernel, self.shapes, arrays["prediction"].dtype
+        addresses = {name: array.data_ptr() for name, array in arrays.items()} | self._given
+        if self.reduction == "none":
+            values = _fresh(shapes.losses, dtype)
+            addresses["values"] = values.data_ptr()
+            self.illegal = kernel(addresses, shapes.rows, shapes.length, 1.0, self._threads)[2]
+            return values
+        if gradient is not None:
+            addresses["gradient"] = gradient.data_ptr()
+        if self.reduction != "sum":
+            self.weight = kernel.weight(addresses, shapes.rows, shapes.length, self._threads)
+            if self.reduction == "mean":
+                self._divisor = self.weight or 1.0
+        total, _, self.illegal = kernel(addresses, shapes.rows, shapes.length, 1.0 / self._divisor, self._threads)
+        return torch.scalar_tensor(total / self._divisor, dtype=dtype)
+
+    def backward(self, arrays: dict[str, Tensor], upstream: Tensor | None = None) -> Tensor:
+        """The gradient: as the losses are reduced, or with an upstream derivative for each loss."""
+        kernel = kernels.compiled(self._loss, self._variant._replace(outputs=_GRADIENT, pulled=upstream is not None))
+        gradient = _fresh(arrays["prediction"].shape, arrays["prediction"].dtype)
+        written = {"gradient": gradient} if upstream is None else {"gradient": gradient, "upstream": upstream}
+        addresses = {name: array.data_ptr() for name, array in (arrays | written).items()} | self._given
+        assert kernel is not None  # its forward pass ran
+        kernel(addresses, self.shapes.rows, self.shapes.length, 1.0 / self._divisor, self._threads)
+        return gradient
+
+    def differentiable(self, arrays: dict[str, Tensor], upstream: Tensor) -> Tensor:
+        """The gradient as an expression of PyTorch's, which can be differentiated again, or batched."""
+        again = torch.is_grad_enabled()
+        with torch.enable_grad():
+            value = self._loss.compute(
+                arrays["prediction"],
+                arrays["target"],
+                arrays.get("weight"),
+                arrays.get("where"),
+                reduction="sum" if self.reduction == "total" else self.reduction,  # type: ignore[arg-type]  # checked
+                fused=False,
+                **self.options,
+            )
+        return torch.autograd.grad(value, arrays["prediction"], upstream, create_graph=again)[0]
+
+
+@final
+class _Fused(torch.autograd.Function):
+    """Value and gradient in one pass; the gradient waits for the backward pass, which takes it away."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Tensor, work: _Work, arrays: dict[str, Tensor]) -> Tensor:
+        gradient = None if work.reduction == "none" else _fresh(prediction.shape, prediction.dtype)
+        value = work.forward(arrays, gradient)
+        ctx.save_for_backward(*arrays.values())
+        ctx.work, ctx.names, ctx.gradient = work, tuple(arrays), gradient
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        work = ctx.work
+        arrays = dict(zip(ctx.names, ctx.saved_tensors, strict=True))  # raises where one was changed since
+        if torch.is_grad_enabled() or _watched() or not _plain(upstream):
+            return work.differentiable(arrays, upstream), None, None
+        if work.reduction == "none":
+            return work.backward(arrays, upstream.contiguous()), None, None
+        gradient, ctx.gradient = ctx.gradient, None
+        gradient = work.backward(arrays) if gradient is None else gradient
+        factor = upstream.item()
+        return gradient if factor == 1.0 else gradient.mul_(factor), None, None
+
+
+def _watched() -> bool:
+    """Whether somebody looks at the operations: a trace, a transform, forward-mode derivatives."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._len_torch_function_stack() > 0
+        or torch._ops._len_torch_dispatch_stack_pre_dispatch() > 0  # type: ignore[no-untyped-call]  # torch has no types for it
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch._C._get_tracing_state() is not None
+        or forward_ad._current_level >= 0
+    )
+
+
+def _plain(x: Any) -> bool:
+    """Whether a tensor is nothing but numbers in the memory of the CPU."""
+    return (
+        type(x) in _PLAIN
+        and x.is_cpu
+        and x.layout is torch.strided
+        and not x.is_neg()
+        and not x.is_conj()
+        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    )
+
+
+@functools.cache
+def _spacing(came_in: str | None, prediction: torch.dtype, target: torch.dtype) -> float:
+    return spacing_of(came_in or _NAMES[prediction], _NAMES.get(target))
+
+
+def _beside(x: Any, prediction: Tensor, dtypes: frozenset[torch.dtype]) -> Tensor | None:
+    """A plain tensor, of what may stand beside a prediction; None for what the vocabulary form must look at."""
+    if not _plain(x):
+        if x is None or dispatch.framework_of(x) != "numpy":
+            return None
+        try:
+            x = vocabulary.convert(x, prediction)
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    return x if x.dtype in dtypes else None
+
+
+def _fresh(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Memory for a result."""
+    made = torch.empty(shape, dtype=dtype)
+    in_large_pages(made.data_ptr(), made.nbytes)
+    return made
+
+
+def _converted(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return (x if x.dtype == dtype else x.to(dtype)).contiguous()
+
+
+def _over(array: Any, prediction: Tensor, losses: tuple[int, ...], dtype: torch.dtype) -> Tensor | None:
+    """A weight or mask, once for each loss; None where the vocabulary form must look at it."""
+    array = _beside(array, prediction, frozenset((torch.bool,)) if dtype == torch.bool else _NUMBERS)
+    shape = None if array is None else repeated(tuple(array.shape), losses)
+    return None if array is None or shape is None else _converted(array.reshape(shape).expand(losses), dtype)
