@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-thorough lint accuracy bench index format clean
+.PHONY: demo test test-thorough lint accuracy bench evaluate-suggest index format clean
 
 demo: .venv/installed-compare  ## the main job on real data: which loss serves you best?
 	$(BIN)/lossary compare engel
@@ -32,6 +32,10 @@ accuracy: .venv/installed-dev  ## measure every word and every loss against the 
 
 bench: .venv/installed-dev  ## lossary beside its peers: time and peak memory; writes docs/performance.md
 	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/stacked_training.py
+
+evaluate-suggest: .venv/installed-dev  ## how often is what `suggest` ranks first the best? writes docs/suggest-evaluation.md
+	$(BIN)/python scripts/evaluate_suggest.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .

@@ -19,6 +19,12 @@ from lossary.cli import app
 QUICK = ["--folds", "2", "--seeds", "1", "--epochs", "2", "--jobs", "1", "--no-boosting"]
 
 
+@pytest.fixture(autouse=True)
+def in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command writes its report and its journal where it is run."""
+    monkeypatch.chdir(tmp_path)
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["compare", *map(str, arguments)])
 
@@ -180,7 +186,7 @@ def test_only_the_target(tmp_path: Path) -> None:
         (["--loss", "Huber(delta=x)"], "must be numbers"),
         (["--loss", "Huber(threshold=2)"], "no hyper-parameter 'threshold'"),
         (["--loss", "huber", "--exclude", "huber"], "no loss is left"),
-        (["--metric", "accuracy"], "there is no metric 'accuracy' for regression"),
+        (["--metric", "accuracy"], "accuracy judges classes, but the target holds amounts (task regression)"),
         (["--metric", "rmsee"], "did you mean rmse?"),
         (["--task", "clustering"], "task must be one of regression, binary, multiclass"),
         (["--task", "binary"], "binary task two"),

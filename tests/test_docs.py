@@ -2,7 +2,7 @@
 
     ```python    is run
     ```pycon     is a doctest
-    ```console   `$ lossary list …` and `$ lossary show …` must print what stands below them; other commands are not run
+    ```console   `$ lossary list …`, `show …` and `suggest …` must print what stands below them; others are not run
 
 The blocks of one file are one session, from top to bottom.
 """
@@ -64,7 +64,7 @@ def test_screens_come_out_as_printed(page):
     for language, line, text in blocks(page):
         for command, screen in re.findall(r"^\$ lossary (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
             arguments = shlex.split(command, comments=True)
-            if language == "console" and arguments[0] in {"list", "show"} and screen.strip():
+            if language == "console" and arguments[0] in {"list", "show", "suggest"} and screen.strip():
                 result = CliRunner().invoke(app, arguments)
                 assert result.output.strip() == screen.strip(), f"{page.name}:{line}"
 

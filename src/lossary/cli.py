@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import io
+import re
 import shlex
 import shutil
 import sys
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 import lossary
-from lossary.errors import DataError, LossaryError
+from lossary.errors import DataError, LossaryError, ParameterError
 
 app = typer.Typer(
     name="lossary",
@@ -69,9 +69,20 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 @command
 def compare(
     data: Annotated[
-        str, typer.Argument(help="CSV or Parquet file, or a built-in set: engel, diabetes, breast_cancer, digits.")
+        str,
+        typer.Argument(
+            help="CSV, TSV or Parquet file, or a built-in set: engel, diabetes, breast_cancer, iris, wine, digits."
+        ),
     ],
     target: Annotated[str | None, typer.Option(help="Column to predict; built-in sets know theirs.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of rows that belong together: never split between training and test.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Column of dates, times or numbers: training is always before the test.")
+    ] = None,
+    weight: Annotated[str | None, typer.Option(help="Column that says how much each row counts.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Leave this column out; repeatable.")] = None,
     task: Annotated[str | None, typer.Option(help="regression, binary or multiclass; inferred unless given.")] = None,
     metric: Annotated[
         str | None, typer.Option(help="What ranks the losses, such as rmse, pinball_0.25, f1 or log_loss.")
@@ -80,12 +91,32 @@ def compare(
         list[str] | None, typer.Option(help="Compare this loss, such as huber or 'Huber(delta=50)'; repeatable.")
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Leave this loss out; repeatable.")] = None,
+    model: Annotated[
+        str, typer.Option(help="mlp, linear, or package.module:factory: a function that makes your own model.")
+    ] = "mlp",
+    framework: Annotated[
+        str | None, typer.Option(help="torch or keras; what your model is made with, or torch, unless given.")
+    ] = None,
     folds: Annotated[int, typer.Option(help="Parts that the rows are split into; each is the test set once.")] = 5,
     seeds: Annotated[int, typer.Option(help="How often that is repeated, shuffled and started anew.")] = 3,
     epochs: Annotated[int, typer.Option(help="Passes over the training rows, at most.")] = 200,
+    boosting: Annotated[bool, typer.Option(help="Show gradient boosting and a linear model beside the losses.")] = True,
+    engine: Annotated[
+        str, typer.Option(help="Where the work is done: local, ray or ray=ADDRESS. The result is the same.")
+    ] = "local",
     jobs: Annotated[int, typer.Option(help="Processes at most; -1 for one per core. The result is the same.")] = -1,
-    boosting: Annotated[bool, typer.Option(help="Show gradient boosting beside the losses.")] = True,
+    time_limit: Annotated[
+        str | None, typer.Option(help="Start no training after so long, such as 90s, 5m or 2h; seconds without a unit.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(help="Keep what is finished in .lossary, and go on from there when a run was stopped."),
+    ] = True,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report to this file; to DATA.TARGET.html unless given.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write everything to this file, as JSON.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the result only, and no progress.")] = False,
 ) -> None:
     """Train a small network with each loss that fits, on the same splits, and say which serves you best.
 
@@ -93,58 +124,110 @@ def compare(
     lossary compare engel
     lossary compare houses.csv --target price --metric rmse --json houses.json
     """
+    for path in (html, json):
+        if path is not None:
+            _writable(path)
+    limit = None if time_limit is None else _seconds(time_limit)
+
+    from rich.console import Console
+
+    from lossary.compare import compare as run
+    from lossary.compare.journal import DIRECTORY
+    from lossary.compare.progress import Display
+    from lossary.compare.report import heading, plan_line, rendered, write_html
+
+    screen = Console(highlight=False)
+    try:
+        with Display(Console(stderr=True, highlight=False), quiet=quiet) as display:
+            result = run(
+                data,
+                target,
+                group=group,
+                time=time,
+                weight=weight,
+                drop=drop or (),
+                task=task,
+                metric=metric,
+                losses=loss or (),
+                exclude=exclude or (),
+                model=model,
+                framework=framework,
+                folds=folds,
+                seeds=seeds,
+                epochs=epochs,
+                boosting=boosting,
+                engine=engine,
+                jobs=jobs,
+                journal=DIRECTORY if resume else None,
+                time_limit=limit,
+                command=shlex.join(["lossary", *sys.argv[1:]]),
+                on_profile=lambda profile: typer.echo(rendered(screen, *heading(profile))),
+                on_plan=lambda plan: display.begin(plan, plan_line(plan)),
+                on_progress=display.advance,
+                on_trouble=display.note,
+            )
+            if display.resumed:
+                display.note(f"{display.resumed} trainings were taken from {DIRECTORY}; --no-resume does all anew")
+    except KeyboardInterrupt:
+        kept = f"; what is finished is kept in {DIRECTORY}, and the same command goes on from there" if resume else ""
+        typer.echo(f"interrupted{kept}", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(rendered(screen, result.body()), nl=False)
+    if json is not None:
+        _write(json, result.to_json())
+    typer.echo(write_html(result, html))
+
+
+@command
+def suggest(
+    data: Annotated[str, typer.Argument(help="CSV, TSV or Parquet file, or a built-in set.")],
+    target: Annotated[str | None, typer.Option(help="Column to predict; built-in sets know theirs.")] = None,
+    task: Annotated[str | None, typer.Option(help="regression, binary or multiclass; inferred unless given.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What the loss is to serve, such as rmse or log_loss.")] = None,
+    level: Annotated[
+        list[float] | None, typer.Option(help="A quantile wanted, such as 0.9: not exceeded 9 times in 10; repeatable.")
+    ] = None,
+    loss: Annotated[list[str] | None, typer.Option(help="Rank this loss, such as huber; repeatable.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave this loss out; repeatable.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column of rows that belong together.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of dates, times or numbers that rows follow.")] = None,
+    weight: Annotated[str | None, typer.Option(help="Column that says how much each row counts.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Leave this column out; repeatable.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write everything to this file, as JSON.")] = None,
+) -> None:
+    """Look at the data, and rank the losses that fit them with the reasons; nothing is trained.
+
+    \b
+    lossary suggest engel
+    lossary suggest houses.csv --target price --level 0.9
+    """
     if json is not None:
         _writable(json)
 
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from lossary.compare.advice import advise
 
-    from lossary.compare import compare as run
-    from lossary.compare.report import heading, plan_line, rendered
-
-    screen = Console(highlight=False)
-    errors = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
+    named = {"--target": [target], "--task": [task], "--metric": [metric], "--loss": loss, "--exclude": exclude}
+    named |= {"--group": [group], "--time": [time], "--weight": [weight], "--drop": drop}
+    if metric is None and level is not None and len(level) == 1:
+        named["--metric"] = [f"pinball_{level[0]}"]
+    chosen = [word for flag, values in named.items() for value in values or () if value for word in (flag, value)]
+    advice = advise(
+        data,
+        target,
+        task=task,
+        metric=metric,
+        levels=level or (),
+        losses=loss or (),
+        exclude=exclude or (),
+        group=group,
+        time=time,
+        weight=weight,
+        drop=drop or (),
+        proof=shlex.join(["lossary", "compare", data, *chosen]),
     )
-    with contextlib.ExitStack() as stack:
-        started: list[Any] = []
-
-        def on_plan(plan: Any) -> None:
-            stack.enter_context(bar)
-            units = len(plan.splits) * (len(plan.candidates) + plan.boosting)
-            started.append(bar.add_task(plan_line(plan), total=units))
-
-        result = run(
-            data,
-            target,
-            task=task,
-            metric=metric,
-            losses=loss or (),
-            exclude=exclude or (),
-            folds=folds,
-            seeds=seeds,
-            epochs=epochs,
-            jobs=jobs,
-            boosting=boosting,
-            command=shlex.join(["lossary", *sys.argv[1:]]),
-            on_profile=lambda profile: typer.echo(rendered(screen, *heading(profile))),
-            on_plan=on_plan,
-            on_progress=lambda: bar.advance(started[0]),
-        )
-    typer.echo(rendered(screen, result.body()), nl=False)
+    typer.echo(advice.text(_bold), nl=False)
     if json is not None:
-        try:
-            json.write_text(result.to_json(), encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"{json} cannot be written: {error.strerror or error}.") from None
-        typer.echo(f"JSON: {json}")
+        _write(json, advice.to_json())
 
 
 @command
@@ -206,6 +289,14 @@ def _bold(text: str) -> str:
     return typer.style(text, bold=True)
 
 
+def _seconds(text: str) -> float:
+    """Of "90", "90s", "5m" or "2h"."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if found is None:
+        raise ParameterError(f"--time-limit is a time such as 90s, 5m or 2h, not {text!r}.")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
 def _writable(path: Path) -> None:
     """Find out before the work is done, not after it."""
     existed = path.exists()
@@ -216,6 +307,14 @@ def _writable(path: Path) -> None:
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
     if not existed:
         path.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
+    typer.echo(f"JSON: {path}")
 
 
 def _fail(error: object) -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, final
 
+from lossary.choice import Choice
 from lossary.errors import ParameterError
 
 # One hyper-parameter's value. A table (class weights) is a tuple, so that a loss stays hashable.
@@ -29,6 +30,7 @@ class Parameter:
     symbol: str | None = None
     foreign: tuple[str, ...] = ()
     examples: tuple[Setting, ...] = ()
+    choose: Choice | None = None
 
     @property
     def is_flag(self) -> bool:
@@ -120,6 +122,7 @@ def parameter(
     symbol: str | None = None,
     foreign: tuple[str, ...] = (),
     examples: tuple[Setting, ...] = (),
+    choose: Choice | None = None,
 ) -> Any:
     """A field of a loss that is one of its hyper-parameters.
 
@@ -132,6 +135,7 @@ def parameter(
         symbol: the letter that stands for it in formulas.
         foreign: names that other libraries give it; they are not accepted, they only teach.
         examples: settings, beside the default, at which every law of the library is tried.
+        choose: how it follows from data (`lossary.choice`), for `lossary suggest` and `lossary compare`.
     """
     known = Parameter(
         default=default,
@@ -145,6 +149,7 @@ def parameter(
         symbol=symbol,
         foreign=foreign,
         examples=examples,
+        choose=choose,
     )
     return dataclasses.field(default=default, metadata={"parameter": known})
 

@@ -15,8 +15,24 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from lossary.choice import Facts
+from lossary.compare import findings
 from lossary.compare.data import Data
 from lossary.errors import DataError, ParameterError
+
+__all__ = [
+    "Codes",
+    "Facts",  # defined for the rules of hyper-parameters, made here
+    "Numbers",
+    "Profile",
+    "Task",
+    "check",
+    "class_facts",
+    "linear_residuals",
+    "preprocessor",
+    "profile",
+    "regression_facts",
+]
 
 Task = Literal["regression", "binary", "multiclass"]
 Numbers = npt.NDArray[np.float64]
@@ -26,18 +42,7 @@ _FEW_NUMBERS = 20  # whole numbers with at most so many values, each often enoug
 _FEW_LEVELS = 50  # text with more levels says something about single rows, not about kinds of rows
 _ROWS_PER_LEVEL = 3
 _LARGEST = 1e100  # beyond it, and below its inverse, squares leave what a number can hold
-_SAMPLE = 20_000  # rows that the residuals of the linear fit are estimated from
-
-
-@final
-@dataclasses.dataclass(frozen=True, eq=False)
-class Facts:
-    """The numbers that hyper-parameters are made from: of all rows in a profile, of the training rows in a fold."""
-
-    center: float = 0.0  # the target's median
-    scale: float = 1.0  # its interquartile range
-    spread: float = 1.0  # robust standard deviation of what a linear fit leaves unexplained
-    counts: tuple[int, ...] = ()  # rows per class
+_SAMPLE = 10_000  # rows that the residuals of the linear fit are estimated from
 
 
 @final
@@ -54,6 +59,14 @@ class Profile:
     facts: Facts
     findings: tuple[str, ...]
     notes: tuple[str, ...]  # what was done to the data
+    groups: Codes | None = None  # the group of each row, whose rows stay together
+    order: Numbers | None = None  # the time of each row
+    weight: Numbers | None = None  # how often each row counts
+    ordered: bool = False  # whether the classes look ordered
+    kinds: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # columns by kind
+    residuals: Numbers = dataclasses.field(default_factory=lambda: np.zeros(0))  # of a linear fit, of a sample at most
+    predicted: Numbers = dataclasses.field(default_factory=lambda: np.zeros(0))  # by that fit
+    outliers: float = 0.0  # the share of these residuals that are far out
 
     @property
     def rows(self) -> int:
@@ -81,16 +94,48 @@ def profile(data: Data, task: str | None = None) -> Profile:
     if task is None and data.not_numbers and data.not_numbers.exceptional and data.values.n_unique() > _FEW_NUMBERS:
         raise DataError(f"column {data.target!r} holds {_kind(data)}; correct it, or leave the row out.")
     data, y, classes, kind, why = _target(data, task)
-    table, categories, notes = _features(data.features)
-    notes = (*data.notes, *notes)
+    table, kinds, notes = _features(data.features)
+    categories = len(kinds["categories"])
+    residuals = predicted = np.zeros(0)
+    outliers = 0.0
     if kind == "regression":
         residuals, predicted = linear_residuals(table, categories, y)
         facts = regression_facts(y, residuals)
-        findings = (f"regression{why}", *_regression_findings(residuals, predicted, facts))
+        outliers = findings.outlying(residuals, facts.spread)
+        found = [f"regression{why}", *_regression_findings(y, residuals, predicted, facts)]
     else:
-        facts = class_facts(y, len(classes))
-        findings = (f"{'binary' if kind == 'binary' else 'multi-class'}{why}", *_class_findings(facts, classes, kind))
-    return Profile(data, kind, table, categories, y, classes, facts, findings, notes)
+        noise = findings.wrong_labels(table, y, preprocessor(table.shape[1], categories))
+        facts = dataclasses.replace(class_facts(y, len(classes)), noise=noise)
+        found = [f"{'binary' if kind == 'binary' else 'multi-class'}{why}", findings.imbalance(facts.counts, classes)]
+        if noise:
+            found.append(f"about {findings.percent(noise)} of the labels may be wrong")
+    used = [*kinds["numbers"], *kinds["categories"]]
+    found += findings.duplicates(data.features.select(used), data.values, bool(classes))
+    found += findings.leaks(used, table, y, len(classes))
+    ordered = _ordered(data.values, classes)
+    if ordered and not data.values.dtype.is_numeric():
+        found.append(f"ordered classes: {' < '.join(classes)}")
+    elif ordered and not why:
+        found.append("classes may be ordered, as whole numbers are")
+    return Profile(
+        data,
+        kind,
+        table,
+        categories,
+        y,
+        classes,
+        facts,
+        tuple(found),
+        (*data.notes, *notes),
+        ordered=ordered,
+        kinds=kinds,
+        groups=data.groups,
+        order=data.order,
+        weight=data.weight,
+        residuals=residuals,
+        predicted=predicted,
+        outliers=outliers,
+    )
 
 
 def preprocessor(width: int, categories: int) -> ColumnTransformer:
@@ -171,13 +216,28 @@ def _target(data: Data, task: str | None) -> tuple[Data, Any, tuple[str, ...], T
         raise DataError(f"column {name!r} has {levels:,} values in {len(values):,} rows; too many for classes.")
     data, values = _without_single_members(data)
     sortable = values if numeric else values.cast(pl.String)
-    order = sortable.unique().sort().to_list()
+    order = _in_order(values, sortable)
     if len(order) < 2:
         raise DataError(f"column {name!r} of {data.name} has only one class with more than one row.")
     position = {level: code for code, level in enumerate(order)}
     codes = np.array([position[level] for level in sortable.to_list()], dtype=np.int64)
     named: Task = "binary" if kind == "binary" or (task is None and len(order) == 2) else "multiclass"
     return data, codes, tuple(_label(level) for level in order), named, why
+
+
+def _in_order(values: pl.Series, sortable: pl.Series) -> list[Any]:
+    """The classes: as their type or their words order them, or by value or alphabet."""
+    order = sortable.unique().sort().to_list()
+    if isinstance(values.dtype, pl.Enum):
+        return [level for level in values.dtype.categories.to_list() if level in order]
+    return (findings.scale_of_words(order) if values.dtype == pl.String else None) or order
+
+
+def _ordered(values: pl.Series, classes: tuple[str, ...]) -> bool:
+    """Whether the classes look ordered: numbers, an ordered type, or words whose order is certain."""
+    if len(classes) < 3:
+        return False
+    return values.dtype.is_numeric() or values.dtype == pl.Enum or findings.scale_of_words(list(classes)) is not None
 
 
 def _amounts(data: Data) -> Numbers:
@@ -200,14 +260,12 @@ def _without_single_members(data: Data) -> tuple[Data, pl.Series]:
     keep = ~data.values.is_in(single.implode())
     labels = ", ".join(sorted(_label(level) for level in single.to_list()[:5])) + (", …" if len(single) > 5 else "")
     note = f"left out, as a class with one row cannot be both learnt and tested: {data.target} = {labels}"
-    kept = dataclasses.replace(
-        data, features=data.features.filter(keep), values=data.values.filter(keep), notes=(*data.notes, note)
-    )
+    kept = data.keep(keep, note)
     return kept, kept.values
 
 
-def _features(frame: pl.DataFrame) -> tuple[Numbers, int, tuple[str, ...]]:
-    """The columns as one matrix, numbers first and then codes, and what was done to them."""
+def _features(frame: pl.DataFrame) -> tuple[Numbers, dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """The columns as one matrix, numbers first and then codes, their names by kind, and what was done to them."""
     numbers: list[pl.Series] = []
     codes: list[pl.Series] = []
     left_out: list[str] = []
@@ -217,8 +275,8 @@ def _features(frame: pl.DataFrame) -> tuple[Numbers, int, tuple[str, ...]]:
             plain = column.cast(pl.Float64).fill_nan(None)
             endless = (plain.abs() > _LARGEST).fill_null(False)
             infinite += int(endless.sum())
-            plain = plain.set(endless, None)
-            if plain.drop_nulls().n_unique() < 2:
+            plain = plain.set(endless, None) if endless.any() else plain
+            if plain.null_count() == len(plain) or plain.min() == plain.max():
                 left_out.append(f"{column.name} ({'empty' if plain.null_count() == len(plain) else 'constant'})")
             else:
                 numbers.append(plain)
@@ -243,8 +301,13 @@ def _features(frame: pl.DataFrame) -> tuple[Numbers, int, tuple[str, ...]]:
     if infinite:
         notes.append(f"{_counted(infinite, 'infinite value')} treated as missing")
     notes += _gaps(numbers, codes)
-    table = pl.DataFrame([*numbers, *(column.fill_null(-1.0) for column in codes)]).to_numpy().astype(np.float64)
-    return table, len(codes), tuple(notes)
+    kinds = {
+        "numbers": tuple(column.name for column in numbers),
+        "categories": tuple(column.name for column in codes),
+        "left out": tuple(left_out),
+    }
+    table = pl.DataFrame([*numbers, *(column.fill_null(-1.0) for column in codes)]).to_numpy(order="c")
+    return table.astype(np.float64, copy=False), kinds, tuple(notes)
 
 
 def _gaps(numbers: list[pl.Series], codes: list[pl.Series]) -> list[str]:
@@ -258,27 +321,16 @@ def _gaps(numbers: list[pl.Series], codes: list[pl.Series]) -> list[str]:
     return [f"{_counted(sum(every), 'missing value')} in {_counted(len(every), 'column')}: {', '.join(done)}"]
 
 
-def _regression_findings(residuals: Numbers, predicted: Numbers, facts: Facts) -> list[str]:
-    findings = []
-    if len(residuals) >= 100 and np.ptp(predicted):
-        fifth = len(residuals) // 5
-        order = np.argsort(predicted, kind="stable")
-        low, high = (_interquartile_range(residuals[part]) for part in (order[:fifth], order[-fifth:]))
-        if low and high and not 1 / 1.5 < high / low < 1.5:
-            grows, factor = ("grows", high / low) if high > low else ("shrinks", low / high)
-            findings.append(f"spread {grows} {factor:.1f}x from the lowest to the highest fifth")
-    far = float(np.mean(np.abs(residuals - np.median(residuals)) > 3.5 * facts.spread))
-    if far:
-        findings.append(f"{_percent(far)} outliers")
-    return findings
-
-
-def _class_findings(facts: Facts, classes: tuple[str, ...], task: Task) -> list[str]:
-    shares = np.array(facts.counts) / sum(facts.counts)
-    if task == "binary":
-        return [f"positive class {classes[1]} ({_percent(shares[1])})"]
-    rarest = int(np.argmin(shares))
-    return [f"rarest class {classes[rarest]} ({_percent(shares[rarest])})"]
+def _regression_findings(y: Numbers, residuals: Numbers, predicted: Numbers, facts: Facts) -> list[str]:
+    found = [
+        findings.counts(y),
+        findings.skew(y),
+        findings.zeros(y),
+        findings.spread(residuals, predicted),
+        findings.tails(residuals),
+        findings.outliers(residuals, facts.spread),
+    ]
+    return [each for each in found if each is not None]
 
 
 def _interquartile_range(values: Numbers) -> float:
@@ -305,7 +357,3 @@ def _listed(names: list[str], at_most: int = 6) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, final, get_args
@@ -13,17 +14,22 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from lossary.compare.plan import Plan
+from lossary.claim import Elicits
+from lossary.compare.plan import BOOSTING, LINEAR, Plan, Split
+from lossary.compare.prediction import Outcome, Prediction
 from lossary.compare.profile import Codes, Numbers, Task
-from lossary.compare.suggest import REFERENCE
-from lossary.compare.train import BOOSTING, Outcome, Prediction
+from lossary.compare.suggest import REFERENCE, Candidate
 from lossary.errors import DataError, UnknownNameError
 
 SIGNIFICANT = 0.05
+CONFIDENCE = 0.95  # of the intervals around differences
 _CLOSE = 0.05  # a tie is not only unproved, it is also at most so far apart, as a part of the mean
+_BINS = 10  # of the calibration error, at most
+_ROWS_PER_BIN = 20
 
 Y = Numbers | Codes
-Judge = Callable[[Y, Prediction, int], float]  # target, prediction, number of classes
+Weight = Numbers | None
+Judge = Callable[[Y, Prediction, int, Weight], float]  # target, prediction, number of classes, row weights
 
 
 @final
@@ -34,11 +40,12 @@ class Metric:
     name: str
     title: str
     judge: Judge
-    constant: Callable[[Y, int, int], Prediction]  # the best constant on a target, for so many rows and classes
+    constant: Callable[[Y, int, int, Weight], Prediction]  # the best constant on a target, for so many rows and classes
     higher: bool = False  # whether more is better
     unit: bool = False  # in the target's unit
     percent: bool = False  # a share, shown in per cent
-    boosted: bool = True  # whether the boosted reference, which predicts the mean, is a fair one
+    boosted: bool = True  # whether the references, which predict the mean, are fair ones
+    functional: str | None = None  # what a prediction must be to do best by it: "mean", "median", "0.9-quantile"
 
 
 @final
@@ -46,15 +53,29 @@ class Metric:
 class Standing:
     """One row of the table."""
 
-    candidate: int  # its place in the plan; BOOSTING for the boosted reference
+    candidate: int  # its place in the plan; BOOSTING or LINEAR for a reference
     scores: dict[str, Numbers]  # by metric, one score per split; NaN where the metric is not defined for the loss
-    error: str | None  # why it failed, if it did
+    error: str | None  # why there are no scores, if there are none
+    unfinished: int = 0  # splits that were left when the time was up: then it is not judged, but did not fail either
 
     def mean(self, metric: str) -> float:
         return float(self.scores[metric].mean())
 
     def deviation(self, metric: str) -> float:
         return float(self.scores[metric].std(ddof=1))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """By how much a loss is better than the reference: the mean over the splits, in the metric's unit."""
+
+    candidate: int
+    difference: float  # above 0: better than the reference, whichever direction the metric has
+    low: float  # of the interval at CONFIDENCE, with the variance of the corrected test
+    high: float
+    p: float  # corrected resampled t-test, Holm over the losses
+    better_in: int  # splits in which it is better
 
 
 @final
@@ -74,6 +95,24 @@ class Verdict:
     learnable: bool  # whether the boosted reference beats the best constant in every split
     ties: tuple[int, ...]  # other candidates that cannot be told from the recommended one
     recommended: int | None  # None when nothing beats the best constant beyond chance
+    pairs: tuple[Pair, ...] = ()  # every other loss beside the reference
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Interval:
+    """Two quantile losses as the ends of an interval, or the normal band around a loss that elicits the mean."""
+
+    low: int  # the candidate below
+    high: int  # the candidate above; the same one for a normal band
+    promised: float  # the share of targets that ought to be within
+    coverage: Numbers  # the share that is, one per split
+    width: Numbers  # mean, in the target's unit, one per split
+    thirds: tuple[float, float, float]  # coverage in the lowest, middle and highest third of the interval's middle
+
+    @property
+    def normal(self) -> bool:
+        return self.low == self.high
 
 
 @final
@@ -82,14 +121,22 @@ class Summary:
     """All that the outcomes say."""
 
     metrics: tuple[Metric, ...]  # the one that ranks first
-    standings: tuple[Standing, ...]  # ranked; failed ones last
+    standings: tuple[Standing, ...]  # ranked; those without scores last
     constants: dict[str, Numbers]
     boosting: Standing | None
     verdicts: dict[str, Verdict]
+    linear: Standing | None = None
+    intervals: tuple[Interval, ...] = ()  # the widest first
+    notes: tuple[str, ...] = ()  # what has to be known to read the figures
 
     @property
     def ranked_by(self) -> Metric:
         return self.metrics[0]
+
+    @property
+    def unfinished(self) -> tuple[int, ...]:
+        """The candidates that the time limit left without all their splits."""
+        return tuple(row.candidate for row in self.standings if row.unfinished)
 
 
 def check(metric: str | None) -> None:
@@ -98,8 +145,7 @@ def check(metric: str | None) -> None:
     Raises:
         UnknownNameError: no task has it.
     """
-    tasks = get_args(Task)
-    known = {each.name: each for task in tasks for each in metrics_for(task)}
+    known = _tasks_by_metric()
     if metric is not None and _folded(metric) not in known and _level(metric) is None:
         raise UnknownNameError(f"there is no metric {metric!r}{_advice(metric, known)}")
 
@@ -119,6 +165,12 @@ def metrics_for(task: Task, first: str | None = None, levels: Iterable[float] = 
         known.setdefault(ranking.name, ranking)
         name = ranking.name
     if name not in known:
+        if level is not None or name in _tasks_by_metric():
+            judges, holds = ("classes", "amounts") if task == "regression" else ("amounts", "classes")
+            raise UnknownNameError(
+                f"{first} judges {judges}, but the target holds {holds} (task {task}); "
+                f"metrics for it: {', '.join(known)}."
+            )
         raise UnknownNameError(f"there is no metric {first!r} for {task}{_advice(first, known)}")
     return (known.pop(name), *known.values())
 
@@ -127,15 +179,20 @@ def summarise(plan: Plan, outcomes: Iterable[Outcome], metrics: tuple[Metric, ..
     """Judge all outcomes of a plan.
 
     Raises:
-        DataError: every loss failed.
+        DataError: every loss failed, or none was finished in time.
     """
     by_unit = {(outcome.candidate, outcome.split): outcome for outcome in outcomes}
     rows = [_standing(plan, by_unit, candidate, metrics) for candidate in range(len(plan.candidates))]
     alive = [row for row in rows if row.error is None]
     if not alive:
+        if any(row.unfinished for row in rows):
+            raise DataError("the time was up before any loss had all its splits: raise --time-limit, or ask for less.")
         raise DataError(f"every loss failed; {plan.candidates[0].name}: {rows[0].error}")
     constants = {metric.name: _constant(plan, metric) for metric in metrics}
-    boosting = _standing(plan, by_unit, BOOSTING, metrics) if plan.boosting else None
+    asked = {unit.candidate for unit in plan.units}
+    boosting, linear = (
+        _standing(plan, by_unit, reference, metrics) if reference in asked else None for reference in (BOOSTING, LINEAR)
+    )
     verdicts = {}
     for metric in metrics:
         defined = [row for row in alive if np.isfinite(row.scores[metric.name]).all()]
@@ -143,19 +200,57 @@ def summarise(plan: Plan, outcomes: Iterable[Outcome], metrics: tuple[Metric, ..
             verdicts[metric.name] = _verdict(plan, defined, constants[metric.name], boosting, metric)
     first = metrics[0]
     alive.sort(key=lambda row: _costs(row, first).mean() if np.isfinite(row.scores[first.name]).all() else np.inf)
-    failed = [row for row in rows if row.error is not None]
-    return Summary(metrics, (*alive, *failed), constants, boosting, verdicts)
+    others = sorted((row for row in rows if row.error is not None), key=lambda row: not row.unfinished)
+    return Summary(
+        metrics,
+        (*alive, *others),
+        constants,
+        boosting,
+        verdicts,
+        linear,
+        _intervals(plan, by_unit, alive),
+        _notes(plan, constants, metrics, others),
+    )
+
+
+# ── in pairs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Resampling:
+    """What a test has to know of the splits: which are the same but for the network's start, and how large they are."""
+
+    distinct: Codes  # for each split, the number of its test set
+    ratio: float  # test rows per training row
+
+    @classmethod
+    def of(cls, splits: Iterable[Split]) -> Resampling:
+        numbers: dict[bytes, int] = {}
+        splits = tuple(splits)
+        distinct = [numbers.setdefault(split.test.tobytes(), len(numbers)) for split in splits]
+        return cls(np.array(distinct), float(np.mean([len(split.test) / len(split.train) for split in splits])))
+
+    def test(self, differences: Numbers) -> tuple[float, float, float]:
+        """Interval around the mean, low and high, and two-sided p: the corrected resampled t-test.
+
+        Splits share training rows, so their differences are not independent: the variance of the mean is
+        s² (1/n + test/train) with n - 1 degrees of freedom (Nadeau and Bengio 2003), n the number of splits, which for
+        repeated k-fold cross-validation is k times the repetitions (Bouckaert and Frank 2004). Splits with the same
+        test rows, as forward-chaining ones have under every seed, are one: their differences are averaged first.
+        """
+        values = np.bincount(self.distinct, differences) / np.bincount(self.distinct)
+        count, mean, variance = len(values), float(values.mean()), float(values.var(ddof=1))
+        if variance == 0.0:
+            return mean, mean, 1.0 if mean == 0.0 else 0.0
+        error = float(np.sqrt(variance * (1 / count + self.ratio)))
+        reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+        return mean - reach, mean + reach, float(2 * stats.t.sf(abs(mean) / error, count - 1))
 
 
 def corrected_test(differences: Numbers, train: int, test: int) -> float:
-    """Two-sided p of the corrected resampled t-test (Nadeau and Bengio 2003).
-
-    Splits share training rows, so their differences are not independent; the variance is enlarged accordingly.
-    """
-    count, mean, variance = len(differences), float(differences.mean()), float(differences.var(ddof=1))
-    if variance == 0.0:
-        return 1.0 if mean == 0.0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / np.sqrt(variance * (1 / count + test / train)), count - 1))
+    """Two-sided p of the corrected resampled t-test over splits of so many training and test rows."""
+    return Resampling(np.arange(len(differences)), test / train).test(differences)[-1]
 
 
 def holm(p: list[float]) -> list[float]:
@@ -170,17 +265,18 @@ def holm(p: list[float]) -> list[float]:
 def _standing(
     plan: Plan, by_unit: dict[tuple[int, int], Outcome], candidate: int, metrics: tuple[Metric, ...]
 ) -> Standing:
-    outcomes = [by_unit[candidate, split] for split in range(len(plan.splits))]
+    outcomes = [by_unit[candidate, split] for split in range(len(plan.splits)) if (candidate, split) in by_unit]
     error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
-    predictions = [outcome.prediction for outcome in outcomes if outcome.prediction is not None]
-    if error is not None or len(predictions) < len(outcomes):
+    if error is not None:
         return Standing(candidate, {}, error)
-    y, classes = plan.profile.y, len(plan.profile.classes)
+    if left := len(plan.splits) - len(outcomes):
+        return Standing(candidate, {}, f"not finished: {left} of {len(plan.splits)} splits left", left)
+    predictions = [outcome.prediction for outcome in outcomes if outcome.prediction is not None]
     scores = {
         metric.name: np.array(
-            [metric.judge(y[split.test], each, classes) for split, each in zip(plan.splits, predictions, strict=True)]
+            [_judged(plan, metric, split, each) for split, each in zip(plan.splits, predictions, strict=True)]
         )
-        if metric.boosted or candidate != BOOSTING
+        if metric.boosted or candidate >= 0
         else np.full(len(outcomes), np.nan)
         for metric in metrics
     }
@@ -188,35 +284,77 @@ def _standing(
 
 
 def _constant(plan: Plan, metric: Metric) -> Numbers:
+    """What the best constant, found on the training rows of each split, scores on its test rows."""
     y, classes = plan.profile.y, len(plan.profile.classes)
     return np.array(
         [
-            metric.judge(y[split.test], metric.constant(y[split.train], classes, len(split.test)), classes)
+            _judged(
+                plan,
+                metric,
+                split,
+                metric.constant(y[split.train], classes, len(split.test), _weight(plan, split.train)),
+            )
             for split in plan.splits
         ]
     )
 
 
+def _judged(plan: Plan, metric: Metric, split: Split, prediction: Prediction) -> float:
+    with warnings.catch_warnings():
+        # A test fold without one of the classes (by groups, say): what that does to a metric is said in the notes.
+        warnings.simplefilter("ignore")
+        return metric.judge(
+            plan.profile.y[split.test], prediction, len(plan.profile.classes), _weight(plan, split.test)
+        )
+
+
+def _weight(plan: Plan, rows: Codes) -> Weight:
+    return None if plan.profile.weight is None else plan.profile.weight[rows]
+
+
+def _notes(
+    plan: Plan, constants: dict[str, Numbers], metrics: tuple[Metric, ...], others: list[Standing]
+) -> tuple[str, ...]:
+    notes = ["metrics count each row by its weight"] if plan.profile.weight is not None else []
+    if late := [plan.candidates[row.candidate].name.removesuffix("()") for row in others if row.unfinished]:
+        notes.append(f"not finished when the time was up, and so not judged: {', '.join(late)}")
+    undefined: dict[int, list[str]] = {}
+    for metric in metrics:
+        if lacking := int((~np.isfinite(constants[metric.name])).sum()):
+            undefined.setdefault(lacking, []).append(metric.title)
+    notes += [
+        f"not judged by {', '.join(titles)}: not defined in {lacking} of {len(plan.splits)} splits, "
+        "whose test rows lack a class"
+        for lacking, titles in undefined.items()
+    ]
+    return tuple(notes)
+
+
 def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, boosting: Standing | None, metric: Metric) -> Verdict:
     costs = {row.candidate: _costs(row, metric) for row in rows}
-    train, test = len(plan.splits[0].train), len(plan.splits[0].test)
+    resampling = Resampling.of(plan.splits)
     named = REFERENCE[plan.profile.task]
     best = min(costs, key=lambda each: float(costs[each].mean()))
     reference = next((each for each in costs if type(plan.candidates[each].loss).__name__ == named), best)
 
-    def against(one: int) -> dict[int, float]:
-        """Every other candidate's p against `one`, corrected for their number."""
-        others = [each for each in costs if each != one]
-        p = holm([corrected_test(costs[each] - costs[one], train, test) for each in others])
-        return dict(zip(others, p, strict=True))
+    def against(one: int) -> dict[int, Pair]:
+        """Every other candidate beside `one`, its p corrected for their number."""
+        gains = {each: costs[one] - costs[each] for each in costs if each != one}
+        tests = {each: resampling.test(gain) for each, gain in gains.items()}
+        p = holm([each for _, _, each in tests.values()])
+        return {
+            each: Pair(each, float(gains[each].mean()), low, high, corrected, int(np.sum(gains[each] > 0)))
+            for (each, (low, high, _)), corrected in zip(tests.items(), p, strict=True)
+        }
 
-    p = against(reference).get(best, 1.0)
+    pairs = against(reference)
+    p = pairs[best].p if best in pairs else 1.0
     beaten = -constant if metric.higher else constant
 
     def useful(cost: Numbers) -> bool:
         """Whether it beats the best constant beyond chance."""
         gain = beaten - cost
-        return bool(gain.mean() > 0) and corrected_test(gain, train, test) < SIGNIFICANT
+        return bool(gain.mean() > 0) and resampling.test(gain)[-1] < SIGNIFICANT
 
     asked = [best] if p < SIGNIFICANT else [reference, best]
     recommended = next((each for each in asked if useful(costs[each])), None)
@@ -226,8 +364,8 @@ def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, boosting: Stan
         mean = float(costs[recommended].mean())
         ties = [
             each
-            for each, value in against(recommended).items()
-            if value >= SIGNIFICANT and abs(float(costs[each].mean()) - mean) <= _CLOSE * abs(mean)
+            for each, other in against(recommended).items()
+            if other.p >= SIGNIFICANT and abs(float(costs[each].mean()) - mean) <= _CLOSE * abs(mean)
         ]
     return Verdict(
         metric=metric.name,
@@ -242,6 +380,7 @@ def _verdict(plan: Plan, rows: list[Standing], constant: Numbers, boosting: Stan
         learnable=boosting is not None and fair and bool((_costs(boosting, metric) < beaten).all()),
         ties=tuple(ties),
         recommended=recommended,
+        pairs=tuple(pairs.values()),
     )
 
 
@@ -249,38 +388,133 @@ def _costs(row: Standing, metric: Metric) -> Numbers:
     return -row.scores[metric.name] if metric.higher else row.scores[metric.name]
 
 
+# ── what quantile losses promise ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def level_of(candidate: Candidate) -> float | None:
+    """The level of the quantile that a loss elicits; None where it elicits something else."""
+    return next((claim.level for claim in candidate.loss.claims if isinstance(claim, Elicits)), None)
+
+
+def _intervals(plan: Plan, by_unit: dict[tuple[int, int], Outcome], alive: list[Standing]) -> tuple[Interval, ...]:
+    """The lowest level with the highest, and so on inwards; then the normal band that promises what the widest does."""
+    if plan.profile.classes:
+        return ()
+    levels = {row.candidate: level_of(plan.candidates[row.candidate]) for row in alive}
+    ranked = sorted((level, candidate) for candidate, level in levels.items() if level is not None)
+    found = [
+        _interval(plan, (below, above), high - low, _values(plan, by_unit, below), _values(plan, by_unit, above))
+        for (low, below), (high, above) in zip(ranked, reversed(ranked), strict=True)
+        if low < high  # up to the middle
+    ]
+    means = [row.candidate for row in alive if plan.candidates[row.candidate].loss.elicits == "mean"]
+    if found and means:
+        (middle, *_), promised = means, found[0].promised
+        values = _values(plan, by_unit, middle)
+        reach = [float(stats.norm.ppf((1 + promised) / 2)) * spread for spread in _spreads(plan, values)]
+        lower, upper = ([each + sign * far for each, far in zip(values, reach, strict=True)] for sign in (-1.0, 1.0))
+        found.append(_interval(plan, (middle, middle), promised, lower, upper))
+    return tuple(found)
+
+
+def _spreads(plan: Plan, values: list[Numbers]) -> list[float]:
+    """For each split, the standard deviation of the held-out residuals of its seed's other splits."""
+    residuals = [plan.profile.y[split.test] - each for split, each in zip(plan.splits, values, strict=True)]
+    return [
+        float(
+            np.concatenate(
+                [
+                    each
+                    for other, each in zip(plan.splits, residuals, strict=True)
+                    if other.seed == split.seed and other.fold != split.fold
+                ]
+            ).std(ddof=1)
+        )
+        for split in plan.splits
+    ]
+
+
+def _interval(
+    plan: Plan, ends: tuple[int, int], promised: float, lower: list[Numbers], upper: list[Numbers]
+) -> Interval:
+    within = [
+        (low <= plan.profile.y[split.test]) & (plan.profile.y[split.test] <= high)
+        for split, low, high in zip(plan.splits, lower, upper, strict=True)
+    ]
+    shares = [_share(plan, split, each) for split, each in zip(plan.splits, within, strict=True)]
+    widths = [
+        float(np.average(high - low, weights=_weight(plan, split.test)))
+        for split, low, high in zip(plan.splits, lower, upper, strict=True)
+    ]
+    order = np.argsort(np.concatenate([low + high for low, high in zip(lower, upper, strict=True)]), kind="stable")
+    inside = np.concatenate(within)
+    weight = None if plan.profile.weight is None else np.concatenate([_weight(plan, x.test) for x in plan.splits])
+    low, middle, high = (
+        float(np.average(inside[part], weights=None if weight is None else weight[part]))
+        for part in np.array_split(order, 3)
+    )
+    return Interval(*ends, promised, np.array(shares), np.array(widths), (low, middle, high))
+
+
+def _values(plan: Plan, by_unit: dict[tuple[int, int], Outcome], candidate: int) -> list[Numbers]:
+    predictions = [by_unit[candidate, split].prediction for split in range(len(plan.splits))]
+    return [each.values for each in predictions if each is not None and each.values is not None]
+
+
+def _share(plan: Plan, split: Split, found: Any) -> float:
+    return float(np.average(found, weights=_weight(plan, split.test)))
+
+
 # ── the metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _of_values(function: Callable[..., float], **options: Any) -> Judge:
-    def judge(y: Y, prediction: Prediction, classes: int) -> float:
-        return float(function(y, prediction.values, **options))
+    def judge(y: Y, prediction: Prediction, classes: int, weight: Weight = None) -> float:
+        return float(function(y, prediction.values, sample_weight=weight, **options))
 
     return judge
 
 
-def _regression_metric(
-    name: str, title: str, judge: Judge, best: Callable[[Y], float], unit: bool = True, **options: bool
-) -> Metric:
-    def constant(y: Y, classes: int, rows: int) -> Prediction:
-        return Prediction(values=np.full(rows, float(best(y))))
+def _mean(y: Y, weight: Weight) -> float:
+    return float(np.average(y, weights=weight))
 
-    return Metric(name, title, judge, constant, unit=unit, **options)
+
+def _quantile(y: Y, weight: Weight, level: float = 0.5) -> float:
+    if weight is None:
+        return float(np.quantile(y, level))
+    return float(np.quantile(y, level, weights=weight, method="inverted_cdf"))
+
+
+def _regression_metric(
+    name: str,
+    title: str,
+    judge: Judge,
+    best: Callable[[Y, Weight], float],
+    functional: str | None,
+    unit: bool = True,
+    **options: bool,
+) -> Metric:
+    def constant(y: Y, classes: int, rows: int, weight: Weight = None) -> Prediction:
+        return Prediction(values=np.full(rows, best(y, weight)))
+
+    return Metric(name, title, judge, constant, unit=unit, functional=functional, **options)
 
 
 def _pinball(level: float) -> Metric:
     judge = _of_values(sklearn_metrics.mean_pinball_loss, alpha=level)
-    best = partial(np.quantile, q=level)
-    return _regression_metric(f"pinball_{level}", f"pinball {level}", judge, best, boosted=False)
+    functional = "median" if level == 0.5 else f"{level:g}-quantile"
+    best = partial(_quantile, level=level)
+    return _regression_metric(f"pinball_{level}", f"pinball {level}", judge, best, functional, boosted=False)
 
 
 def _regression(levels: Iterable[float] = ()) -> tuple[Metric, ...]:
+    known = sklearn_metrics
     return (
-        _regression_metric("mae", "MAE", _of_values(sklearn_metrics.mean_absolute_error), np.median),
-        _regression_metric("rmse", "RMSE", _of_values(sklearn_metrics.root_mean_squared_error), np.mean),
+        _regression_metric("mae", "MAE", _of_values(known.mean_absolute_error), _quantile, "median"),
+        _regression_metric("rmse", "RMSE", _of_values(known.root_mean_squared_error), _mean, "mean"),
         *(_pinball(level) for level in dict.fromkeys((*levels, 0.1, 0.9, 0.5))),
-        _regression_metric("r2", "R²", _of_values(sklearn_metrics.r2_score), np.mean, higher=True, unit=False),
-        _regression_metric("median_ae", "median AE", _of_values(sklearn_metrics.median_absolute_error), np.median),
+        _regression_metric("r2", "R²", _of_values(known.r2_score), _mean, "mean", higher=True, unit=False),
+        _regression_metric("median_ae", "median AE", _of_values(known.median_absolute_error), _quantile, None),
     )
 
 
@@ -294,40 +528,79 @@ def _folded(metric: str) -> str:
     return metric.strip().lower().replace("-", "_").replace(" ", "_")
 
 
+def _tasks_by_metric() -> dict[str, Task]:
+    """Every metric there is, each with a task that has it."""
+    return {metric.name: task for task in get_args(Task) for metric in metrics_for(task)}
+
+
 def _advice(metric: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(_folded(metric), list(known), n=1)
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}."
 
 
 def _of_labels(function: Callable[..., float], **options: Any) -> Judge:
-    def judge(y: Y, prediction: Prediction, classes: int) -> float:
-        return float(function(y, prediction.labels, **options))
+    def judge(y: Y, prediction: Prediction, classes: int, weight: Weight = None) -> float:
+        return float(function(y, prediction.labels, sample_weight=weight, **options))
 
     return judge
 
 
-def _roc_auc(y: Y, prediction: Prediction, classes: int) -> float:
+def _of_ranks(function: Callable[..., float], **of_many: str) -> Judge:
     """Of two classes, by any scores; of more, the mean over each class against the rest, which needs probabilities."""
-    ranking = prediction.scores if classes == 2 else prediction.probabilities
-    if ranking is None:
-        return float("nan")
-    if ranking.ndim == 1 or classes > 2:
-        return float(sklearn_metrics.roc_auc_score(y, ranking, multi_class="ovr", labels=list(range(classes))))
-    return float(sklearn_metrics.roc_auc_score(y, ranking[:, 1] - ranking[:, 0]))
+
+    def judge(y: Y, prediction: Prediction, classes: int, weight: Weight = None) -> float:
+        ranking = prediction.scores if classes == 2 else prediction.probabilities
+        if ranking is None or len(np.unique(y)) < classes:
+            return float("nan")
+        if classes > 2:
+            return float(function(_one_hot(y, classes), ranking, sample_weight=weight, average="macro", **of_many))
+        return float(function(y, ranking if ranking.ndim == 1 else ranking[:, 1] - ranking[:, 0], sample_weight=weight))
+
+    return judge
+
+
+def _one_hot(y: Y, classes: int) -> Numbers:
+    return np.eye(classes)[y.astype(np.int64)]
 
 
 def _of_probabilities(function: Callable[..., float]) -> Judge:
-    def judge(y: Y, prediction: Prediction, classes: int) -> float:
+    def judge(y: Y, prediction: Prediction, classes: int, weight: Weight = None) -> float:
         if prediction.probabilities is None:
             return float("nan")
-        return float(function(y, prediction.probabilities, labels=list(range(classes))))
+        labels = list(range(classes))
+        return float(function(y, prediction.probabilities, labels=labels, sample_weight=weight))
 
     return judge
 
 
-def _constant_classes(y: Y, classes: int, rows: int) -> list[Prediction]:
+def calibration_error(y: Y, prediction: Prediction, classes: int, weight: Weight = None) -> float:
+    """By how much what a model promises differs from what happens: the mean over bins of |promised - happened|.
+
+    For two classes the probability of the second is held against how often it occurs; for more, the probability of
+    the class that is predicted against how often that is right. The bins hold equally many rows (equal weight), at
+    least 20 and at most a tenth of them (Nguyen and O'Connor 2015), and equal probabilities share a bin.
+    """
+    if prediction.probabilities is None:
+        return float("nan")
+    if classes == 2:
+        promised, happened = prediction.probabilities, y == 1
+        promised = promised if promised.ndim == 1 else promised[:, 1]
+    else:
+        promised, happened = prediction.probabilities.max(axis=1), prediction.probabilities.argmax(axis=1) == y
+    mass = np.ones(len(y)) if weight is None else weight
+    _, place = np.unique(promised, return_inverse=True)
+    masses = np.bincount(place, mass)
+    middle = (np.cumsum(masses) - masses / 2) / masses.sum()
+    bins = int(np.clip(len(y) // _ROWS_PER_BIN, 1, _BINS))
+    bin = np.minimum((bins * middle).astype(np.int64), bins - 1)[place]
+    gaps = np.bincount(bin, mass * (promised - happened), minlength=bins)
+    return float(np.abs(gaps).sum() / mass.sum())
+
+
+def _constant_classes(y: Y, classes: int, rows: int, weight: Weight) -> list[Prediction]:
     """Every constant that a classifier can give: each class, always with the classes' shares as probabilities."""
-    shares = np.bincount(y.astype(np.int64), minlength=classes) / len(y)
+    counts = np.bincount(y.astype(np.int64), weight, minlength=classes)
+    shares = counts / counts.sum()
     probabilities = np.full(rows, shares[1]) if classes == 2 else np.tile(shares, (rows, 1))
     return [
         Prediction(labels=np.full(rows, code), scores=probabilities, probabilities=probabilities)
@@ -336,27 +609,39 @@ def _constant_classes(y: Y, classes: int, rows: int) -> list[Prediction]:
 
 
 def _class_metrics(task: Task) -> tuple[Metric, ...]:
+    known = sklearn_metrics
     average = {"average": "binary" if task == "binary" else "macro", "zero_division": 0.0}
-    judges: list[tuple[str, str, Judge, bool]] = [
-        ("balanced_accuracy", "balanced accuracy", _of_labels(sklearn_metrics.balanced_accuracy_score), True),
-        ("f1", "F1", _of_labels(sklearn_metrics.f1_score, **average), True),
-        ("log_loss", "log loss", _of_probabilities(sklearn_metrics.log_loss), False),
-        ("accuracy", "accuracy", _of_labels(sklearn_metrics.accuracy_score), True),
-        ("roc_auc", "ROC AUC", _roc_auc, True),
-        ("precision", "precision", _of_labels(sklearn_metrics.precision_score, **average), True),
-        ("recall", "recall", _of_labels(sklearn_metrics.recall_score, **average), True),
-        ("brier", "Brier", _of_probabilities(sklearn_metrics.brier_score_loss), False),
+    by_label: list[tuple[str, str, Judge]] = [
+        ("balanced_accuracy", "balanced accuracy", _of_labels(known.balanced_accuracy_score)),
+        ("f1", "F1", _of_labels(known.f1_score, **average)),
+        ("accuracy", "accuracy", _of_labels(known.accuracy_score)),
+        ("precision", "precision", _of_labels(known.precision_score, **average)),
+        ("recall", "recall", _of_labels(known.recall_score, **average)),
+    ]
+    by_score: list[tuple[str, str, Judge, bool, str | None]] = [
+        ("log_loss", "log loss", _of_probabilities(known.log_loss), False, "probability"),
+        ("roc_auc", "ROC AUC", _of_ranks(known.roc_auc_score), True, None),
+        ("average_precision", "average precision", _of_ranks(known.average_precision_score), True, None),
+        ("brier", "Brier", _of_probabilities(known.brier_score_loss), False, "probability"),
+        ("calibration_error", "calibration error", calibration_error, False, "probability"),
     ]
 
-    def best_constant(judge: Judge, higher: bool) -> Callable[[Y, int, int], Prediction]:
-        def constant(y: Y, classes: int, rows: int) -> Prediction:
-            costs = [judge(y, each, classes) for each in _constant_classes(y, classes, len(y))]
-            best = int(np.argmax(costs) if higher else np.argmin(costs))
-            return _constant_classes(y, classes, rows)[best]
+    def best_label(judge: Judge) -> Callable[[Y, int, int, Weight], Prediction]:
+        def constant(y: Y, classes: int, rows: int, weight: Weight = None) -> Prediction:
+            known = [judge(y, each, classes, weight) for each in _constant_classes(y, classes, len(y), weight)]
+            return _constant_classes(y, classes, rows, weight)[int(np.argmax(known))]
 
         return constant
 
-    return tuple(
-        Metric(name, title, judge, best_constant(judge, higher), higher=higher, percent=higher)
-        for name, title, judge, higher in judges
-    )
+    def shares(y: Y, classes: int, rows: int, weight: Weight = None) -> Prediction:
+        return _constant_classes(y, classes, rows, weight)[0]
+
+    found = {
+        name: Metric(name, title, judge, best_label(judge), higher=True, percent=True)
+        for name, title, judge in by_label
+    } | {
+        name: Metric(name, title, judge, shares, higher=higher, percent=higher, functional=functional)
+        for name, title, judge, higher, functional in by_score
+    }
+    first = ("balanced_accuracy", "f1", "log_loss", "accuracy", "roc_auc")  # what a narrow table has room for
+    return tuple(found[name] for name in dict.fromkeys((*first, *found)))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 import lossary
-from lossary.compare.profile import Codes, Facts, Numbers, Profile, Task
+from lossary.choice import AgainstNoise, Balance, Choice, Facts
+from lossary.claim import Lipschitz, Proper, closure
+from lossary.compare.profile import Codes, Numbers, Profile, Task
 from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
 from lossary.errors import LossaryError, ParameterError
 from lossary.loss import Loss
@@ -24,37 +26,27 @@ REFERENCE: dict[Task, str] = {
     "multiclass": "SparseCategoricalCrossEntropy",
 }
 
-_LEVELS = (0.1, 0.5, 0.9)
-# In units of the residuals' robust standard deviation; 1.345 keeps 95 % efficiency under normal errors (Huber 1981).
-_ROBUST = {"Huber": 1.345}
-_IMBALANCED = 0.5  # the rarest class has less than this part of an equal share
-_SMOOTHING = 0.1
+_PURPOSE = {
+    "regression": "a number",
+    "binary": "one of two classes",
+    "multiclass": "one of several classes",
+    "distribution": "a whole distribution",
+}
+_OF_PROBABILITIES = ("log_loss", "brier", "calibration_error")  # metrics that probabilities are judged by
+_OF_ALL_ROWS = ("accuracy", "roc_auc", "average_precision")  # metrics that do not count classes alike
 
 
 @final
 @dataclasses.dataclass(frozen=True)
-class RobustSpread:
-    """A hyper-parameter that is a multiple of the residuals' robust spread."""
+class Rule:
+    """One hyper-parameter that is made from facts."""
 
     name: str
-    factor: float
+    choice: Choice
 
-    def __call__(self, facts: Facts) -> dict[str, Setting]:
-        return {self.name: self.factor * facts.spread}
-
-
-@final
-@dataclasses.dataclass(frozen=True)
-class Balance:
-    """A weight for the positive class, or for each class, that makes the classes count alike."""
-
-    name: str
-
-    def __call__(self, facts: Facts) -> dict[str, Setting]:
-        counts = np.maximum(facts.counts, 1)
-        if self.name == "pos_weight":
-            return {self.name: float(counts[0] / counts[1])}
-        return {self.name: tuple((counts.sum() / (len(counts) * counts)).tolist())}
+    def __call__(self, loss: Loss, facts: Facts) -> tuple[Loss, ...]:
+        default = parameters_of(loss)[self.name].default
+        return tuple(_with(loss, **{self.name: value}) for value in self.choice.values(default, facts))
 
 
 @final
@@ -64,7 +56,7 @@ class Candidate:
 
     loss: Loss  # with the hyper-parameters that all rows suggest, in the target's own units
     reason: str
-    rule: Callable[[Facts], dict[str, Setting]] | None = None  # makes hyper-parameters from the rows of a fold
+    rule: Rule | None = None  # makes a hyper-parameter from the rows of a fold
     on_scale: tuple[str, ...] = ()  # hyper-parameters on the target's scale
     own_scale: bool = False  # the loss has a fixed scale, so that it depends on the target's unit
     stands_for: tuple[str, ...] = ()  # losses with the same gradient up to a constant factor
@@ -73,10 +65,18 @@ class Candidate:
     def name(self) -> str:
         return repr(self.loss)
 
+    def settings(self, facts: Facts) -> tuple[Loss, ...]:
+        """The losses among which these rows may choose, in the target's own units, the rule of thumb first."""
+        return self.rule(self.loss, facts) if self.rule else (self.loss,)
+
+    def scaled(self, own: Loss, facts: Facts) -> Loss:
+        """A loss in the target's own units, for a target divided by `facts.scale`."""
+        return _with(own, **{name: getattr(own, name) / facts.scale for name in self.on_scale})
+
     def within(self, facts: Facts) -> tuple[Loss, Loss]:
-        """The loss for these rows: in the target's own units, and for a target divided by `facts.scale`."""
-        own = _with(self.loss, **self.rule(facts)) if self.rule else self.loss
-        return own, _with(own, **{name: getattr(own, name) / facts.scale for name in self.on_scale})
+        """The first of the settings: in the target's own units, and for a target divided by `facts.scale`."""
+        own = self.settings(facts)[0]
+        return own, self.scaled(own, facts)
 
 
 @final
@@ -86,6 +86,13 @@ class Suggestion:
 
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...]
+    ranking: tuple[int, ...] = ()  # places of the candidates, the first recommended most
+    rejected: tuple[tuple[str, str], ...] = ()  # every other loss of the catalogue, and why
+
+    @property
+    def ranked(self) -> tuple[Candidate, ...]:
+        """The candidates as they are recommended."""
+        return tuple(self.candidates[place] for place in self.ranking)
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -129,43 +136,86 @@ def parse(text: str) -> tuple[Loss, bool]:
     return type(lossary.get(call.func.id))(*positional, **named), True
 
 
-def suggest(profile: Profile, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Suggestion:
+def suggest(
+    profile: Profile,
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    *,
+    metric: str | None = None,
+    levels: Iterable[float] = (),
+) -> Suggestion:
     """The losses for this task: all that fit, or those in `include`, without those in `exclude`.
+
+    Args:
+        profile: what the data are.
+        include, exclude: names of losses, or calls.
+        metric: what the ranking is to serve; the mean absolute error or balanced accuracy otherwise.
+        levels: the quantiles wanted; 0.1, 0.5 and 0.9 otherwise.
 
     Raises:
         UnknownNameError: a name that the catalogue does not have.
-        ParameterError: a loss that does not fit the task, or none is left.
+        ParameterError: a loss that does not fit the task, a level that is none, or no loss is left.
     """
-    wanted = [parse(text) for text in include]
+    wanted, levels = [parse(text) for text in include], (*levels, *_asked(metric))
     unwanted = {type(parse(text)[0]) for text in exclude}
-    notes: list[str] = []
+    check_levels(levels, profile.task)
+    rejected: dict[str, str] = {}
     found: list[Candidate] = []
-    for loss, exact in wanted or [(cls(), False) for cls in lossary.catalogue.classes() if _fits(cls(), profile.task)]:
-        name = type(loss).__name__
+    for loss, exact in wanted or [(cls(), False) for cls in lossary.catalogue.classes()]:
+        name, misfit = type(loss).__name__, _misfit(loss, profile.task)
         if type(loss) in unwanted:
-            continue
-        if not _fits(loss, profile.task):
-            raise ParameterError(f"{name} is not a loss for this task ({profile.task}).")
-        if not loss.trainable:
-            if wanted:
-                raise ParameterError(f"{name} cannot train: its gradient is 0 almost everywhere.")
-            notes.append(f"{name} is for evaluation only: its gradient is 0 almost everywhere")
-            continue
-        if exact:
+            rejected[name] = "is left out, as asked"
+        elif misfit is None and exact:
             asked = Candidate(loss, "asked for")
             found.append(_scaled(asked) if profile.task == "regression" else asked)
+        elif misfit is None:
+            found += _variants(loss, profile, levels)
+        elif wanted:
+            raise ParameterError(_refusal(loss, profile.task, misfit))
         else:
-            found += _variants(loss, profile)
+            rejected[name] = misfit
     found.sort(key=lambda candidate: type(candidate.loss).__name__ != REFERENCE[profile.task])  # stable: the rest as is
     distinct = _distinct(found, profile)
     if not distinct:
         raise ParameterError("no loss is left to compare: name fewer in --exclude, or more in --loss.")
+    notes = [f"{name} {reason}" for name, reason in rejected.items() if reason == _EVALUATION]
     notes += [
         f"{each.name.removesuffix('()')} stands for {_and(each.stands_for)}: the same gradient up to a factor"
         for each in distinct
         if each.stands_for
     ]
-    return Suggestion(tuple(distinct), tuple(notes))
+    kept = {type(each.loss).__name__ for each in distinct}
+    for each in distinct:
+        for other in each.stands_for:
+            if other.partition("(")[0] not in kept:
+                rejected.setdefault(other.partition("(")[0], f"has the same gradient as {each.name.removesuffix('()')}")
+    return Suggestion(tuple(distinct), tuple(notes), rank(distinct, profile, metric, levels), tuple(rejected.items()))
+
+
+def check_levels(levels: Iterable[float], task: Task | None = None) -> None:
+    """Refuse what is no level of a quantile.
+
+    Raises:
+        ParameterError: a level that is not between 0 and 1, or a task without quantiles.
+    """
+    for level in levels:
+        if not 0 < level < 1:
+            raise ParameterError(f"a level must be above 0 and below 1, not {level:g}.")
+        if task not in (None, "regression"):
+            raise ParameterError(f"a level is for regression, and this task is {task}.")
+
+
+def rank(
+    candidates: Iterable[Candidate], profile: Profile, metric: str | None = None, levels: tuple[float, ...] = ()
+) -> tuple[int, ...]:
+    """Places of the candidates: levels that were asked for, then what is expected to serve the metric best."""
+    candidates = tuple(candidates)
+    if profile.task == "regression":
+        costs = expected_costs(candidates, profile, _judge(metric))
+        wanted = [(quantile_level(each) not in levels, cost) for each, cost in zip(candidates, costs, strict=True)]
+        return tuple(sorted(range(len(wanted)), key=lambda place: wanted[place]))
+    keys = [_class_key(candidate, profile.facts, metric or "balanced_accuracy") for candidate in candidates]
+    return tuple(sorted(range(len(keys)), key=lambda place: keys[place]))
 
 
 def encode(loss: Loss, y: Numbers | Codes, classes: int) -> npt.NDArray[Any]:
@@ -186,50 +236,157 @@ def _with(loss: Loss, **settings: Any) -> Loss:
     return dataclasses.replace(loss, **settings)
 
 
-def _fits(loss: Loss, task: Task) -> bool:
+_EVALUATION = "is for evaluation only: its gradient is 0 almost everywhere"
+
+
+def _misfit(loss: Loss, task: Task) -> str | None:
+    """Why a loss cannot be trained with on this task; None where it can."""
     prediction, target = loss.prediction, loss.target
-    if task == "regression":
-        return loss.task == "regression" and isinstance(prediction, Real) and isinstance(target, Real)
-    if task == "binary":
-        return isinstance(prediction, Score) and isinstance(target, Labels | Probability)
     hot = isinstance(target, Simplex) and not target.logarithms
-    return isinstance(prediction, Logits) and (hot or isinstance(target, ClassIndex))
+    fits = {
+        "regression": loss.task == "regression" and isinstance(prediction, Real) and isinstance(target, Real),
+        "binary": isinstance(prediction, Score) and isinstance(target, Labels | Probability),
+        "multiclass": isinstance(prediction, Logits) and (hot or isinstance(target, ClassIndex)),
+    }
+    if fits[task]:
+        return None if loss.trainable else _EVALUATION
+    if loss.task != task:
+        return f"predicts {_PURPOSE[loss.task]}"
+    return f"takes predictions that are {prediction.wanted} and targets that are {target.wanted}"
 
 
-def _variants(loss: Loss, profile: Profile) -> Iterable[Candidate]:
-    """The settings of one loss that these data suggest."""
-    cls, names, facts = type(loss), parameters_of(loss), profile.facts
-    if profile.task == "regression":
-        if "level" in names:
-            for level in _LEVELS:
-                reason = f"if the {level} quantile is what you want"
-                yield _scaled(Candidate(_with(loss, level=level), reason))
-            return
-        candidate = _scaled(Candidate(loss, _reason(loss)))
-        if candidate.on_scale:
-            factor = _ROBUST.get(cls.__name__, 1.0)
-            (name, *_) = candidate.on_scale
-            reason = f"{name} = {factor:g} x the residuals' robust spread"
-            yield _tuned(candidate, RobustSpread(name, factor), facts, reason)
+def _refusal(loss: Loss, task: Task, misfit: str) -> str:
+    if misfit == _EVALUATION:
+        return f"{type(loss).__name__} cannot train: its gradient is 0 almost everywhere."
+    return f"{type(loss).__name__} is not a loss for this task ({task}): it {misfit}."
+
+
+def _variants(loss: Loss, profile: Profile, levels: tuple[float, ...]) -> Iterable[Candidate]:
+    """The settings of one loss that these data suggest: as it is, and by each rule that it declares."""
+    rules = [Rule(name, each.choose) for name, each in parameters_of(loss).items() if each.choose is not None]
+    rules = [rule for rule in rules if rule.choice.applies(profile.facts)]
+    if not any(rule.choice.replaces_default for rule in rules):
+        yield _in_units(Candidate(loss, _reason(loss, profile)), profile)
+    for rule in rules:
+        if rule.choice.for_the_user:
+            for value in dict.fromkeys(levels or rule.choice.values(getattr(loss, rule.name), profile.facts)):
+                own = _with(loss, **{rule.name: value})
+                yield _in_units(Candidate(own, _reason(own, profile)), profile)
         else:
-            yield candidate
-        return
-    yield Candidate(loss, _reason(loss))
-    shares = np.array(facts.counts) / sum(facts.counts)
-    weight = {"binary": "pos_weight", "multiclass": "class_weight"}[profile.task]
-    if weight in names and shares.min() < _IMBALANCED / len(shares):
-        yield _tuned(Candidate(loss, ""), Balance(weight), facts, "weights make imbalanced classes count alike")
-    if profile.task == "multiclass" and "label_smoothing" in names:
-        yield Candidate(_with(loss, label_smoothing=_SMOOTHING), "guards against over-confidence and wrong labels")
+            reason = rule.choice.reason(rule.name)
+            if rule.choice.replaces_default:
+                reason = f"{_reason(loss, profile)}; {reason}"
+            scaled = _in_units(Candidate(loss, reason, rule), profile)
+            (first, *_) = rule(loss, profile.facts)
+            yield dataclasses.replace(scaled, loss=_with(first, **{rule.name: _short(getattr(first, rule.name))}))
 
 
-def _reason(loss: Loss) -> str:
-    return f"elicits the {loss.elicits}" if loss.elicits else "fits the task"
+def _in_units(candidate: Candidate, profile: Profile) -> Candidate:
+    if profile.task != "regression":
+        return candidate
+    scaled = _scaled(candidate)
+    if not scaled.own_scale:
+        return scaled
+    return dataclasses.replace(
+        scaled, reason=f"{scaled.reason}; it has a scale of its own: divide the target by {profile.facts.scale:.3g}"
+    )
 
 
-def _tuned(candidate: Candidate, rule: RobustSpread | Balance, facts: Facts, reason: str) -> Candidate:
-    loss = _with(candidate.loss, **{name: _short(value) for name, value in rule(facts).items()})
-    return dataclasses.replace(candidate, loss=loss, rule=rule, reason=reason)
+def _reason(loss: Loss, profile: Profile) -> str:
+    """What speaks for a loss on these data, from what it claims."""
+    if profile.task != "regression":
+        if any(isinstance(claim, Proper) for claim in loss.claims):
+            return "if probabilities are what you want"
+        return f"if only the {loss.elicits} matters" if loss.elicits else "fits the task"
+    steady = any(isinstance(claim, Lipschitz) for claim in closure(loss.claims))
+    if loss.elicits and not loss.elicits.startswith("between"):
+        affected = "" if steady or not profile.outliers else ", which outliers pull"
+        return f"if the {loss.elicits} is what you want{affected}"
+    if steady and profile.outliers:
+        return f"caps the pull of {_percent(profile.outliers)} outliers"
+    return loss.elicits or "fits the task"
+
+
+# ── in which order ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+_PARTS = 5  # of the rows, by what is predicted for them: spread and skew may differ between low and high
+_DRAWN = 3_200  # rows that are drawn of each part, in samples
+_ROWS_PER_COLUMN = 2  # rows that a network spends on each column, roughly
+_FEWEST, _MOST = 8, 200  # rows that are left to find a location from
+_JUDGED = 500  # rows of a part that a location is judged on, at most
+
+
+def expected_costs(candidates: tuple[Candidate, ...], profile: Profile, judge: Loss) -> list[float]:
+    """What each loss would cost by the measure `judge`, had it to find the location of the residuals from few of them.
+
+    The residuals are those of one linear fit, in five parts from low to high predictions; samples of each part are
+    drawn as small as the rows that a network has for each of its columns. The location that costs least on such a
+    sample by the candidate's own gradient is judged on the part. So bias (a mean on skewed residuals, judged by
+    distance) and luck (a mean among outliers) are weighed as they occur in these data.
+    """
+    generator = np.random.default_rng(0)
+    order = np.argsort(profile.predicted, kind="stable")
+    parts = [profile.residuals[rows] for rows in np.array_split(order, _PARTS if len(order) >= 20 * _PARTS else 1)]
+    size = int(np.clip(profile.rows / (_ROWS_PER_COLUMN * (profile.table.shape[1] + 1)), _FEWEST, _MOST))
+    scale = profile.facts.scale
+    samples = np.stack([part[generator.integers(0, len(part), (_DRAWN // size, size))] for part in parts]) / scale
+    common = min(_JUDGED, *(len(part) for part in parts))
+    judged = np.stack([generator.choice(part, (1, common), replace=False) for part in parts]) / scale
+
+    def cost(loss: Loss) -> float:
+        found = _locations(loss, samples)[..., None]
+        prediction, target = np.broadcast_arrays(found, judged)
+        return float(judge(prediction=prediction.copy(), target=target.copy()))
+
+    return [
+        min(cost(candidate.scaled(own, profile.facts)) for own in candidate.settings(profile.facts))
+        for candidate in candidates
+    ]
+
+
+def _locations(loss: Loss, samples: Numbers) -> Numbers:
+    """The constant that costs least, for each sample along the last axis: where the gradients' sum changes sign."""
+    low, high = samples.min(axis=-1), samples.max(axis=-1)
+    for _ in range(26):  # halvings: to a hundred-millionth of the range
+        middle = 0.5 * (low + high)
+        prediction = np.broadcast_to(middle[..., None], samples.shape).copy()
+        _, slopes = loss.value_and_gradient(prediction=prediction, target=samples, reduction="none")
+        below = slopes.sum(axis=-1) < 0
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray(0.5 * (low + high))
+
+
+def _asked(metric: str | None) -> tuple[float, ...]:
+    """The level in the metric "pinball_0.25"."""
+    name, _, level = (metric or "").partition("_")
+    return (float(level),) if name == "pinball" else ()
+
+
+def _judge(metric: str | None) -> Loss:
+    """The loss that says what a metric says; the absolute error speaks for those that have none."""
+    if metric in ("rmse", "r2"):
+        return lossary.MeanSquaredError()
+    asked = _asked(metric)
+    return lossary.Quantile(*asked) if asked else lossary.MeanAbsoluteError()
+
+
+def _class_key(candidate: Candidate, facts: Facts, metric: str) -> tuple[bool, ...]:
+    """What comes first among classifiers: weights where classes are imbalanced and count alike; else probabilities."""
+    choice = candidate.rule.choice if candidate.rule else None
+    proper = any(isinstance(claim, Proper) for claim in candidate.loss.claims)
+    if metric in _OF_PROBABILITIES:
+        return not proper, choice is not None
+    weights_first = facts.imbalanced and metric not in _OF_ALL_ROWS
+    return (
+        isinstance(choice, Balance) != weights_first,
+        not (isinstance(choice, AgainstNoise) and facts.noise > 0),
+        not proper,
+        choice is None,
+    )
+
+
+# ── what a loss depends on ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _scaled(candidate: Candidate) -> Candidate:
@@ -297,6 +454,10 @@ def _short(value: Setting) -> Setting:
     if isinstance(value, tuple):
         return tuple(float(f"{each:.3g}") for each in value)
     return float(f"{value:.3g}")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def _and(names: tuple[str, ...]) -> str:

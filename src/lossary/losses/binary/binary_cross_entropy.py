@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lossary.choice import AgainstNoise, Balance
 from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth, UnboundedGradient
 from lossary.domain import Domain, Probability, Score
 from lossary.loss import Pointwise
@@ -24,6 +25,7 @@ class BinaryCrossEntropy(Pointwise):
         doc="how much more a positive counts than a negative; one number, or one for each label of (…, K)",
         foreign=("positive_weight", "scale_pos_weight"),
         examples=(3.0,),
+        choose=Balance(),
     )
     label_smoothing: float = parameter(
         default=0.0,
@@ -33,6 +35,7 @@ class BinaryCrossEntropy(Pointwise):
         doc="how far labels are moved towards one half: 1 becomes 1 − ε/2",
         foreign=("smoothing", "alpha"),
         examples=(0.1,),
+        choose=AgainstNoise(0.1),
     )
 
     task = "binary"

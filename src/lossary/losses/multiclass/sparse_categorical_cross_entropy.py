@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lossary.choice import AgainstNoise, Balance
 from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth, UnboundedGradient
 from lossary.domain import ClassIndex, Domain, Logits, Simplex
 from lossary.loss import Rowwise
@@ -23,6 +24,7 @@ class SparseCategoricalCrossEntropy(Rowwise):
         doc="how much each class counts, in the mean's denominator too; () for alike",
         foreign=("weight", "class_weights", "alpha"),
         examples=((0.5, 2.0, 1.0, 0.25),),
+        choose=Balance(),
     )
     label_smoothing: float = parameter(
         default=0.0,
@@ -32,6 +34,7 @@ class SparseCategoricalCrossEntropy(Rowwise):
         doc="the share of every target that is spread evenly over all classes",
         foreign=("smoothing",),
         examples=(0.1,),
+        choose=AgainstNoise(0.1),
     )
 
     task = "multiclass"

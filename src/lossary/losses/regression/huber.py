@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lossary.choice import TimesSpread
 from lossary.claim import Claim, Convex, Lipschitz, Smooth, Symmetric, ZeroAtTarget
 from lossary.domain import Real
 from lossary.loss import Pointwise
@@ -20,6 +21,7 @@ class Huber(Pointwise):
         doc="residual size at which the parabola gives way to the line, in the target's units",
         foreign=("beta", "d", "epsilon", "threshold", "alpha"),
         examples=(0.25, 24.5),
+        choose=TimesSpread((1.345, 0.5, 3.0)),
     )
 
     task = "regression"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lossary.choice import Wanted
 from lossary.claim import Claim, Convex, Elicits, Kinked, Lipschitz, Symmetric, ZeroAtTarget
 from lossary.domain import Real
 from lossary.loss import Pointwise
@@ -21,6 +22,7 @@ class Quantile(Pointwise):
         doc="the quantile wanted: 0.9 is a prediction not exceeded 9 times in 10",
         foreign=("alpha", "tau", "q", "quantile", "p"),
         examples=(0.1, 0.25, 0.9),
+        choose=Wanted((0.1, 0.5, 0.9)),
     )
 
     task = "regression"

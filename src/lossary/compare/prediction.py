@@ -1,0 +1,53 @@
+"""What a model says of the rows of a split, and what became of a unit of work."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import final
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from lossary.compare.profile import Codes, Facts, Numbers
+from lossary.domain import Domain, Logits, Score
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of some rows."""
+
+    values: Numbers | None = None  # regression, in the target's own units
+    labels: Codes | None = None  # classes
+    scores: Numbers | None = None  # what ranks rows: (N,) for two classes, (N, K) for more
+    probabilities: Numbers | None = None  # as `scores`; None where the loss gives none
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one split of a unit of work."""
+
+    candidate: int
+    split: int
+    prediction: Prediction | None  # None when it failed
+    loss: str  # with this fold's hyper-parameters, in the target's own units
+    epochs: int
+    seconds: float  # of the unit, shared evenly among its splits
+    error: str | None = None
+    # Held-out cost of the chosen setting per epoch, in units of the first; empty where there is none.
+    curve: Numbers = dataclasses.field(default_factory=lambda: np.empty(0))
+    resumed: bool = False  # whether the journal had it
+
+
+def read(domain: Domain, output: Numbers, facts: Facts) -> Prediction:
+    """A model's output, (N, outputs), by the loss's own link: the sign or largest score decides; sigmoid or softmax
+    gives probability; amounts return to the target's own units."""
+    if isinstance(domain, Logits):
+        return Prediction(labels=output.argmax(axis=1), scores=output, probabilities=softmax(output, axis=1))
+    scores = output[:, 0]
+    if domain.threshold is None:
+        return Prediction(values=facts.center + facts.scale * scores)
+    logit = isinstance(domain, Score) and domain.logit
+    labels = (scores > domain.threshold).astype(np.int64)
+    return Prediction(labels=labels, scores=scores, probabilities=expit(scores) if logit else None)
