@@ -16,18 +16,24 @@ from lossary import (
     MeanAbsoluteError,
     Quantile,
     SparseCategoricalCrossEntropy,
+    kernels,
 )
+from lossary.kernels import machine
+from lossary.kernels.kernel import Kernel
 from lossary.loss import Loss
 from lossary.vocabulary import exact
 from tests import grid
 from tests.accuracy import judge, measure, words
 
-BOUND = {"numpy": 4, "torch": 4, "tensorflow": 12, "jax": 12}
+BOUND = {"kernels": 4, "numpy": 4, "torch": 4, "tensorflow": 12, "jax": 12}
 
 # Class weights count in the reduction, and are no part of the judged loss.
 JUDGED = tuple(loss for loss in grid.ALL if not getattr(loss, "class_weight", ()))
 # Inductor takes seconds for each sentence: those that bring all its words.
 COMPILED = (LogCosh(), BinaryCrossEntropy(), SparseCategoricalCrossEntropy())
+
+
+BOTH_FORMS = pytest.mark.parametrize("avx512", [True, False], ids=["avx512", "any CPU"])
 
 
 def _eager_is_thorough(loss: Loss, framework: str, dtype: str) -> bool:
@@ -42,7 +48,10 @@ def _compiled_is_thorough(loss: Loss, framework: str, dtype: str) -> bool:
 
 
 def _check(loss: Loss, framework: Any, dtype: str, points: judge.Judged, *, compiled: bool) -> None:
-    name = type(framework).__name__.lower()
+    _check_by_name(loss, type(framework).__name__.lower(), dtype, points, compiled=compiled)
+
+
+def _check_by_name(loss: Loss, name: str, dtype: str, points: judge.Judged, *, compiled: bool) -> None:
     for what, errors in measure.measure(loss, name, dtype, points, compiled=compiled).items():
         assert errors.wrong == 0, f"{errors.wrong} wrong {what}s, such as {errors.at}"
         assert errors.worst <= BOUND[name], f"{what}: {errors.worst:.1f} ULP at {errors.at}"
@@ -51,6 +60,40 @@ def _check(loss: Loss, framework: Any, dtype: str, points: judge.Judged, *, comp
 @grid.cases(of=JUDGED, thorough=_eager_is_thorough)
 def test_eager(loss: Loss, framework: Any, dtype: str) -> None:
     _check(loss, framework, dtype, judge.judged(loss, dtype, 30, 30), compiled=False)
+
+
+@BOTH_FORMS
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=JUDGED)
+def test_kernels(loss: Loss, dtype: str, avx512: bool, monkeypatch: Any) -> None:
+    _in_form(avx512, monkeypatch)
+    _check_by_name(loss, "kernels", dtype, judge.judged(loss, dtype, 30, 30), compiled=False)
+
+
+@pytest.mark.thorough
+@BOTH_FORMS
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=JUDGED)
+def test_kernels_on_the_whole_grid(loss: Loss, dtype: str, avx512: bool, monkeypatch: Any) -> None:
+    _in_form(avx512, monkeypatch)
+    _check_by_name(loss, "kernels", dtype, judge.judged(loss, dtype), compiled=False)
+
+
+@BOTH_FORMS
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+def test_words_of_kernels(dtype: str, avx512: bool, monkeypatch: Any) -> None:
+    _in_form(avx512, monkeypatch)
+    for word, errors in words.measure("kernels", dtype, compiled=False, count=600).items():
+        assert errors.wrong == 0, f"{word}: {errors.wrong} wrong answers, such as {errors.at}"
+        assert errors.worst <= BOUND["kernels"], f"{word}: {errors.worst:.1f} ULP at {errors.at}"
+
+
+def _in_form(avx512: bool, monkeypatch: Any) -> None:
+    """With the instructions of AVX-512 or in those that every CPU has; nothing is remembered from the other form."""
+    if avx512 and not machine.has_avx512():
+        pytest.skip("this CPU has no AVX-512")
+    monkeypatch.setattr(machine, "has_avx512", lambda: avx512)
+    monkeypatch.setattr(kernels, "compiled", Kernel)
 
 
 @grid.cases(("torch", "tensorflow", "jax"), of=JUDGED, thorough=_compiled_is_thorough)

@@ -83,8 +83,8 @@ class Guarded:
         return y, legal
 
     def _stamped(self, xp: Framework, x: Array, legal: Array | None) -> Array:
-        """x, and NaN where not legal: by a product, so that the derivative is NaN there too."""
-        return x if legal is None else x * xp.cast(xp.where(legal, 1.0, float("nan")), xp.dtype(x))
+        """x, and NaN where not legal."""
+        return x if legal is None else xp.stamped(x, legal)
 
 
 def prepare(

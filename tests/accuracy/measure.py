@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from lossary.loss import Loss
-from tests import frameworks
+from tests import frameworks, paths
 from tests.accuracy.judge import Exact, Judged
 
 
@@ -36,9 +36,10 @@ class Errors:
 
 
 def answers(loss: Loss, framework: str, dtype: str, points: Judged, *, compiled: bool) -> tuple[Any, Any]:
-    """The unreduced values and their gradient, as the framework computes them."""
-    adapter = frameworks.framework(framework)
-    with adapter.precision(dtype):
+    """The unreduced values and their gradient, as the framework computes them in its words, or "kernels" do."""
+    fused = framework == "kernels"
+    adapter = frameworks.framework("numpy" if fused else framework)
+    with adapter.precision(dtype), paths.by_kernels() if fused else paths.in_words():
         p, y = adapter.array(points.prediction), adapter.array(points.target)
         if not compiled:
             return adapter.value_and_gradient(loss, p, y, reduction="none")

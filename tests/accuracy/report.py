@@ -27,11 +27,18 @@ from tests.accuracy.measure import Errors
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "accuracy.md"
 JUDGED = tuple(loss for loss in grid.ALL if not getattr(loss, "class_weight", ()))
-# A column for each framework, eager and compiled.
-COLUMNS = tuple(
-    (name, compiled) for name in grid.FRAMEWORKS for compiled in (False, True) if (name, compiled) != ("numpy", True)
+# A column for the kernels, and for each framework's words, eager and compiled.
+COLUMNS = (
+    ("kernels", False),
+    *(
+        (name, compiled)
+        for name in grid.FRAMEWORKS
+        for compiled in (False, True)
+        if (name, compiled) != ("numpy", True)
+    ),
 )
 TITLES = {
+    ("kernels", False): "kernels",
     ("numpy", False): "NumPy",
     ("torch", False): "PyTorch",
     ("torch", True): "PyTorch compiled",
@@ -45,7 +52,8 @@ ABOUT = """\
 This page is written by `make accuracy`. Errors are in units in the last place (ULP) of the exact answer, the worst over
 all points; half a unit is the best a float can do. The exact answers come from the textbook formula in as many digits
 as its input needs, the gradients from its finite difference, never from the code that is judged. “Wrong” counts answers
-that are infinite, NaN or 0 where the exact one is not, or the reverse."""
+that are infinite, NaN or 0 where the exact one is not, or the reverse. “Kernels” are what NumPy and eager PyTorch run
+on a CPU; the columns under their own names are the form in their words, for where no kernel runs."""
 ABOUT_LOSSES = """\
 Where the exact answer is a sum of terms of both signs, ULP are those of the sum of the terms' sizes: for the divergence
 Σ P log P − Σ P log Q, and for the gradient at a soft target, which is the mixture of the hard targets' gradients. Class

@@ -10,6 +10,11 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
+from lossary.domain import Real
+from lossary.kernels.kernel import Kernel
+from lossary.kernels.program import Variant
+from lossary.loss import Pointwise
+from lossary.parameter import parameter
 from tests import frameworks
 from tests.accuracy.judge import Exact
 from tests.accuracy.measure import Errors, compiled_function, errors
@@ -75,8 +80,31 @@ def _at_infinity(word: str) -> Callable[[float], Any]:
     return lambda x: _mp.mpf(x if x > 0 else below)
 
 
+@final
+class Spoken(Pointwise):
+    """One word, as a loss: what a kernel can be made of."""
+
+    task = "regression"
+    trainable = False
+    word: str = parameter("exp", choices=tuple(WORDS), doc="which")
+    prediction, target = Real(), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return getattr(xp, self.word)(p)
+
+
+def by_kernel(word: str, x: Any) -> Any:
+    """The word by the machine code of a kernel."""
+    values = np.empty_like(x)
+    addresses = {"prediction": x.ctypes.data, "target": x.ctypes.data, "values": values.ctypes.data}
+    Kernel(Spoken(word=word), Variant(x.dtype.name, ("values",)))(addresses, 1, x.size)
+    return values
+
+
 def measure(framework: str, dtype: str, *, compiled: bool, count: int = COUNT) -> dict[str, Errors]:
     """The errors of every word."""
+    if framework == "kernels":
+        return _judged([by_kernel(word, points(word, dtype, count)[0]) for word in WORDS], dtype, count)
     adapter = frameworks.framework(framework)
     xp = adapter.vocabulary
     with adapter.precision(dtype):
@@ -87,7 +115,10 @@ def measure(framework: str, dtype: str, *, compiled: bool, count: int = COUNT) -
 
         with np.errstate(all="ignore"):
             got = (compiled_function(framework, every) if compiled else every)(*arguments)
-        got = [adapter.numpy(each) for each in got]
+    return _judged([adapter.numpy(each) for each in got], dtype, count)
+
+
+def _judged(got: list[Any], dtype: str, count: int) -> dict[str, Errors]:
     found = {}
     for word, mine in zip(WORDS, got, strict=True):
         x, exact = points(word, dtype, count)

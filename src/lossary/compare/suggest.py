@@ -365,10 +365,9 @@ def _asked(metric: str | None) -> tuple[float, ...]:
 
 def _judge(metric: str | None) -> Loss:
     """The loss that says what a metric says; the absolute error speaks for those that have none."""
-    if metric in ("rmse", "r2"):
-        return lossary.MeanSquaredError()
     asked = _asked(metric)
-    return lossary.Quantile(*asked) if asked else lossary.MeanAbsoluteError()
+    judge: Loss = lossary.Quantile(*asked) if asked else lossary.MeanAbsoluteError()
+    return lossary.get("mse") if metric in ("rmse", "r2") else judge
 
 
 def _class_key(candidate: Candidate, facts: Facts, metric: str) -> tuple[bool, ...]:

@@ -52,8 +52,8 @@ def fused(
     if kernel is None:
         return None
     arrays = {
-        "prediction": np.ascontiguousarray(prediction, dtype=dtype),
-        "target": np.ascontiguousarray(target, dtype=np.int64 if loss.target.indices else dtype),
+        "prediction": np.asarray(prediction, dtype=dtype, order="C"),
+        "target": np.asarray(target, dtype=np.int64 if loss.target.indices else dtype, order="C"),
     }
     if variant.weighted:
         arrays["weight"] = _over(_array(weight, prediction, _NUMBERS), shapes.losses, dtype)
@@ -120,4 +120,4 @@ def _array(x: Any, prediction: Any, dtypes: frozenset[str] | set[str]) -> Any:
 def _over(array: Any, losses: tuple[int, ...], dtype: str) -> Any:
     """A weight or mask, once for each loss; None where its shape does not lead theirs."""
     shape = None if array is None else repeated(array.shape, losses)
-    return None if shape is None else np.ascontiguousarray(np.broadcast_to(array.reshape(shape), losses), dtype=dtype)
+    return None if shape is None else np.asarray(np.broadcast_to(array.reshape(shape), losses), dtype=dtype, order="C")

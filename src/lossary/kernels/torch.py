@@ -202,7 +202,7 @@ def _plain(x: Any) -> bool:
         and x.layout is torch.strided
         and not x.is_neg()
         and not x.is_conj()
-        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        and torch._C._has_storage(x)
     )
 
 

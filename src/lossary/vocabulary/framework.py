@@ -71,6 +71,10 @@ class Framework(Vocabulary):
     @abstractmethod
     def stop_gradient(self, x: Array) -> Array: ...
 
+    def stamped(self, x: Array, legal: Array) -> Array:
+        """x, and NaN where not legal: by a product, so that the derivative is NaN there too."""
+        return x * self.cast(self.where(legal, 1.0, float("nan")), self.dtype(x))
+
     # ── over all entries ─────────────────────────────────────────────────────────────────────────────────────────
 
     @abstractmethod

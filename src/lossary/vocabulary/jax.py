@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, final
 
 import jax
@@ -149,6 +150,9 @@ class JAX(XLA):
     def stop_gradient(self, x: Array) -> Array:
         return jax.lax.stop_gradient(x)
 
+    def stamped(self, x: Array, legal: Array) -> Array:
+        return _stamped(x, legal)
+
     def all(self, x: Array) -> Array:
         return jnp.all(x)
 
@@ -181,6 +185,17 @@ def _abs(x: Array) -> Array:
 _abs.defjvps(lambda along, size, x: jnp.sign(x) * along)
 
 
+@jax.custom_jvp
+def _stamped(x: Array, legal: Array) -> Array:
+    """By a choice: XLA would write both factors of a product down before it sums them."""
+    return jnp.where(legal, x, jnp.nan)
+
+
+@_stamped.defjvp
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    return _stamped(*primals), _stamped(tangents[0], primals[1])
+
+
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _rule(sentence: Sentence, prediction: Array, target: Array) -> Array:
     """A sentence's value with the sentence's gradient as its derivative."""
@@ -194,7 +209,7 @@ def _(sentence: Sentence, primals: Any, tangents: Any) -> tuple[Array, Array]:
     value = _rule(sentence, prediction, target)
     tangent = jnp.zeros_like(value)
     if not isinstance(along_prediction, SymbolicZero):
-        steps = sentence.gradient(vocabulary, prediction, target) * along_prediction
+        steps = _gradient(sentence, prediction, target) * along_prediction
         tangent = jnp.sum(steps, axis=-1) if jnp.ndim(value) < jnp.ndim(steps) else steps
     if not isinstance(along_target, SymbolicZero):
         _, from_target = jax.jvp(lambda y: sentence.value(vocabulary, prediction, y), (target,), (along_target,))
@@ -202,11 +217,21 @@ def _(sentence: Sentence, primals: Any, tangents: Any) -> tuple[Array, Array]:
     return value, tangent
 
 
+def _gradient(sentence: Sentence, prediction: Array, target: Array) -> Array:
+    """The gradient, which reads its inputs anew unless it has an exponential, which the value has too: what is shared
+    is written down by XLA, and that takes longer than to compute simple things twice."""
+
+    def gradient(p: Array) -> Array:
+        return sentence.gradient(vocabulary, p, target)
+
+    shares = re.search(r"= exp\b", str(jax.make_jaxpr(gradient)(prediction)))
+    return gradient(prediction if shares else _apart(prediction))
+
+
 @jax.custom_jvp
 def _apart(x: Array) -> Array:
-    """`x`, so that the gradient reads its inputs itself: what it shared with the value would be written down, which
-    takes longer than to compute it twice."""
-    return jax.lax.optimization_barrier(x)
+    """`x`, of which XLA does not know that it is."""
+    return jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]  # JAX has no type for it
 
 
 _apart.defjvps(lambda along, result, x: along)

@@ -191,10 +191,9 @@ class Vocabulary(ABC):
     @final
     def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
         """exp(logits) / Σ exp(logits) over the last axis, and 1 minus that: the sum of the other classes' shares."""
-        _, parts, others, is_largest = self._shifted(logits)
-        others = self.row(others)
-        total = 1.0 + others
-        return self._share(parts, total), self._share(self.where(is_largest, others, total - parts), total)
+        _, parts, others, rest = self._shifted(logits)
+        total = 1.0 + self.row(others)
+        return self._share(parts, total), self._share(rest, total)
 
     def sum_of_others(self, x: Array) -> Array:
         """For each entry of a row of numbers ≥ 0 the sum of all other entries, small beside itself or not."""
@@ -203,7 +202,8 @@ class Vocabulary(ABC):
         return self.where(is_largest, others, self.row(self.sum(x)) - x)
 
     def _shifted(self, logits: Array) -> tuple[Array, Array, Array, Array]:
-        """(max − logits, exp(logits − max), the sum of the latter over all classes but the largest, which is that).
+        """(max − logits, exp(logits − max), the sum of the latter over all classes but the largest, and for each class
+        over all classes but itself).
 
         The largest class contributes exactly 1 to the partition sum; leaving it out is what keeps log1p of the rest
         accurate when the margin is wide. The rounding error of the shift is fed back into the exponential, which
@@ -216,7 +216,9 @@ class Vocabulary(ABC):
         # 1 − rounding first: part · rounding may be subnormal.
         rounding = 1.0 - self._rounding_of_difference(largest, logits, shift)
         parts = self.exp(-shift) * rounding
-        return shift, parts, self.sum(self.where(is_largest, 0.0, parts)), is_largest
+        others = self.sum(self.where(is_largest, 0.0, parts))
+        others_row = self.row(others)
+        return shift, parts, others, self.where(is_largest, others_row, (1.0 + others_row) - parts)
 
     def _rounding_of_difference(self, x: Array, y: Array, difference: Array) -> Array:
         """(x − y) − difference, exactly (Knuth's TwoSum); 0 where that is not finite."""

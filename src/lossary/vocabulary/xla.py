@@ -36,19 +36,21 @@ class XLA(Framework):
     @final
     def sum_of_others(self, x: Array) -> Array:
         largest = self.row(self._max(x))
-        is_largest = self.equal(x, largest)
-        marked = self.where(is_largest, -x, x)
+        marked = self.where(self.equal(x, largest), -x, x)
         size = self.abs(marked)
         others = self.row(0.5 * self.sum(size + marked))
         as_large = self.row(0.5 * self.sum(size - marked)) - largest
-        return self.where(is_largest, others + as_large, others + as_large + (largest - x))
+        return others + as_large + (largest - x)
 
     @final
     def _shifted(self, logits: Array) -> tuple[Array, Array, Array, Array]:
         largest, marked, others = self._marked(logits)
         lowered = 1.0 / _RAISED
         parts = self.maximum(lowered * marked, -lowered * marked)
-        return self._shift(largest, logits), parts, others, marked < 0.0
+        all_others = self.row(others)
+        # 1 − part is 0 there, and its derivative is not where several are the largest.
+        rest = self.where(marked < 0.0, all_others + (1.0 - parts), (1.0 + all_others) - parts)
+        return self._shift(largest, logits), parts, others, rest
 
     def _shift(self, largest: Array, logits: Array) -> Array:
         # ∞ − ∞ is 0 for the largest class itself.
