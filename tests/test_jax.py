@@ -122,3 +122,13 @@ def test_a_misspelt_class_is_guessed():
             getattr(lossary.jax, name)
     with pytest.raises(AttributeError, match=r"no attribute 'Qqqq'$"):
         lossary.jax.Qqqq  # noqa: B018  # the attribute is the point
+
+
+def test_second_derivatives_where_several_classes_are_the_largest() -> None:
+    """As in a model whose last layer starts at 0; against JAX's own softmax."""
+    rows = jnp.array([[0.0, 0.0, 0.0], [2.0, 2.0, -1.0], [0.3, 1.0, -2.0]])
+    classes = jnp.array([1, 0, 2])
+    loss_fn = lossary.jax.SparseCategoricalCrossEntropy()
+    got = jax.jit(jax.hessian(lambda z: loss_fn(z, classes).sum()))(rows)
+    wanted = jax.hessian(lambda z: -jax.nn.log_softmax(z)[jnp.arange(3), classes].sum())(rows)
+    np.testing.assert_allclose(got, wanted, atol=1e-6)

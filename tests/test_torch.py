@@ -337,3 +337,14 @@ def test_probabilities_of_a_half_type_under_autocast():
     torch.testing.assert_close(value, -rows.float().log().gather(1, index[:, None]).mean())
     with pytest.raises(lossary.DomainError, match="sum to 1"):
         criterion(1.2 * rows, index)
+
+
+@pytest.mark.parametrize("logits", [[[0.0, 0.0, 0.0]], [[1.0, 1.0, 0.0]], [[0.3, 1.0, -2.0]]])
+def test_second_derivatives_where_several_classes_are_the_largest(logits: list[list[float]]) -> None:
+    """As in a model whose last layer starts at 0; against PyTorch's own cross-entropy."""
+    at, classes = torch.tensor(logits, dtype=torch.float64), torch.tensor([1])
+    criterion = lossary.torch.SparseCategoricalCrossEntropy()
+    for hessian in (torch.autograd.functional.hessian, lambda function, x: torch.func.hessian(function)(x)):
+        came = hessian(lambda z: criterion(z, classes), at)
+        wanted = hessian(lambda z: torch.nn.functional.cross_entropy(z, classes), at)
+        torch.testing.assert_close(came, wanted)

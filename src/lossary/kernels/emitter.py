@@ -59,6 +59,8 @@ class _Emitter:
         names = arguments(program)
         kind = ir.FunctionType(ir.VoidType(), [_LONG] * len(names) + [_DOUBLE])
         function = ir.Function(self.module, kind, "kernel")
+        # So that there is no table for unwinding, which must be near the code, and may not be in a crowded process.
+        function.attributes.add("nounwind")
         self.arguments = dict(zip([*names, "scale"], function.args, strict=True))
         self.builder = ir.IRBuilder(function.append_basic_block())
         self._emit()

@@ -94,7 +94,7 @@ class Kernel:
         return totals[0], totals[1], totals[2]
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.cache
 def _compiled(text: str, arguments: int) -> machine.MachineCode:
-    """One for all losses that differ in their numbers only."""
+    """One for all losses that differ in their numbers only; never unloaded, for somebody may be in it."""
     return machine.MachineCode(text, arguments)

@@ -79,7 +79,8 @@ class PyTorch(Framework):
         return torch.sum(x, dim=-1)
 
     def max(self, x: Array) -> Array:
-        return torch.amax(x, dim=-1)
+        # The derivative goes to the entry that `argmax` names; `amax` would share it out where entries tie.
+        return torch.gather(x, -1, torch.argmax(x, dim=-1, keepdim=True)).squeeze(-1)
 
     def argmax(self, x: Array) -> Array:
         return torch.argmax(x, dim=-1)

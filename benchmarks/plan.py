@@ -1,0 +1,143 @@
+"""The sections, and what was promised of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import final
+
+from benchmarks.measurement import Measurement
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "build" / "bench"
+
+
+def result(section: str) -> Path:
+    """The file that a section writes."""
+    return RESULTS / f"{section}.json"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A figure made from a section's measurements, and its bound."""
+
+    section: str
+    what: str
+    figure: Callable[[list[Measurement]], float]
+    at_least: float | None = None
+    at_most: float | None = None
+    unit: str = "×"
+    kind: str | None = None
+    sizes: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    limit: str = ""  # what limits it where it is missed
+
+    def concerned(self, measurements: list[Measurement]) -> list[Measurement]:
+        return [
+            each
+            for each in measurements
+            if (self.kind is None or each.kind == self.kind)
+            and (not self.sizes or each.size in self.sizes)
+            and (not self.losses or each.loss in self.losses)
+        ]
+
+    def met(self, figure: float) -> bool:
+        return (self.at_least is None or figure >= self.at_least) and (self.at_most is None or figure <= self.at_most)
+
+
+def mean_ratio(found: list[Measurement]) -> float:
+    return statistics.geometric_mean(_ratios(found))
+
+
+def worst_ratio(found: list[Measurement]) -> float:
+    return min(_ratios(found))
+
+
+def worst_time(found: list[Measurement]) -> float:
+    """As a multiple of the peer's."""
+    return 1.0 / worst_ratio(found)
+
+
+def longest(found: list[Measurement]) -> float:
+    return max(each.seconds for each in found)
+
+
+def _ratios(found: list[Measurement]) -> list[float]:
+    return [each.ratio for each in found if each.ratio is not None]
+
+
+SECTIONS = {
+    "pytorch": "PyTorch, eager",
+    "pytorch_compiled": "PyTorch, compiled",
+    "memory_limit": "The memory limit",
+    "small_calls": "Small calls",
+    "numpy": "NumPy",
+    "jax": "JAX",
+    "keras": "Keras on TensorFlow",
+    "first_call": "The first call",
+}
+
+_POLYNOMIAL = ("MeanSquaredError", "MeanAbsoluteError", "Huber", "Quantile", "Hinge")
+_TRANSCENDENTAL = ("LogCosh", "BinaryCrossEntropy")
+_POINTWISE = (*_POLYNOMIAL, *_TRANSCENDENTAL)
+_FUNCTIONAL = ("MeanSquaredError", "MeanAbsoluteError", "Huber", "BinaryCrossEntropy")
+_FROM_64K = ("64 k", "1 M", "16 M")
+_SOFTMAX = ("SparseCategoricalCrossEntropy",)
+_SOFTMAX_LIMIT = (
+    "what rounding the largest logit minus each other has lost is fed back into the exponential, and the largest class "
+    "is left out of the sum, so that confident rows keep their digits. That is a second sum over the row and a dozen "
+    "operations for each entry, which optax does without."
+)
+_ARRAYS_LIMIT = (
+    "XLA's sums on the CPU take in plain arithmetic alone; what a choice or a logarithm makes is written to memory "
+    "first, and on large arrays the first touch of fresh memory is what takes the time."
+)
+_GRAPH_LIMIT = (
+    "without XLA, TensorFlow runs one operation after the other, each over the whole arrays, and every operation that "
+    "keeps a digit or marks an illegal value is one more pass; for class indices Keras calls an operation that "
+    "TensorFlow has made for it. `jit_compile=True` fuses them."
+)
+_XLA_LIMIT = (
+    "the operations that keep digits and mark illegal values, which Keras' own losses do without; for softmax "
+    "cross-entropy as under JAX."
+)
+
+TARGETS = (
+    Target("pytorch", "geometric mean from 64 k up", mean_ratio, 2.5, losses=_POINTWISE, sizes=_FROM_64K),
+    Target("pytorch", "worst from 64 k up", worst_ratio, 0.9, losses=_POINTWISE, sizes=_FROM_64K),
+    Target("pytorch", "worst at 4 k and 256", worst_ratio, 0.6, losses=_POINTWISE, sizes=("4 k", "256")),
+    *(
+        Target("pytorch", f"softmax cross-entropy, {shape}", worst_ratio, least, sizes=(shape,))
+        for shape, least in (("4096 × 10", 4.0), ("128 × 1000", 2.0), ("512 × 32000", 1.8), ("256 × 128256", 1.8))
+    ),
+    Target("pytorch_compiled", "geometric mean", mean_ratio, 1.2, losses=_POINTWISE),
+    Target("memory_limit", "slowest polynomial loss", worst_time, at_most=1.3, losses=_POLYNOMIAL),
+    Target("memory_limit", "slowest loss with exp or log", worst_time, at_most=1.6, losses=_TRANSCENDENTAL),
+    Target(
+        "small_calls",
+        "slowest plain call beside PyTorch's functional",
+        worst_time,
+        at_most=1.5,
+        kind="forward",
+        losses=_FUNCTIONAL,
+    ),
+    Target("numpy", "worst beside scikit-learn's metrics", worst_ratio, 5.0, kind="value"),
+    Target("numpy", "worst beside the textbook expression", worst_ratio, 5.0, kind="value + gradient"),
+    Target("jax", "worst of the pointwise losses", worst_ratio, 0.95, losses=_POINTWISE, limit=_ARRAYS_LIMIT),
+    Target("jax", "worst of softmax cross-entropy", worst_ratio, 0.95, losses=_SOFTMAX, limit=_SOFTMAX_LIMIT),
+    Target(
+        "jax",
+        "worst of binary cross-entropy and log-cosh",
+        worst_ratio,
+        1.5,
+        losses=_TRANSCENDENTAL,
+        limit=_ARRAYS_LIMIT,
+    ),
+    Target("keras", "worst in a graph", worst_ratio, 0.95, kind="graph", limit=_GRAPH_LIMIT),
+    Target("keras", "worst with jit_compile", worst_ratio, 0.95, kind="jit_compile", limit=_XLA_LIMIT),
+    Target("first_call", "longest with an empty cache", longest, at_most=3.0, unit=" s", kind="empty cache"),
+    Target("first_call", "longest with a warm cache", longest, at_most=0.3, unit=" s", kind="warm cache"),
+)
