@@ -423,3 +423,65 @@ def test_tables_of_one_length_share_their_machine_code(random: Any, monkeypatch:
         mine = call(loss, prediction, target)
     with in_words():
         close(mine, call(loss, prediction, target), "float32")
+
+
+SENTENCES = {
+    "a target compared by ==": lambda xp, p, y: xp.where(y == 1.0, -xp.log(p), -xp.log(1.0 - p)),
+    "a target compared by !=": lambda xp, p, y: xp.where(p != y, xp.abs(p - y), 5.0 + 0.0 * p),
+    "log of what is bounded": lambda xp, p, y: xp.log(1.0 + xp.exp(-xp.abs(p - y))),
+    "a truth as a number": lambda xp, p, y: (p > y) * (p - y),
+    "a number as a condition": lambda xp, p, y: xp.where(y, p * 1.0, p * 2.0),
+}
+
+
+@pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
+def test_sentences_that_could_be_misread(sentence: Any) -> None:
+    """What a kernel cannot say, the vocabulary says; never something else."""
+
+    class Misread(Pointwise):
+        task = "regression"
+        prediction, target = Real(), Real()
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return sentence(xp, p, y)
+
+    prediction, target = np.array([0.9, 0.2, 1.0, np.nan], "float32"), np.array([1.0, 0.0, 1.0, 1.0], "float32")
+    call = (prediction, target, None, None)
+    mine, theirs = (Misread().compute(*call, reduction="none", fused=fused) for fused in (True, False))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-6)
+
+
+def test_what_is_remembered_of_another_loss_is_not_taken_for_this_ones() -> None:
+    halved = functools.cache(lambda number: number * 0.5)
+
+    class Remembering(Pointwise):
+        first: float = parameter(1.0, doc="a number")
+        second: float = parameter(3.0, doc="another")
+        task = "regression"
+        prediction, target = Real(), Real()
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return halved(self.first) * (p - y) + halved(self.second) * (p - y) * (p - y)
+
+    for loss in (Remembering(1.0, second=3.0), Remembering(2.0, second=1.0)):
+        came = loss(prediction=np.array([2.0, 3.0]), target=np.zeros(2), reduction="none")
+        p = np.array([2.0, 3.0])
+        np.testing.assert_allclose(came, 0.5 * loss.first * p + 0.5 * loss.second * p * p)
+
+
+def test_a_derivative_may_be_a_constant() -> None:
+    class Square(Pointwise):
+        task = "regression"
+        prediction, target = Real(), Real()
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return (p - y) * (p - y)
+
+        def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+            return 2.0 * (p - y)
+
+        def curvature(self, xp: Any, p: Any, y: Any) -> Any:
+            return 2.0
+
+    _, _, curvature = Square().value_gradient_curvature(prediction=np.ones(4), target=np.zeros(4))
+    np.testing.assert_array_equal(curvature, np.full(4, 0.5))

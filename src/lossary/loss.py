@@ -254,6 +254,7 @@ class Loss(Definition, abstract=True):
             results = [_reduced(self, inputs, reduction)]
             for name in names:
                 derivative = getattr(self, name)(xp, inputs.prediction, inputs.target)
+                derivative = np.broadcast_to(derivative, np.shape(inputs.prediction))  # where it is a constant
                 if weights is not None:
                     per_entry = xp.expand(weights, inputs.prediction) if self.prediction.rows else weights
                     derivative = reduce.weighted(xp, derivative, per_entry)

@@ -46,7 +46,7 @@ def compiled(loss: Loss, variant: Variant) -> Kernel | None:
 
     try:
         return Kernel(loss, variant)
-    except UntraceableError:
+    except (UntraceableError, RuntimeError):  # what LLVM raises, on a system that runs no code from memory, say
         return None
 
 

@@ -18,7 +18,10 @@ from typing import Any, final
 import llvmlite
 import llvmlite.binding as llvm
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # Another thread may have it while this one forks.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _numbers = itertools.count()
 
 

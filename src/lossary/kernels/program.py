@@ -82,9 +82,10 @@ def program(loss: Loss, variant: Variant) -> Program:
 def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Variant) -> Program:
     rows, outputs = loss.prediction.rows, variant.outputs
     legal, sure = _legal(loss, xp, p, y, variant.spacing)
+    counts = xp.logical_not(xp.equal(y, xp.input("ignored", kind="index", row=False))) if variant.ignoring else None
     if loss.target.indices:
         y = xp.where(sure, y, 0)
-    weight = _weight(loss, xp, p, y, variant, sure)
+    weight = _weight(loss, xp, p, y, variant, counts)
     scale = xp.input("scale", row=False)
     upstream = xp.input("upstream", row=not rows) if variant.pulled else None
     stores: dict[str, Expression] = {}
@@ -151,18 +152,17 @@ def _legal(
 
 
 def _weight(
-    loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Variant, sure: Expression | None
+    loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Variant, counts: Expression | None
 ) -> Expression | None:
-    """What each loss counts for: 0 where it is masked; None where all count alike."""
+    """What each loss counts for: 0 where it is masked or does not count; None where all count alike."""
     alone = not loss.prediction.rows
     weight: Expression | None = None
     if variant.weighted:
         weight = xp.input("weight", row=alone)
     if variant.masked:
         weight = xp.where(xp.input("where", kind="truth", row=alone), 1.0 if weight is None else weight, 0.0)
-    if variant.ignoring:
-        ignored = xp.equal(y, xp.input("ignored", kind="index", row=False))
-        weight = xp.where(ignored, 0.0, 1.0 if weight is None else weight)
+    if counts is not None:
+        weight = xp.where(counts, 1.0 if weight is None else weight, 0.0)
     of_class: Expression | None = loss.row_weight(xp, y, p)
     if of_class is None or weight is None:
         return weight if of_class is None else of_class

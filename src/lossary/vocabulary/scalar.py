@@ -111,6 +111,14 @@ class Expression:
     def __ge__(self, other: Any) -> Expression:
         return self.words.compared("less_equal", other, self)
 
+    def __eq__(self, other: object) -> Any:
+        return self.words.compared("equal", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.words.logical_not(self == other)
+
+    __hash__ = object.__hash__  # expressions that are equal are one object
+
     def __bool__(self) -> bool:
         raise UntraceableError("the sentence asks whether a value is true, instead of xp.where.")
 
@@ -191,15 +199,18 @@ class Scalar(Vocabulary):
         return self._node("input", (), name, kind, row=row)
 
     def combined(self, operation: str, x: Any, y: Any) -> Expression:
-        return self._node(operation, (self._lifted(x), self._lifted(y)))
+        return self._node(operation, (self._number(x), self._number(y)))
 
     def compared(self, operation: str, x: Any, y: Any) -> Expression:
         one, two = self._lifted(x), self._lifted(y)
         if "index" in (one.kind, two.kind):
             one, two = self._as_index(one), self._as_index(two)
+        elif "truth" in (one.kind, two.kind):
+            raise UntraceableError("the sentence compares truths.")
         return self._node(operation, (one, two), kind="truth")
 
     def negative(self, x: Expression) -> Expression:
+        x = self._number(x)
         return x.operands[0] if x.operation == "negative" else self._node("negative", (x,))
 
     def _node(
@@ -224,18 +235,31 @@ class Scalar(Vocabulary):
         if isinstance(x, Expression):
             return x
         if isinstance(x, Setting):
-            self.settings[x.name] = float(x)
+            if self.settings.setdefault(x.name, float(x)) != float(x):
+                raise UntraceableError(f"{x.name} has two values: something remembers another loss's.")
             return self._node("setting", (), x.name)
         if isinstance(x, float | int):
             return self._node("constant", (), float(x).hex())  # which tells −0 from 0, and NaN is itself
         raise UntraceableError(f"a sentence of words has numbers and expressions, not {type(x).__name__}.")
+
+    def _number(self, x: Any) -> Expression:
+        """What can be computed with: truths are for conditions, and indices for rows."""
+        lifted = self._lifted(x)
+        if lifted.kind != "number":
+            raise UntraceableError(f"the sentence computes with a {lifted.kind}, instead of xp.where.")
+        return lifted
+
+    def _truth(self, x: Any) -> Expression:
+        if not isinstance(x, Expression) or x.kind != "truth":
+            raise UntraceableError("the sentence takes something else than a comparison for a condition.")
+        return x
 
     def _as_index(self, x: Expression) -> Expression:
         return x if x.kind == "index" else self._node("to_index", (x,), kind="index")
 
     def _fma(self, x: Any, y: Any, z: Any) -> Expression:
         """x · y + z, rounded once."""
-        return self._node("fma", tuple(map(self._lifted, (x, y, z))))
+        return self._node("fma", tuple(map(self._number, (x, y, z))))
 
     def _is_known(self, x: Any) -> bool:
         """A number known before the kernel runs; it is not NaN."""
@@ -244,11 +268,11 @@ class Scalar(Vocabulary):
     # ── words that a CPU has ─────────────────────────────────────────────────────────────────────────────────────
 
     def abs(self, x: Array) -> Array:
-        x = self._lifted(x)
+        x = self._number(x)
         return self._node("abs", (x.operands[0] if x.operation in ("negative", "abs") else x,))
 
     def sqrt(self, x: Array) -> Array:
-        return self._node("sqrt", (self._lifted(x),))
+        return self._node("sqrt", (self._number(x),))
 
     def maximum(self, x: Array, y: Array) -> Array:
         if self._is_known(y):
@@ -267,28 +291,30 @@ class Scalar(Vocabulary):
     def where(self, condition: Array, x: Array, y: Array) -> Array:
         if isinstance(condition, bool):
             return self._lifted(x if condition else y)
-        one, two = self._lifted(x), self._lifted(y)
+        condition, one, two = self._truth(condition), self._lifted(x), self._lifted(y)
         if "index" in (one.kind, two.kind):
             one, two = self._as_index(one), self._as_index(two)
+        if one.kind != two.kind:
+            raise UntraceableError("the sentence chooses between a truth and a number.")
         return one if one is two else self._node("select", (condition, one, two), kind=one.kind)
 
     def equal(self, x: Array, y: Array) -> Array:
         return self.compared("equal", x, y)
 
     def isnan(self, x: Array) -> Array:
-        return self._node("isnan", (self._lifted(x),), kind="truth")
+        return self._node("isnan", (self._number(x),), kind="truth")
 
     def isfinite(self, x: Array) -> Array:
         return self.abs(x) < math.inf
 
     def logical_and(self, x: Array, y: Array) -> Array:
-        return self._node("and", (x, y), kind="truth")
+        return self._node("and", (self._truth(x), self._truth(y)), kind="truth")
 
     def logical_or(self, x: Array, y: Array) -> Array:
-        return self._node("or", (x, y), kind="truth")
+        return self._node("or", (self._truth(x), self._truth(y)), kind="truth")
 
     def logical_not(self, x: Array) -> Array:
-        return self._node("not", (x,), kind="truth")
+        return self._node("not", (self._truth(x),), kind="truth")
 
     # ── elementary functions ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -316,7 +342,7 @@ class Scalar(Vocabulary):
         normal = self.where(small, x * known.raised, x)
         exponent = self._node("exponent", (normal,)) - self.where(small, known.raised_exponent, 0.0)
         near = self._logarithm(self._node("fraction", (normal,)) - 1.0, exponent)
-        return self._at_the_ends(x, near, 0.0)
+        return self._at_the_ends(x, self.where(self.isnan(x), x, near), 0.0)
 
     def log1p(self, x: Array) -> Array:
         x = self._lifted(x)
@@ -378,7 +404,7 @@ class Scalar(Vocabulary):
     def _at_the_ends(self, x: Expression, near: Expression, pole: float) -> Expression:
         if pole < x.bounds[0] and x.bounds[1] < math.inf:
             return near
-        inside = self.where(x < math.inf, near, x)  # where x is NaN or infinite, so is its logarithm
+        inside = self.where(x < math.inf, near, x)  # where x is infinite, so is its logarithm
         outside = self.where(self.equal(x, pole), -math.inf, math.nan)
         return self._node("select", (x > pole, inside, outside))
 
