@@ -101,7 +101,7 @@ def test_arrays_that_do_not_fit(arrays: Any, message: str) -> None:
 
 @pytest.mark.parametrize("source", [5, None, [1, 2], {"x": 1}, b"engel"])
 def test_what_is_no_table(source: Any) -> None:
-    assert "compare takes a path, the name of a built-in set, a data-frame or arrays (X, y), not" in refused(
+    assert "lossary takes a path, the name of a built-in set, a data-frame or arrays (X, y), not" in refused(
         source, "y"
     )
 
@@ -207,3 +207,11 @@ def test_roles_stay_with_their_rows_when_rows_are_left_out() -> None:
 )
 def test_roles_that_cannot_be(columns: dict[str, Any], options: dict[str, Any], message: str) -> None:
     assert message in refused(table(**columns), "y", **options)
+
+
+def test_a_pandas_frame_whose_columns_are_numbers() -> None:
+    """As `pandas.DataFrame(array)` makes it."""
+    table = np.random.default_rng(0).normal(size=(30, 3))
+    read_data = read(pd.DataFrame(table), "2")
+    assert read_data.features.columns == ["0", "1"]
+    np.testing.assert_array_equal(read_data.values.to_numpy(), table[:, 2])

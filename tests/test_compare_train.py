@@ -475,6 +475,14 @@ def no_tensor(n_features, n_outputs):
             return x, x
     return Two(n_features, n_outputs)
 
+def exits(n_features, n_outputs):
+    raise SystemExit(3)
+
+kept = torch.nn.Linear(5, 1)
+
+def always_the_same(n_features, n_outputs):
+    return kept
+
 number = 5
 '''
 
@@ -565,6 +573,8 @@ def test_keras_trains_by_compile_and_fit(models: str, model: str) -> None:
     ("model", "message"),
     [
         ("raises", r"cannot be made: RuntimeError: no such luck$"),
+        ("exits", r"cannot be made: SystemExit: 3$"),
+        ("always_the_same", r"must make a new model at every call"),
         ("too_wide", r"must give 1 number for each row: .* gave the shape \(3, 3\), not \(3, 1\)"),
         ("too_narrow", r"fails on an input of shape \(3, 5\): RuntimeError"),
         ("no_module", r"must make a torch.nn.Module or a keras.Model, not builtins.function"),

@@ -92,7 +92,7 @@ def compare(
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Leave this loss out; repeatable.")] = None,
     model: Annotated[
-        str, typer.Option(help="mlp, linear, or package.module:factory: a function that makes your own model.")
+        str, typer.Option(help="mlp, linear, or package.module:factory, a function that makes your own model.")
     ] = "mlp",
     framework: Annotated[
         str | None, typer.Option(help="torch or keras; what your model is made with, or torch, unless given.")

@@ -247,12 +247,15 @@ def _frame(source: Any) -> pl.DataFrame:
         frame = native.collect() if isinstance(native, nw.LazyFrame) else native
         if frame.implementation.is_pandas():
             # By way of Python: pandas hands text to polars through pyarrow only, which may not be there.
-            return pl.DataFrame([_plain(str(name), frame[name]) for name in frame.columns])
+            # By their places, for pandas' names may be numbers.
+            return pl.DataFrame(
+                [_plain(str(name), column) for name, column in zip(frame.columns, frame.iter_columns(), strict=True)]
+            )
         return frame.to_polars()
     except TypeError:
         kind = f"{type(source).__module__}.{type(source).__qualname__}"
         raise DataError(
-            f"compare takes a path, the name of a built-in set, a data-frame or arrays (X, y), not {kind}."
+            f"lossary takes a path, the name of a built-in set, a data-frame or arrays (X, y), not {kind}."
         ) from None
 
 

@@ -112,7 +112,11 @@ class _Emitter:
         for node in reduced:
             key = _REDUCTIONS[node.operation], node.operands[0]
             reductions.setdefault(key, key[0](self))
-        sums = {name: (RowSum(self), node) for name, node in program.totals.items() if node.row and node.level == level}
+        sums = {
+            name: ((RowSum if node.kind == "number" else RowAny)(self), node)
+            for name, node in program.totals.items()
+            if node.row and node.level == level
+        }
         stores = [(name, node) for name, node in program.stores.items() if node.row and node.level == level]
         stores = [(self._slot(node), node) for node in program.kept if node.level == level] + stores
         if not (reductions or sums or stores):
@@ -333,6 +337,8 @@ class _Emitter:
         return tuple(b.extract_element(each, _INT(0)) for each in vectors)
 
     def _as_double(self, value: Any) -> Any:
+        if value.type == _BIT:
+            return self.builder.uitofp(value, _DOUBLE)
         return value if self.number == _DOUBLE else self.builder.fpext(value, _DOUBLE)
 
     def _as_bits(self, x: Any) -> Any:
@@ -448,6 +454,28 @@ class RowSum:
     def finished(self, operation: str) -> Any:
         exact = self.finished_exactly()
         return exact if self.total else self.emitter.builder.fptrunc(exact, self.emitter.number)
+
+
+@final
+class RowAny:
+    """Whether anything in a row is true: 1 or 0."""
+
+    def __init__(self, emitter: _Emitter) -> None:
+        self.emitter = emitter
+        self.kind = ir.VectorType(_BIT, emitter.lanes)
+        self.found = emitter.slot(self.kind, ir.Constant(self.kind, [0] * emitter.lanes))
+
+    def add(self, value: Any, place: _Place) -> None:
+        b = self.emitter.builder
+        if place.mask is not None:
+            value = b.and_(place.mask, value)
+        b.store(b.or_(b.load(self.found, typ=self.kind), value), self.found)
+
+    def finished_exactly(self) -> Any:
+        """In float64."""
+        b = self.emitter.builder
+        found = self.emitter.call("llvm.vector.reduce.or", _BIT, b.load(self.found, typ=self.kind), of=self.kind)
+        return b.uitofp(found, _DOUBLE)
 
 
 @final

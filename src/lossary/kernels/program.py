@@ -111,7 +111,7 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
         positive = xp.logical_not(weight < 0.0)
         legal = positive if legal is None else xp.logical_and(legal, positive)
     if legal is not None:
-        totals["illegal"] = xp.where(legal, 0.0, 1.0)
+        totals["illegal"] = xp.logical_not(legal)
     roots = (*stores.values(), *totals.values())
     nodes = _needed(roots)
     names = tuple(xp.settings)

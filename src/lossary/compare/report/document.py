@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # of the JSON; grows when a key changes its meaning
 
-_PACKAGES = ("torch", "scikit-learn", "numpy", "polars")
+_PACKAGES = ("scikit-learn", "numpy", "polars")
 _DRAWN = 8  # losses in a picture of curves, from the best down: more cannot be told apart
 
 
@@ -95,13 +95,14 @@ def document(result: Result) -> dict[str, Any]:
             "advice": words.advice(profile, result.recommended),
         },
         "command": result.command,
-        "versions": {"python": platform.python_version(), **versions()},
+        "versions": {"python": platform.python_version(), **versions(plan)},
     }
 
 
-def versions() -> dict[str, str]:
-    """Of what the numbers depend on."""
-    return {"lossary": lossary.__version__, **{package: importlib.metadata.version(package) for package in _PACKAGES}}
+def versions(plan: Plan) -> dict[str, str]:
+    """Of what the numbers depend on: lossary, what trained the models, and the rest."""
+    packages = (plan.framework, *_PACKAGES)
+    return {"lossary": lossary.__version__, **{package: importlib.metadata.version(package) for package in packages}}
 
 
 def _answer(result: Result, verdict: Verdict | None) -> dict[str, Any]:

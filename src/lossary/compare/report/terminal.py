@@ -227,5 +227,6 @@ def _printable(text: str) -> str:
 
 def _foot(result: Result) -> Text:
     plan = result.plan
-    known = [f"{package} {versions()[package].partition('+')[0]}" for package in ("lossary", "torch")]
+    found = versions(plan)
+    known = [f"{package} {found[package].partition('+')[0]}" for package in ("lossary", plan.framework)]
     return Text(" · ".join([words.plan_line(plan), f"data {plan.profile.data.digest[:12]}", *known]), style="dim")

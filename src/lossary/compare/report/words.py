@@ -138,7 +138,7 @@ def advice(profile: Profile, candidate: Candidate) -> str:
         names = and_(candidate.on_scale)
         return f"{names} is in units of {target}; if you divide the target by 10, divide {names} by 10 too."
     if not profile.classes:
-        return f"Networks were trained on the scaled target, {scaling} over all rows."
+        return f"Models were trained on the scaled target, {scaling} over all rows."
     if isinstance(loss.target, Labels):
         low, high = loss.target.values
         first, second = profile.classes

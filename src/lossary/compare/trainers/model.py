@@ -59,10 +59,12 @@ def settle(model: str, framework: str | None, features: int, outputs: Iterable[i
     make, made = load(model), ""
     for wanted in sorted(set(outputs)):
         try:
-            instance = make(features, wanted)
-        except Exception as error:
+            instance, other = make(features, wanted), make(features, wanted)
+        except (Exception, SystemExit) as error:
             raise ParameterError(f"the model {model} cannot be made: {_sentence(error)}") from error
         made = _framework_of(model, instance)
+        if instance is other:
+            raise ParameterError(f"{model} must make a new model at every call, not return the one it has.")
         if framework not in (None, made):
             raise ParameterError(f"the model {model} is made with {_FRAMEWORKS[made]}, not {_FRAMEWORKS[framework]}.")
         _try(model, made, instance, features, wanted)
@@ -83,7 +85,7 @@ def load(model: str) -> Factory:
         sys.path.append(here)  # it stays, because a factory may import more when it is called
     try:
         found: Any = importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ParameterError(f"the module {name} of --model cannot be imported: {_sentence(error)}") from error
     for attribute in path.split("."):
         if not hasattr(found, attribute):
@@ -151,5 +153,5 @@ def _require(framework: str) -> None:
         )
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
