@@ -106,8 +106,8 @@ _XLA_LIMIT = (
 )
 
 _CALL_LIMIT = (
-    "what a call costs whatever the loss: autograd takes its time for a function written in Python, and the guards, the "
-    "checks and the way from Python into compiled code take the rest."
+    "what a call costs whatever the loss: autograd takes its time for a function written in Python, and the guards, "
+    "the checks and the way from Python into compiled code take the rest."
 )
 _MIDDLE_LIMIT = (
     "below 1 M the cost of the call; at 1 M PyTorch's arrays are in the cache as well as ours, and right after one of "
@@ -118,8 +118,8 @@ _ROWS_LIMIT = (
     "small a batch it is the cost of the call."
 )
 _ARITHMETIC_LIMIT = (
-    "arithmetic: the operations that keep the digits which a shorter formula loses, the sum in float64 and the checks of "
-    "values take longer than memory does."
+    "arithmetic: the operations that keep the digits which a shorter formula loses, the sum in float64 and the checks "
+    "of values take longer than memory does."
 )
 _TEXTBOOK_LIMIT = (
     "the arithmetic of exp and log for LogCosh and binary cross-entropy; for the squared error NumPy itself needs few "
