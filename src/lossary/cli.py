@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import os
 import re
 import shlex
 import shutil
@@ -128,6 +129,7 @@ def compare(
         if path is not None:
             _writable(path)
     limit = None if time_limit is None else _seconds(time_limit)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # how TensorFlow starts is not what was asked
 
     from rich.console import Console
 
