@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from lossary.loss import Loss
 
 # Operations on entries from which on waking another thread pays.
-_WORTH_A_THREAD = 3_000_000
-_END_OF_ROW = 48  # entries that take as long as what is done between rows
+_WORTH_A_THREAD = 4_000_000
 _STEP = 1024  # slices of pointwise work start at multiples of this
 
 _Totals = ctypes.c_double * len(TOTALS)
@@ -61,7 +60,7 @@ class Kernel:
         if self._tables:
             addresses = addresses | self._tables
         given = [addresses.get(name, 0) for name in self._names]
-        work = rows * (length + _END_OF_ROW if self._by_rows else length) * self._cost
+        work = rows * length * self._cost
         if most == 1 or work < 2 * _WORTH_A_THREAD:
             return self._slice(given, rows, length, scale)
         units = rows if self._by_rows else length
