@@ -141,12 +141,9 @@ class Loss(Definition, abstract=True):
         and where there is one, by the vocabulary elsewhere."""
         reduce.check_reduction(type(self).__name__, reduction)
         options: dict[str, Any] = {"validate": validate, "came_in": came_in, "ignored": ignored}
-        if fused:
-            words = dispatch.vocabulary(dispatch.framework_of(prediction))
-            found = words.fused(self, prediction, target, weight, where, reduction=reduction, **options)
-            if found is not None:
-                return found
-        return _reduced(self, prepare(self, prediction, target, weight, where, **options), reduction)
+        call = (prediction, target, weight, where)
+        found = self._fused(call, reduction, options) if fused else None
+        return _reduced(self, prepare(self, *call, **options), reduction) if found is None else found
 
     @final
     def compute_total(
@@ -163,15 +160,19 @@ class Loss(Definition, abstract=True):
     ) -> Total:
         """The total, for hosts."""
         options: dict[str, Any] = {"validate": validate, "came_in": came_in, "ignored": ignored}
-        if fused:
-            words = dispatch.vocabulary(dispatch.framework_of(prediction))
-            found: Total | None = words.fused(self, prediction, target, weight, where, reduction="total", **options)
-            if found is not None:
-                return found
-        inputs = prepare(self, prediction, target, weight, where, **options)
+        call = (prediction, target, weight, where)
+        found: Total | None = self._fused(call, "total", options) if fused else None
+        if found is not None:
+            return found
+        inputs = prepare(self, *call, **options)
         xp = inputs.xp
         exact = reduce.total(xp, _evaluated(self, inputs), inputs.weight)
         return Total(xp.cast(exact.sum, inputs.reduced_dtype), xp.cast(exact.weight, inputs.reduced_dtype))
+
+    def _fused(self, call: tuple[Any, ...], reduction: str, options: dict[str, Any]) -> Any:
+        """What a kernel makes of a call; None where the vocabulary is to be used."""
+        words = dispatch.vocabulary(dispatch.framework_of(call[0]))
+        return words.fused(self, *call, reduction=reduction, **options)
 
     @final
     def compute_weighted(

@@ -59,5 +59,5 @@ def path(loss: Loss) -> str:
         outputs: tuple[Output, ...] = ("total", "gradient") if loss.has_gradient else ("total",)
         if compiled(loss, Variant("float32", outputs)) is not None:
             return "compiled, one pass over memory (NumPy; PyTorch in eager mode on the CPU)"
-        reason = "it cannot be read for one entry"
+        reason = "no kernel can be made of it"
     return f"by the vocabulary, because {reason}"
