@@ -8,7 +8,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tests import frameworks, grid
+from lossary.check.backends import backend
+from tests import grid
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +44,7 @@ def _framework_of(item: pytest.Item) -> str | None:
 @pytest.fixture
 def framework(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The adapter of the framework named by the test's parameter, in the precision of its `dtype`."""
-    adapter = frameworks.framework(request.param)
+    adapter = backend(request.param)
     with adapter.precision(request.node.callspec.params.get("dtype", "float32")):
         yield adapter
 

@@ -27,7 +27,7 @@ from lossary import (
     ZeroOne,
     errors,
 )
-from tests.frameworks import framework as adapter
+from lossary.check.backends import backend as adapter
 from tests.grid import DEFAULTS, FRAMEWORKS, cases
 
 AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")

@@ -31,10 +31,10 @@ from lossary import (
     ZeroOne,
     errors,
 )
+from lossary.check.backends import backend as adapter
 from lossary.domain import ClassIndex, Labels, Probability, Real, Simplex
 from lossary.loss import Pointwise, Rowwise
 from lossary.reduce import Total
-from tests.frameworks import framework as adapter
 from tests.grid import (
     ALL,
     CLASSES,

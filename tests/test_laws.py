@@ -15,9 +15,9 @@ import pytest
 
 import lossary
 from lossary import catalogue, dispatch
+from lossary.check.backends import backend as adapter
 from lossary.domain import Real, Score
 from lossary.loss import Pointwise
-from tests.frameworks import framework as adapter
 from tests.grid import (
     ALL,
     CLASSES,

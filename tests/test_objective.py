@@ -30,8 +30,8 @@ from lossary import (
     catalogue,
     errors,
 )
+from lossary.check.backends import backend as adapter
 from lossary.claim import Convex, Lipschitz, Smooth, StronglyConvex
-from tests.frameworks import framework as adapter
 from tests.grid import FRAMEWORKS
 
 in_each = pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)

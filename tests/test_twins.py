@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lossary.check.backends import backend as adapter
 from lossary.twin import Twin
-from tests.frameworks import framework as adapter
 from tests.grid import ALL, DEFAULTS, losses, ordinary
 
 HOME = {"torch": "torch", "keras": "tensorflow", "optax": "jax", "sklearn": "numpy"}

@@ -7,8 +7,9 @@ from typing import Any, final
 
 import numpy as np
 
+from lossary.check.backends import backend
 from lossary.loss import Loss
-from tests import frameworks, paths
+from tests import paths
 from tests.accuracy.judge import Exact, Judged
 
 
@@ -38,7 +39,7 @@ class Errors:
 def answers(loss: Loss, framework: str, dtype: str, points: Judged, *, compiled: bool) -> tuple[Any, Any]:
     """The unreduced values and their gradient, as the framework computes them in its words, or "kernels" do."""
     fused = framework == "kernels"
-    adapter = frameworks.framework("numpy" if fused else framework)
+    adapter = backend("numpy" if fused else framework)
     with adapter.precision(dtype), paths.by_kernels() if fused else paths.in_words():
         p, y = adapter.array(points.prediction), adapter.array(points.target)
         if not compiled:

@@ -10,12 +10,12 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
+from lossary.check.backends import backend
 from lossary.domain import Real
 from lossary.kernels.kernel import Kernel
 from lossary.kernels.program import Variant
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
-from tests import frameworks
 from tests.accuracy.judge import Exact
 from tests.accuracy.measure import Errors, compiled_function, errors
 from tests.grid import generator
@@ -105,7 +105,7 @@ def measure(framework: str, dtype: str, *, compiled: bool, count: int = COUNT) -
     """The errors of every word."""
     if framework == "kernels":
         return _judged([by_kernel(word, points(word, dtype, count)[0]) for word in WORDS], dtype, count)
-    adapter = frameworks.framework(framework)
+    adapter = backend(framework)
     xp = adapter.vocabulary
     with adapter.precision(dtype):
         arguments = [adapter.array(points(word, dtype, count)[0]) for word in WORDS]

@@ -1,0 +1,1 @@
+"""Infinities, NaN, edges: LSY2xx."""

@@ -1,0 +1,1 @@
+"""Engineering: LSY6xx."""

@@ -1,0 +1,1 @@
+"""Gradients: LSY4xx."""

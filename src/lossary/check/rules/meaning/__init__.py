@@ -1,0 +1,1 @@
+"""Meaning: LSY5xx."""

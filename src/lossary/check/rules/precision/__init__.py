@@ -1,0 +1,1 @@
+"""Precision and dtypes: LSY3xx."""

@@ -1,0 +1,1 @@
+"""Shapes, batches, reduction: LSY1xx."""
