@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-thorough lint accuracy bench evaluate-suggest index format clean
+.PHONY: demo test test-thorough lint accuracy bench scoreboard evaluate-suggest index format clean
 
 demo: .venv/installed-compare  ## the main job on real data: which loss serves you best?
 	$(BIN)/lossary compare engel
@@ -22,10 +22,12 @@ lint: .venv/installed-dev  ## style, types, and nothing generated is stale
 	$(BIN)/mypy $$(git ls-files 'src/*.pyi')
 	$(BIN)/python scripts/make_index.py --check
 	$(BIN)/python scripts/make_catalogue.py --check
+	$(BIN)/python scripts/make_rules.py --check
 
-index: .venv/installed-dev  ## rewrite what is generated from the catalogue
+index: .venv/installed-dev  ## rewrite what is generated from the catalogue and the rules
 	$(BIN)/python scripts/make_index.py
 	$(BIN)/python scripts/make_catalogue.py
+	$(BIN)/python scripts/make_rules.py
 
 accuracy: .venv/installed-dev  ## measure every word and every loss against the exact judge; writes docs/accuracy.md
 	$(BIN)/python -m tests.accuracy
@@ -33,6 +35,9 @@ accuracy: .venv/installed-dev  ## measure every word and every loss against the 
 bench: .venv/installed-dev  ## lossary beside its peers: time and peak memory; writes docs/performance.md
 	$(BIN)/python -m benchmarks
 	$(BIN)/python benchmarks/stacked_training.py
+
+scoreboard: .venv/installed-dev  ## what the rules of `lossary check` find in PyTorch, Keras, optax and scikit-learn; writes docs/scoreboard.md
+	$(BIN)/python scripts/make_scoreboard.py
 
 evaluate-suggest: .venv/installed-dev  ## how often is what `suggest` ranks first the best? writes docs/suggest-evaluation.md
 	$(BIN)/python scripts/evaluate_suggest.py

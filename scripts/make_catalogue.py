@@ -6,17 +6,14 @@ python scripts/make_catalogue.py --check    fail if a page is stale
 
 from __future__ import annotations
 
-import pathlib
 import sys
-from collections.abc import Iterable
 
+import pages
 from lossary import catalogue, listing, show
 from lossary.loss import Loss, Pointwise
 from lossary.parameter import parameters_of
 from lossary.vocabulary.latex import formula
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "docs" / "catalogue"
 HEADER = "<!-- Written by `make index` from the catalogue; do not edit. -->\n"
 
 
@@ -31,20 +28,22 @@ def page(loss: Loss) -> str:
         f"$$\n{formula(loss).latex}\n$$\n",
         "## When to take it\n",
         f"Choosing: {loss.choosing}.\n",
-        _bullets("Good", loss.strengths),
-        _bullets("Less good", loss.weaknesses),
+        pages.bullets("Good", loss.strengths),
+        pages.bullets("Less good", loss.weaknesses),
         f"The last layer: {loss.output_layer}. Predictions: {loss.prediction.wanted}. Targets: {loss.target.wanted}.\n",
         _hyper_parameters(loss),
         "## Claims\n",
         f"At `{loss!r}`, after an attempt to refute each of them:\n",
-        _table(("claim", "evidence"), [(str(found.claim), _evidence(str(found))) for found in show.examined(loss)]),
+        pages.table(
+            ("claim", "evidence"), [(str(found.claim), _evidence(str(found))) for found in show.examined(loss)]
+        ),
         "## In each framework\n",
         "```python\nimport lossary\n\n" + "\n".join(show.code(loss).values()) + "\n```\n",
         _twins(loss),
         f"Elsewhere it is called {', '.join(loss.foreign_names)}; `lossary.get` knows these names.\n"
         if loss.foreign_names
         else "",
-        _bullets("Sources", loss.sources),
+        pages.bullets("Sources", loss.sources),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -59,7 +58,7 @@ def contents(losses: list[Loss]) -> str:
             HEADER,
             "# The catalogue\n",
             "A page for each loss, at its defaults. In a terminal: `lossary list` and `lossary show NAME`.\n",
-            _table(("loss", "task", "elicits", "shape"), rows),
+            pages.table(("loss", "task", "elicits", "shape"), rows),
         ]
     )
 
@@ -74,7 +73,7 @@ def _hyper_parameters(loss: Loss) -> str:
     if not known:
         return ""
     rows = [(f"`{name}`", f"`{each.default!r}`", each.wanted, each.doc) for name, each in known.items()]
-    return "## Hyper-parameters\n\n" + _table(("name", "default", "must be", "what it is"), rows)
+    return "## Hyper-parameters\n\n" + pages.table(("name", "default", "must be", "what it is"), rows)
 
 
 def _twins(loss: Loss) -> str:
@@ -82,39 +81,16 @@ def _twins(loss: Loss) -> str:
         (f"`{twin.call}`", f"{twin.factor:g}", ", ".join(f"`{name}={value!r}`" for name, value in twin.when.items()))
         for twin in loss.same_as
     ]
-    return "The same elsewhere, times a factor:\n\n" + _table(("call", "factor", "when"), rows) if rows else ""
+    return "The same elsewhere, times a factor:\n\n" + pages.table(("call", "factor", "when"), rows) if rows else ""
 
 
 def _evidence(found: str) -> str:
     return found.partition(": ")[2]
 
 
-def _bullets(title: str, entries: tuple[str, ...]) -> str:
-    return "\n".join([f"{title}:\n", *(f"- {entry}" for entry in entries), ""]) if entries else ""
-
-
-def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [titles, tuple("---" for _ in titles), *(tuple(cell.replace("|", r"\|") for cell in row) for row in rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
-
-
 def main() -> int:
     losses = [cls() for cls in catalogue.classes()]
-    wanted = {"README.md": contents(losses)} | {file_name(loss): page(loss) for loss in losses}
-    found = {path.name: path.read_text() for path in FOLDER.glob("*.md")}
-    stale = [name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)]
-    for name in sorted(stale):
-        path = FOLDER / name
-        if "--check" in sys.argv:
-            print(f"docs/catalogue/{name} is stale: run `make index`")
-        elif name in wanted:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted[name])
-            print(f"wrote docs/catalogue/{name}")
-        else:
-            path.unlink()
-            print(f"removed docs/catalogue/{name}")
-    return bool(stale) if "--check" in sys.argv else 0
+    return pages.update("catalogue", {"README.md": contents(losses)} | {file_name(loss): page(loss) for loss in losses})
 
 
 if __name__ == "__main__":

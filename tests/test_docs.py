@@ -81,3 +81,10 @@ def test_the_catalogue_has_a_page_for_each_loss():
 
     names = {path.stem for path in (ROOT / "docs" / "catalogue").glob("*.md")} - {"README"}
     assert names == {cls.__module__.rpartition(".")[2] for cls in catalogue.classes()}
+
+
+def test_every_rule_has_a_page():
+    from lossary.check.rule import rules
+
+    names = {path.stem for path in (ROOT / "docs" / "rules").glob("*.md")} - {"README"}
+    assert names == {each.code for each in rules()}

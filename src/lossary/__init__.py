@@ -37,7 +37,7 @@ PUBLIC = {
 }
 
 # Submodules that are reached as attributes without importing them first.
-SUBMODULES = ("torch", "keras", "jax", "sklearn", "metrics", "compare", "catalogue")
+SUBMODULES = ("torch", "keras", "jax", "sklearn", "metrics", "compare", "check", "catalogue")
 
 __all__ = sorted([*LOSSES, *PENALTIES, *PUBLIC])  # noqa: PLE0605  # made from the index, so that it cannot be stale
 

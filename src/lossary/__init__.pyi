@@ -34,6 +34,7 @@ from lossary.penalties.l2 import L2 as L2
 from lossary.penalty import Penalty as Penalty
 from lossary.reduce import Total as Total
 from lossary import catalogue as catalogue
+from lossary import check as check
 from lossary import compare as compare
 from lossary import jax as jax
 from lossary import keras as keras

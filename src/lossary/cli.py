@@ -18,7 +18,9 @@ from typing import Annotated, Any
 import typer
 
 import lossary
-from lossary.errors import DataError, LossaryError, ParameterError
+from lossary.errors import DataError, LossaryError, ParameterError, UsageError
+
+_FORMATS = ("text", "json", "github")
 
 app = typer.Typer(
     name="lossary",
@@ -233,8 +235,137 @@ def suggest(
 
 
 @command
+def check(
+    targets: Annotated[
+        list[str],
+        typer.Argument(help="losses.py::my_loss, torch.nn:HuberLoss, a file or a folder for all in it; repeatable."),
+    ],
+    framework: Annotated[str | None, typer.Option(help="numpy, torch, keras or jax: whose arrays it takes.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="regression, binary, multiclass (one-hot), sparse (indices) or distribution.")
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Which argument comes first: prediction or target.", show_default=False)
+    ] = None,
+    reduction: Annotated[str | None, typer.Option(help="What it does with its rows: mean, sum or none.")] = None,
+    logits: Annotated[
+        bool | None, typer.Option("--logits/--probabilities", help="What predictions are.", show_default=False)
+    ] = None,
+    arg: Annotated[
+        list[str] | None, typer.Option(help="What to make a class with, such as delta=0.5; repeatable.")
+    ] = None,
+    claims: Annotated[
+        list[str] | None, typer.Option(help="A property to hold it to, such as convex or symmetric; repeatable.")
+    ] = None,
+    formula: Annotated[
+        str | None, typer.Option(help="What it should compute, in p and y, where the catalogue does not know it.")
+    ] = None,
+    select: Annotated[list[str] | None, typer.Option(help="Ask these rules: LSY101, LSY1, a name; repeatable.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Leave these rules out; repeatable.")] = None,
+    expect: Annotated[
+        list[str] | None, typer.Option(help="A failure with its reason: LSY204='kinked by design'; repeatable.")
+    ] = None,
+    thorough: Annotated[
+        bool | None, typer.Option("--thorough", help="Ask the slow rules, too: compilers, memory, speed.")
+    ] = None,
+    strict: Annotated[bool | None, typer.Option("--strict", help="Warnings count as errors.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the random inputs: same seed, same findings.")] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(help="For each rule, such as 20s; slow rules have ten times that.")
+    ] = None,
+    output_format: Annotated[str, typer.Option(help="text, json or github.")] = "text",
+    precision: Annotated[
+        bool | None,
+        typer.Option("--precision", help="Also measure how exact it is in each dtype, if its formula is known."),
+    ] = None,
+    envelope: Annotated[Path | None, typer.Option(help="Draw what --precision measures into this SVG file.")] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also say what passed and what was left out.")
+    ] = False,
+) -> None:
+    """Find out what is wrong with a loss, with the smallest input that shows it, and the way out.
+
+    Files are imported and run, in a child process. Exit code 0: no errors; 1: errors; 2: it could not be run.
+
+    \b
+    lossary check losses.py
+    lossary check torch.nn:HuberLoss --arg delta=0.5
+    """
+    from rich.console import Console
+
+    from lossary.check import configuration, isolated
+    from lossary.check.progress import Display
+
+    if output_format not in _FORMATS:
+        raise ParameterError(f"--output-format must be one of {', '.join(_FORMATS)}, not {output_format!r}.")
+    if envelope is not None:
+        _writable(envelope)
+    told = configuration.read(Path.cwd()).updated(
+        framework=framework,
+        task=task,
+        order=order,
+        reduction=reduction,
+        logits=logits,
+        claims=tuple(claims or ()),
+        formula=formula,
+        arguments=configuration.arguments(arg or ()),
+        select=tuple(select or ()),
+        ignore=tuple(ignore or ()),
+        expected_failures=configuration.expected(expect or ()),
+        thorough=thorough,
+        strict=strict,
+        precision=precision or envelope is not None or None,
+        seed=seed,
+        time_limit=None if time_limit is None else _seconds(time_limit),
+    )
+    typer.echo(isolated.announced(targets), nl=False, err=output_format != "text")
+    with Display(Console(stderr=True, highlight=False)) as display:
+        report = isolated.check(targets, told, on_losses=display.begin, on_outcome=display.advance)
+    if output_format == "text":
+        typer.echo(report.text(verbose=verbose, heading=_bold), nl=False)
+    else:
+        typer.echo(report.to_json() if output_format == "json" else report.annotations(), nl=False)
+    if envelope is not None:
+        drawn = [loss.precision.picture for loss in report.losses if loss.precision is not None]
+        if len(drawn) != 1:
+            raise UsageError(f"--envelope draws one loss whose formula is known, and there are {len(drawn)}.")
+        _write(envelope, drawn[0], what="Envelope", err=output_format != "text")
+    if not report.ok or (told.strict and report.warnings):
+        raise typer.Exit(1)
+    if report.unchecked:
+        raise typer.Exit(2)
+
+
+@command
+def new(
+    file: Annotated[Path, typer.Argument(help="Where to: a Python file that does not exist yet.")],
+    framework: Annotated[
+        str, typer.Option(help="torch, keras or jax, in that framework's own way; all for a lossary class.")
+    ] = "all",
+    name: Annotated[
+        str | None, typer.Option(help="Of the class (in JAX, of the function); made from the file's unless given.")
+    ] = None,
+) -> None:
+    """Write a loss of your own to start from, with its test beside it. Nothing is overwritten.
+
+    \b
+    lossary new my_loss.py --framework torch
+    """
+    from lossary.new import write
+
+    loss, test = write(file, framework, name)
+    typer.echo(f"{loss}: a loss that works; put your own formula in it")
+    typer.echo(f"{test}: its test\nBoth pass as they are:")
+    for line in (["lossary", "check", str(loss)], ["pytest", str(test)]):
+        typer.echo(f"    {_bold(shlex.join(line))}")
+
+
+@command
 def show(
-    name: Annotated[str, typer.Argument(help="A loss, by any library's name: huber, bce, torch.nn.MSELoss.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A loss, by any library's name: huber, bce, torch.nn.MSELoss; a rule, LSY101; or rules."),
+    ],
     claims: Annotated[bool, typer.Option("--claims", help="Each claim with what came of trying to refute it.")] = False,
 ) -> None:
     """Say what a loss is good for: formula, properties, hyper-parameters, and its code in each framework.
@@ -242,11 +373,24 @@ def show(
     \b
     lossary show huber
     lossary show torch.nn.BCEWithLogitsLoss --claims
+    lossary show LSY101, a rule of lossary check; lossary show rules, all of them
     """
     from lossary import catalogue
+    from lossary.errors import UnknownNameError
     from lossary.show import page
 
-    typer.echo(page(catalogue.get(name), claims=claims, heading=_bold), nl=False)
+    try:
+        loss = catalogue.get(name)
+    except UnknownNameError:
+        from lossary.check import page as rules
+
+        found = rules.about(name, heading=_bold)
+        if found is None:
+            raise
+        text = found
+    else:
+        text = page(loss, claims=claims, heading=_bold)
+    typer.echo(text, nl=False)
 
 
 def _with_claim_flags(function: Callable[..., None]) -> Callable[..., None]:
@@ -311,12 +455,12 @@ def _writable(path: Path) -> None:
         path.unlink()
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, *, what: str = "JSON", err: bool = False) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
-    typer.echo(f"JSON: {path}")
+    typer.echo(f"{what}: {path}", err=err)
 
 
 def _fail(error: object) -> None:

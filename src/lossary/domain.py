@@ -75,6 +75,26 @@ class Real(Domain):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class Positive(Domain):
+    """A number above 0: a rate, a duration, a count's expectation."""
+
+    threshold: ClassVar[float | None] = None
+    wanted = "above 0"
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_not(x <= 0.0)
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return 1.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return np.exp(generator.normal(scale=1.5, size=shape))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class Score(Domain):
     """Any number, of which the sign decides the class; `logit` when it is a log-odds."""
 

@@ -38,7 +38,7 @@ def page(loss: Loss, *, claims: bool = False, heading: Callable[[str], str] = st
     (elicits, *others), said = about(loss), ("Claims", claimed(loss, each=claims))
     runs = ("Runs", [kernels.path(loss)])
     for label, entries in [elicits, said, *others, runs, *code_and_sources(loss)]:
-        lines += _row(label, entries, heading)
+        lines += row(label, entries, heading)
     return "\n".join(lines) + "\n"
 
 
@@ -128,7 +128,7 @@ def code(loss: Loss) -> dict[str, str]:
     return {framework: spelling.at_home(host, loss) for framework, host in hosts.items()}
 
 
-def _row(label: str, entries: list[str], heading: Callable[[str], str]) -> list[str]:
+def row(label: str, entries: list[str], heading: Callable[[str], str]) -> list[str]:
     """A label, and its entries to the right of it, each wrapped."""
     wrapper = textwrap.TextWrapper(
         _WIDTH - _LABEL, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False

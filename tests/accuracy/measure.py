@@ -7,10 +7,10 @@ from typing import Any, final
 
 import numpy as np
 
+from lossary.check.accuracy import Distance, Judged
 from lossary.check.backends import backend
 from lossary.loss import Loss
 from tests import paths
-from tests.accuracy.judge import Exact, Judged
 
 
 @final
@@ -71,62 +71,24 @@ def measure(loss: Loss, framework: str, dtype: str, points: Judged, *, compiled:
     """The errors of "value" and, for a trainable loss, of "gradient"."""
     value, gradient = answers(loss, framework, dtype, points, compiled=compiled)
     names = _names(points)
-    flags = points.with_nan, points.with_subnormal
-    found = {"value": errors(value, points.value, points.value, points.value_size, dtype, *flags, names)}
+    found = {"value": errors(points.of_value(value), value, points.value.near, names)}
     if loss.trainable:
-        flags = _flags_of_gradient(points)
-        found["gradient"] = errors(gradient, points.low, points.high, points.gradient_size, dtype, *flags, names)
+        found["gradient"] = errors(points.of_gradient(gradient), gradient, points.low.near, names)
     return found
 
 
-def errors(
-    got: Any, low: Exact, high: Exact, size: Any, dtype: str, nan: Any, subnormal: Any, names: Any = None
-) -> Errors:
-    """Compare with what lies between `low` and `high`, in ULP of `size`."""
-    got = np.asarray(got, dtype=np.float64)
-    limits = np.finfo(dtype)
-    with np.errstate(all="ignore"):
-        between = (got >= low.near) & (got <= high.near)
-        off = np.where(between, 0.0, np.minimum(low.distance(got), high.distance(got)))
-        off = np.where(got == low.near, np.abs(low.rest), np.where(got == high.near, np.abs(high.rest), off))
-        scale = np.clip(size, float(limits.tiny), float(limits.max))
-        ulp = off / np.spacing(scale.astype(dtype)).astype(np.float64)
-        # Just beyond the largest float, infinity and the largest float are both near.
-        largest = float(limits.max)
-        overflows = np.maximum(np.abs(low.near), np.abs(high.near)) > largest
-        expected = np.where(overflows, np.sign(low.near) * np.inf, low.near)
-        edge = np.abs(low.near) > largest * (1 - 4 * float(limits.eps))
-        finite = np.isfinite(got)
-        wrong = np.where(nan, ~np.isnan(got), np.isnan(got))
-        wrong |= ~nan & np.where(overflows, ~(got == expected), ~finite) & ~(edge & (got == np.sign(low.near) * np.inf))
-        # A kink's interval may hold 0; elsewhere 0 must be 0.
-        wrong |= ~nan & (size == 0) & (got != 0)
-    unknown = np.isnan(low.near)  # what the judge cannot say: the neighbours of a NaN
-    wrong &= nan | ~unknown
-    ulp = np.where(nan | wrong | overflows | ~finite | unknown, 0.0, ulp)
-    small = np.maximum(np.abs(low.near), np.abs(high.near))
-    apart = np.broadcast_to(subnormal, got.shape) | ((small < float(limits.tiny)) & (small > 0))
-    ordinary = ~apart
+def errors(distance: Distance, got: Any, exact: Any, names: Any) -> Errors:
+    """The worst of all points; `names` says what a point is called."""
+    ulp, wrong, ordinary, got = distance.ulp, distance.wrong, ~distance.apart, np.asarray(got)
     rank = np.where(ordinary, np.where(wrong, np.inf, ulp), -1.0)
-    place = np.unravel_index(int(np.argmax(rank)), got.shape) if got.size else ()
-    at = "" if names is None or not got.size else f"{names(place)}: {got[place]!r} for {low.near[place]!r}"
+    place = np.unravel_index(int(np.argmax(rank)), rank.shape)
     return Errors(
         float(np.max(ulp[ordinary], initial=0.0)),
         int(np.sum(wrong & ordinary)),
-        at,
-        float(np.max(ulp[apart], initial=0.0)),
-        int(np.sum(wrong & apart)),
+        f"{names(place)}: {float(got[place])!r} for {float(exact[place])!r}",
+        float(np.max(ulp[~ordinary], initial=0.0)),
+        int(np.sum(wrong & ~ordinary)),
     )
-
-
-def _flags_of_gradient(points: Judged) -> tuple[Any, Any]:
-    """Which entries must be NaN, and which are made from subnormal numbers."""
-    nan, subnormal = points.with_nan, points.with_subnormal
-    if points.prediction.ndim > 1:
-        # Softmax makes NaN of the whole row; in a row of probabilities only NaN's own entry must be.
-        nan = np.isnan(points.prediction) if points.shares else nan[:, None]
-        subnormal = subnormal[:, None]
-    return nan, subnormal | points.subnormal_term
 
 
 def _names(points: Judged) -> Any:

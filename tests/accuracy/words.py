@@ -10,13 +10,13 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
+from lossary.check.accuracy import Exact, distance
 from lossary.check.backends import backend
 from lossary.domain import Real
 from lossary.kernels.kernel import Kernel
 from lossary.kernels.program import Variant
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
-from tests.accuracy.judge import Exact
 from tests.accuracy.measure import Errors, compiled_function, errors
 from tests.grid import generator
 
@@ -123,7 +123,6 @@ def _judged(got: list[Any], dtype: str, count: int) -> dict[str, Errors]:
     for word, mine in zip(WORDS, got, strict=True):
         x, exact = points(word, dtype, count)
         subnormal = (x != 0) & (np.abs(x) < np.finfo(dtype).tiny)
-        found[word] = errors(
-            mine, exact, exact, np.abs(exact.near), dtype, np.isnan(x), subnormal, lambda place, x=x: repr(x[place[0]])
-        )
+        off = distance(mine, exact, exact, np.abs(exact.near), dtype, np.isnan(x), subnormal)
+        found[word] = errors(off, mine, exact.near, lambda place, x=x: repr(x[place[0]]))
     return found

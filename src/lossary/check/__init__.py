@@ -1,0 +1,30 @@
+"""Check any loss, from anywhere, by rules that name what is wrong, the smallest input that shows it, and the way out.
+
+    from lossary.check import check_loss
+
+    report = check_loss(my_loss)
+    print(report)
+    assert report.ok
+
+The command `lossary check FILE` does the same in a child process, and `parametrize_with_loss_checks` makes tests of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lossary.check.local import check_loss as check_loss
+    from lossary.check.parametrize import parametrize_with_loss_checks as parametrize_with_loss_checks
+    from lossary.check.report import Report as Report
+
+_HOMES = {"check_loss": "local", "parametrize_with_loss_checks": "parametrize", "Report": "report"}
+
+__all__ = ["Report", "check_loss", "parametrize_with_loss_checks"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"lossary.check.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'lossary.check' has no attribute {name!r}")

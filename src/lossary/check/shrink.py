@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lossary.check.subject import Subject
 
 _EXAMPLES = 60  # calls of the loss at most, beside Hypothesis' own shrinking
+_TRIED = 4  # of the rows that fail in company, how many are tried alone
 _MOST_NUMBERS = 8  # more are left as they are
 
 
@@ -46,6 +47,19 @@ def smallest(subject: Subject, broken: Callable[[Any, Any], bool], prediction: A
     return rebuilt(_found(strategies.tuples(*each), whole, lambda numbers: fails(*rebuilt(numbers))))
 
 
+def alone(broken: Callable[[Any, Any], Any], prediction: Any, target: Any) -> tuple[Any, Any] | None:
+    """The first row of a grid that fails, also when it is the whole batch: (1, …) and (1, …); None where none does.
+
+    Args:
+        broken: for a batch, which of its rows fail.
+    """
+    for row in np.flatnonzero(broken(prediction, target))[:_TRIED]:
+        p, y = prediction[row : row + 1], target[row : row + 1]
+        if broken(p, y)[0]:
+            return p, y
+    return None
+
+
 def plainer(x: Any) -> list[Any]:
     """A number, and those near it that are easier to read: the plainest first, the number itself last."""
     value = float(x)
@@ -60,7 +74,7 @@ def plainer(x: Any) -> list[Any]:
 
 def _found(simpler: Any, original: Any, holds: Callable[[Any], bool]) -> Any:
     """The plainest of what `simpler` makes for which it holds; the original, where there is none."""
-    from hypothesis import HealthCheck, Phase, find, settings, strategies
+    from hypothesis import HealthCheck, Phase, find, settings
     from hypothesis.errors import NoSuchExample
 
     limits = settings(
@@ -72,7 +86,7 @@ def _found(simpler: Any, original: Any, holds: Callable[[Any], bool]) -> Any:
         suppress_health_check=list(HealthCheck),
     )
     try:
-        return find(strategies.one_of(simpler, strategies.just(original)), holds, settings=limits)
+        return find(simpler, holds, settings=limits)
     except NoSuchExample:
         return original
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -26,12 +28,12 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 class LossRaised(Exception):  # noqa: N818  # it says what happened
-    """The loss raised where a rule did not expect it to; `original` is what."""
+    """The loss raised where a rule did not expect it to; `original` is what, and `code` makes what shows it."""
 
-    def __init__(self, original: BaseException, call: str) -> None:
+    def __init__(self, original: BaseException, call: str, code: Callable[[], str] | None = None) -> None:
         first = next(iter(str(original).strip().splitlines()), "")
         super().__init__(f"raised {type(original).__name__}{': ' if first else ''}{first[:120]} on {call}")
-        self.original = original
+        self.original, self.code = original, code
 
 
 @final
@@ -44,6 +46,7 @@ class Convention:
         keywords: whether the two go by name; else they go by position.
         weight, mask: the argument for one weight, or one boolean, for each row (or entry); None where there is none.
         reduction: the argument of the call that says how to reduce, and its words for ours.
+        part: what follows the call where it returns more than the loss: "[0]".
     """
 
     prediction: str = "prediction"
@@ -54,6 +57,7 @@ class Convention:
     mask: str | None = None
     reduction: str | None = None
     reductions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    part: str = ""
 
 
 @final
@@ -75,6 +79,21 @@ class Constructor:
     reduction: str | None = None
     reductions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def written(self, **changed: Any) -> str:
+        """The expression that makes the loss, with these settings changed; "" where one of them cannot be written."""
+        try:
+            defaults = {name: each.default for name, each in inspect.signature(self.make).parameters.items()}
+        except (ValueError, TypeError):
+            defaults = {}
+        said = []
+        for name, value in {**self.settings, **changed}.items():
+            if not isinstance(value, int | float | str | tuple | list | None):
+                return ""
+            default = defaults.get(name, inspect.Parameter.empty)
+            if type(default) is not type(value) or default != value:
+                said.append(f"{name}={value!r}")
+        return f"{self.source}({', '.join(said)})"
+
 
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +104,8 @@ class Subject:
         name: as people write it: "focal_loss", "HuberLoss(delta=0.5)".
         loss: what is called.
         backend: whose arrays it takes.
-        host: "numpy", "torch", "keras", "jax" or "lossary": whose habits it has.
+        host: "numpy", "torch", "keras", "jax" or "lossary": whose habits it has; "boosting" for an objective that
+            returns gradient and curvature, which stand in the places of the loss and its gradient.
         convention: how it is called.
         prediction, target: what its arguments may be.
         reduction: what a plain call does: "mean", "sum" or "none".
@@ -163,6 +183,13 @@ class Subject:
         """The claim of that kind, also one that follows from others; None where nobody makes it."""
         return next((each for each in closure(self.claimed_properties) if isinstance(each, kind)), None)
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """What the names in `source` are, for reproducers that have no import: functions of a session."""
+        if self.constructor is not None and self.source == self.constructor.written():
+            return {self.constructor.source: self.constructor.make}
+        return {self.source: self.loss.function if self.convention.part else self.loss}
+
     # ── inputs ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def generator(self, salt: int = 0) -> Any:
@@ -206,7 +233,7 @@ class Subject:
         Args:
             loss: another one to call the same way: what `with_settings`, a compiler or pickle made.
         """
-        loss = self._reducing(reduction, loss)
+        loss = self.backend.fitted(self._reducing(reduction, loss), prediction)
         named = {self.convention.weight: weight, self.convention.mask: mask}
         extra = {name: value for name, value in named.items() if name is not None and value is not None}
         if reduction is not None and self.convention.reduction is not None and reduction != self.reduction:
@@ -215,6 +242,26 @@ class Subject:
             return loss(**{self.convention.prediction: prediction, self.convention.target: target}, **extra)
         both = (target, prediction) if self.convention.target_first else (prediction, target)
         return loss(*both, **extra)
+
+    def function(self, loss: Any = None) -> Callable[[Any, Any], Any]:
+        """The plain call as a function of (prediction, target), arrays of its framework: what compilers are given.
+
+        Args:
+            loss: another one to call the same way.
+        """
+        loss = self.loss if loss is None else loss
+        convention = self.convention
+
+        def named(p: Any, y: Any) -> Any:
+            return loss(**{convention.prediction: p, convention.target: y})
+
+        def swapped(p: Any, y: Any) -> Any:
+            return loss(y, p)
+
+        def plain(p: Any, y: Any) -> Any:
+            return loss(p, y)
+
+        return named if convention.keywords else swapped if convention.target_first else plain
 
     def _reducing(self, reduction: Reduction | None, loss: Any) -> Any:
         loss = self.loss if loss is None else loss
@@ -236,7 +283,8 @@ class Subject:
             try:
                 return self.raw(self._array(prediction), self._array(target), **arrays)
             except Exception as error:
-                raise LossRaised(error, described(prediction, target)) from error
+                code = functools.partial(self.code, prediction, target, **more)
+                raise LossRaised(error, described(prediction, target), code) from error
 
     def values(self, prediction: Any, target: Any, **more: Any) -> Any:
         """What the loss returns as a NumPy array of float64; unreduced where it can be, unless `reduction` is said.
@@ -247,7 +295,13 @@ class Subject:
         if "reduction" not in more and self.separates:
             more["reduction"] = "none"
         with self.backend.precision(_precision(prediction)):
-            return np.asarray(self.backend.numpy(self._array(self.call(prediction, target, **more))))
+            given = self.call(prediction, target, **more)
+            try:
+                return np.asarray(self.backend.numpy(self._array(given)))
+            except Exception:  # text, nothing, a pair: whatever people return
+                kind = type(given).__name__
+                wrong = TypeError(f"it must return an array of numbers, and returned a {kind}")
+                raise LossRaised(wrong, described(prediction, target)) from None
 
     def attempt(self, prediction: Any, target: Any, **more: Any) -> Any:
         """`values`, or None where the loss refuses the input: for input that is not legal."""
@@ -260,9 +314,17 @@ class Subject:
         """One loss for each row, (N,): asked for row by row where the loss only reduces."""
         if self.separates:
             found = self.values(prediction, target)
-            return found.reshape(len(prediction), -1).mean(axis=1) if found.ndim else found[None]
+            if found.ndim and len(found) == len(prediction):
+                return found.reshape(len(prediction), -1).mean(axis=1)
         both = zip(prediction, target, strict=True)
         return np.array([float(np.mean(self.values(p[None], t[None]))) for p, t in both])
+
+    def attempt_rows(self, prediction: Any, target: Any) -> Any:
+        """`rows`, or None where the loss refuses the input: for losses that may not take a single row, or class."""
+        try:
+            return self.rows(prediction, target)
+        except LossRaised:
+            return None
 
     def gradient(self, prediction: Any, target: Any, **more: Any) -> Any:
         """The derivative of the sum of `values` in the prediction's shape, float64: of the unreduced losses' sum where
@@ -272,6 +334,38 @@ class Subject:
             LossRaised: the loss, or its derivative, raised.
         """
         return self.value_and_gradient(prediction, target, **more)[1]
+
+    @functools.cached_property
+    def takes_one_row(self) -> bool:
+        """Whether each row's loss can be had, if need be by a batch of that row."""
+        try:
+            self.rows(*self.batch(4))
+        except LossRaised:
+            return False
+        return True
+
+    @functools.cached_property
+    def adds_up(self) -> bool:
+        """Whether a batch's loss is the mean, or the sum, of its rows': no row is compared with another."""
+        p, y = self.batch(4)
+        if not self.takes_one_row:
+            return False
+        rows, whole = self.rows(p, y), self.values(p, y)
+        wanted = rows.sum() if self.reduction == "sum" and not self.separates else rows.mean()
+        return bool(np.isclose(whole.mean(), wanted, rtol=1e-4))
+
+    def row_gradients(self, prediction: Any, target: Any) -> Any:
+        """The derivative of each row's own loss, as `rows` has it, in the prediction's shape."""
+        value, slope = self.value_and_gradient(prediction, target)
+        if self.separates and self.own_gradient is None:
+            return slope * (len(prediction) / max(value.size, 1))  # `rows` takes the mean of a row's entries
+        return slope * len(prediction) if self.reduction == "mean" else slope
+
+    def loses_gradient(self, prediction: Any, target: Any) -> Any:
+        """Which rows have a loss but no gradient: the one is finite, the other is not."""
+        slope = self.row_gradients(prediction, target).reshape(len(prediction), -1)
+        lost = ~np.isfinite(slope).all(axis=1)
+        return lost & np.isfinite(self.rows(prediction, target)) if lost.any() else lost
 
     def value_and_gradient(self, prediction: Any, target: Any, **more: Any) -> tuple[Any, Any]:
         """`values` and `gradient` together."""
@@ -290,7 +384,8 @@ class Subject:
         except LossRaised:
             raise
         except Exception as error:
-            raise LossRaised(error, described(prediction, target)) from error
+            code = functools.partial(self.code, prediction, target, gradient=True, **more)
+            raise LossRaised(error, described(prediction, target), code) from error
 
     def _array(self, x: Any) -> Any:
         """NumPy's arrays as the framework's; what is no NumPy array (or number) stays as it is."""
@@ -306,17 +401,16 @@ class Subject:
             if self.convention.reduction is not None:
                 extra[self.convention.reduction] = repr(self.convention.reductions[reduction])
             elif self.constructor is not None and self.constructor.reduction is not None:
-                said = repr(self.constructor.reductions[reduction])
-                opened = source[:-1] if source.endswith(")") else f"{self.constructor.source}("
-                comma = "" if opened.endswith("(") else ", "
-                source = f"{opened}{comma}{self.constructor.reduction}={said})"
+                made = self.constructor
+                source = made.written(**{str(made.reduction): made.reductions[reduction]}) or source
         named = {"weight": self.convention.weight, "mask": self.convention.mask}
         extra |= {str(named[role]): written for role, written in more.items() if named.get(role) is not None}
         if self.convention.keywords:
             given = [f"{self.convention.prediction}={prediction}", f"{self.convention.target}={target}"]
         else:
             given = [target, prediction] if self.convention.target_first else [prediction, target]
-        return f"{source}({', '.join([*given, *(f'{name}={value}' for name, value in extra.items())])})"
+        said = ", ".join([*given, *(f"{name}={value}" for name, value in extra.items())])
+        return f"{source}({said}){self.convention.part}"
 
     def code(self, prediction: Any, target: Any, show: str = "{loss}", *, gradient: bool = False, **more: Any) -> str:
         """Statements that print what went wrong, for `Failure.code`.
@@ -345,9 +439,9 @@ class Subject:
 
 def described(prediction: Any, target: Any) -> str:
     """A call's inputs, for messages: the numbers where they are few, the shapes where they are many."""
-    if prediction.size <= 4 and np.size(target) <= 4:
+    if math.prod(np.shape(prediction)) <= 4 and math.prod(np.shape(target)) <= 4:
         return f"prediction = {shown(prediction)}, target = {shown(target)}"
-    return f"prediction {prediction.shape}, target {np.shape(target)}"
+    return f"prediction {tuple(np.shape(prediction))}, target {tuple(np.shape(target))}"
 
 
 def shown(x: Any) -> str:
@@ -362,7 +456,7 @@ def shown(x: Any) -> str:
 
 
 def _precision(x: Any) -> str:
-    return "float64" if getattr(x, "dtype", None) == np.float64 else "float32"
+    return "float64" if getattr(x, "dtype", None) in (np.float64, np.complex128) else "float32"
 
 
 def cast(x: Any, dtype: str) -> Any:
@@ -372,3 +466,8 @@ def cast(x: Any, dtype: str) -> Any:
         return x
     with np.errstate(over="ignore"):
         return x.astype(getattr(ml_dtypes, dtype, dtype))
+
+
+def widened(prediction: Any, target: Any) -> tuple[Any, Any]:
+    """The same numbers in float64."""
+    return cast(prediction, "float64"), cast(target, "float64")

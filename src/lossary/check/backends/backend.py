@@ -42,6 +42,11 @@ class Backend(ABC):
         """Whatever must be switched on for that dtype."""
         yield
 
+    @contextlib.contextmanager
+    def seeded(self, seed: int) -> Iterator[None]:
+        """Within, the framework's own random numbers are those of that seed, where it has such."""
+        yield
+
     # ── arrays ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     @final
@@ -58,9 +63,11 @@ class Backend(ABC):
 
     @final
     def numpy(self, x: Any) -> Any:
-        """As NumPy: float64 for every floating dtype, which holds all of them."""
+        """As NumPy: float64 for every floating dtype, which holds all of them; complex numbers stay."""
         x = self._numpy(x)
-        return x if x.dtype.kind in "iub" else x.astype(np.float64)
+        if x.dtype.kind in "OUS":
+            raise TypeError(f"no array of numbers: {x.dtype}")
+        return x if x.dtype.kind in "iubc" else x.astype(np.float64)
 
     @abstractmethod
     def _array(self, x: Any) -> Any: ...
@@ -78,6 +85,10 @@ class Backend(ABC):
         limits: Any = ml_dtypes.finfo
         return float(limits(getattr(ml_dtypes, dtype, dtype)).eps)
 
+    def fitted(self, loss: Any, prediction: Any) -> Any:
+        """The loss with what it keeps in the prediction's dtype, where its users see to that themselves."""
+        return loss
+
     # ── derivatives and compilers ────────────────────────────────────────────────────────────────────────────────
 
     @abstractmethod
@@ -89,12 +100,37 @@ class Backend(ABC):
         """The derivative of the sum of function(at), differentiated once more along a direction."""
 
     @abstractmethod
+    def pushed(self, function: Function, at: Any, along: Any) -> Any:
+        """The derivative of function(at) in a direction, in forward mode."""
+
+    @abstractmethod
     def compiled(self, function: Function, at: Any, *others: Any) -> tuple[Any, Any]:
         """The value of the compiled function(at, *others) and its derivative with respect to `at`."""
 
     @abstractmethod
     def traced(self, function: Function, at: Any, *others: Any) -> tuple[Any, Any]:
         """As `compiled`, by the cheapest trace there is: values cannot be read there."""
+
+    def mapped(self, function: Function, at: Any, *others: Any) -> tuple[Any, Any]:
+        """The values of function(at, *others) and the derivatives of their sums, over the first axis of all."""
+        raise NotImplementedError(f"{self.title} does not map functions")
+
+    def tracing(self, function: Function) -> tuple[Function, Callable[[], int]]:
+        """The function as its users call it in a loop, and how often it has been traced or compiled so far."""
+        raise NotImplementedError(f"{self.title} does not trace")
+
+    @abstractmethod
+    def largest(self, function: Function, at: Any, *others: Any) -> int:
+        """How many numbers the largest array has that is made for function(at, *others) and its derivative."""
+
+    @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """Within, one thread computes, where that can be said: others may wait for a busy machine."""
+        yield
+
+    def finished(self, x: Any) -> Any:
+        """The arrays, once they are computed."""
+        return x
 
     @final
     def value_and_gradient(self, loss: Any, prediction: Any, target: Any, **more: Any) -> tuple[Any, Any]:

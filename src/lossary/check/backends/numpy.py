@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any, final
 
@@ -26,11 +27,23 @@ class NumPy(Backend):
     def second(self, function: Function, at: Any, along: Any) -> Any:
         raise NotImplementedError("NumPy does not differentiate")
 
+    def pushed(self, function: Function, at: Any, along: Any) -> Any:
+        raise NotImplementedError("NumPy does not differentiate")
+
     def compiled(self, function: Function, at: Any, *others: Any) -> tuple[Any, Any]:
         raise NotImplementedError("NumPy does not compile")
 
     def traced(self, function: Function, at: Any, *others: Any) -> tuple[Any, Any]:
         raise NotImplementedError("NumPy does not trace")
+
+    def largest(self, function: Function, at: Any, *others: Any) -> int:
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            function(at, *others)
+            return int((tracemalloc.get_traced_memory()[1] - before) / at.itemsize)
+        finally:
+            tracemalloc.stop()
 
     def literal(self, x: Any) -> str:
         if x.dtype.name == "bfloat16":

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import numpy as np
 
-from lossary.check.rule import Failure, rule
+from lossary.check import samples
+from lossary.check.rule import Failure, Severity, rule
+from lossary.check.rules.shapes.comparison import same
 from lossary.check.subject import Subject
-from lossary.check.tags import POINTWISE
+from lossary.domain import ClassIndex
 
 
 @rule(
     "LSY101",
     severity="error",
-    needs=(POINTWISE,),
     remedy="compare the shapes and raise where they differ, before any arithmetic",
     wrong="""
         def loss(input, target):
@@ -23,9 +27,10 @@ from lossary.check.tags import POINTWISE
             return ((input - target) ** 2).mean()
     """,
     seen=(
-        "pytorch/pytorch#16045: a linear regression trained to the wrong line without a word",
-        "tensorflow/tensorflow#37770",
-        "LAMDA-Tabular/TALENT#92",
+        "pytorch/pytorch#16045: mean squared error of (N, 1) and (N,) trained to the wrong line without a word",
+        "pytorch/pytorch#19699: the same question again; a warning came of it, and the training still goes on",
+        "tensorflow/tensorflow#37770: mean squared error of (N, 1) and (N,) compared every row with every other",
+        "LAMDA-Tabular/TALENT#109: a benchmark's network for regression had been boosted towards an N × N target",
     ),
 )
 def silent_broadcast(subject: Subject) -> Failure | None:
@@ -33,19 +38,59 @@ def silent_broadcast(subject: Subject) -> Failure | None:
 
     A network's last layer returns (N, 1), the table's column is (N,), and arithmetic makes N × N residuals of the two:
     every prediction is compared with every target. Training goes on, towards the mean of all targets.
+
+    A warning is no refusal: the number that comes back is wrong, and it is what the optimiser sees. One number for
+    all rows, (1,), may be meant; that is a warning. So is a Keras function that does not align its arguments, which
+    `model.compile` does for it.
     """
-    p, y = subject.batch(4)
-    wanted = float(np.mean(subject.rows(p, y)))
-    p, y = p.reshape(4), y.reshape(4)
-    for prediction, target in ((p[:, None], y), (p, y[:, None]), (p[:, None].repeat(3, 1), y[:3]), (p, y[:1])):
+    p, y = samples.plain(subject)
+    wanted = subject.values(p, y).reshape(-1)
+    for prediction, target, severity in _pairs(subject, p, y):
         found = subject.attempt(prediction, target)
-        if found is None:  # refused, as it should be
+        if found is None or _aligned(found, prediction, target, wanted):
             continue
-        aligned = prediction.size == target.size and found.size <= 4 and np.isclose(found.mean(), wanted, rtol=1e-5)
-        if not aligned:
-            shown = f"{found.size} losses, not 4" if found.size > 4 else f"{found.mean():.6g}, not {wanted:.6g}"
-            return Failure(
-                f"{prediction.shape} against {target.shape} gave {shown}",
-                subject.code(prediction, target),
-            )
+        return Failure(
+            f"{prediction.shape} against {target.shape} {_gave(found, prediction, target, wanted)}",
+            _code(subject, prediction, target, many=found.size > len(prediction)),
+            help="align y_true with y_pred in the function, as a direct call needs; model.compile does it by itself"
+            if _keras_function(subject)
+            else "",
+            severity="warning" if _keras_function(subject) else severity,
+        )
     return None
+
+
+def _pairs(subject: Subject, p: Any, y: Any) -> list[tuple[Any, Any, Severity]]:
+    """Predictions and targets whose shapes broadcast, though they do not fit."""
+    if isinstance(subject.target, ClassIndex):
+        return [(p, y[:, None], "error"), (p, y[:1], "warning")]
+    if subject.prediction.rows:
+        return [(p, y[0], "error"), (p, y[:, :1], "error"), (p, y[:1], "warning")]
+    p, y = p.reshape(4), y.reshape(4)
+    several = p[:, None].repeat(3, 1)
+    return [(p[:, None], y, "error"), (p, y[:, None], "error"), (several, y[:3], "error"), (p, y[:1], "warning")]
+
+
+def _aligned(found: Any, prediction: Any, target: Any, wanted: Any) -> bool:
+    """Whether this is what the call with fitting shapes gives, unreduced or as its mean."""
+    if target.size not in (prediction.size, len(wanted)):
+        return False
+    return same(found.reshape(-1), wanted) or (found.size == 1 and same(found.reshape(()), wanted.mean()))
+
+
+def _gave(found: Any, prediction: Any, target: Any, wanted: Any) -> str:
+    if found.size > len(prediction):
+        return f"gave {found.size} losses, not {len(prediction)}"
+    if target.size == prediction.size and found.size == wanted.size:
+        return f"gave {float(np.mean(found)):.6g}, not {float(np.mean(wanted)):.6g}"
+    return f"was taken without a word and gave {float(np.mean(found)):.6g}"
+
+
+def _code(subject: Subject, prediction: Any, target: Any, *, many: bool) -> str:
+    if many:
+        return subject.code(prediction, target, "{loss}.shape", reduction="none")
+    return subject.code(prediction, target)
+
+
+def _keras_function(subject: Subject) -> bool:
+    return subject.host == "keras" and inspect.isfunction(subject.loss)

@@ -1,0 +1,225 @@
+"""How far answers are from the exact ones, in units in the last place (ULP)."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any, Self, final
+
+import ml_dtypes
+import numpy as np
+
+from lossary import CategoricalCrossEntropy, KLDivergence
+from lossary.domain import Probability, Simplex
+from lossary.loss import Loss
+from lossary.vocabulary import exact
+
+if TYPE_CHECKING:
+    from lossary.check.formula import Formula
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Exact:
+    """An array of exact numbers: the nearest float64, and what is left."""
+
+    near: Any
+    rest: Any
+
+    @classmethod
+    def of(cls, numbers: Any) -> Exact:
+        near = np.array([float(x) for x in numbers.flat]).reshape(numbers.shape)
+        rest = [float(x - n) if np.isfinite(n) else 0.0 for x, n in zip(numbers.flat, near.flat, strict=True)]
+        return cls(near, np.array(rest).reshape(numbers.shape))
+
+    def distance(self, x: Any) -> Any:
+        return np.abs((x - self.near) - self.rest)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Points with their exact answers. The `size` of an answer is Σ|term| where it is a sum of terms of both signs."""
+
+    prediction: Any
+    target: Any
+    value: Exact
+    value_size: Any
+    low: Exact
+    high: Exact
+    gradient_size: Any
+    # Whether one of the terms of a gradient is subnormal.
+    subnormal_term: Any
+    shares: bool  # whether predictions are rows of probabilities
+
+    @classmethod
+    def of(
+        cls, loss: Loss | Formula, p: Any, y: Any, *, value: Exact, low: Exact, high: Exact, factor: float = 1.0
+    ) -> Self:
+        """Points with answers that are known already: the value, and the lowest and highest subgradient, `factor` times
+        those of the loss."""
+        with np.errstate(all="ignore"):
+            value_size, terms = factor * _value_size(loss, p, y), factor * _gradient_terms(loss, p, y)
+            slope = np.maximum(np.abs(low.near), np.abs(high.near))
+            return cls(
+                prediction=p,
+                target=y,
+                value=value,
+                low=low,
+                high=high,
+                value_size=np.fmax(value_size, np.abs(value.near)),
+                gradient_size=np.fmax(np.sum(terms, axis=0), slope),
+                subnormal_term=np.any((terms > 0) & (terms < smallest_normal(p.dtype.name)), axis=0),
+                shares=isinstance(loss.prediction, Simplex),
+            )
+
+    @functools.cached_property
+    def with_nan(self) -> Any:
+        """By row or entry: whether an input is NaN."""
+        return self._any(np.isnan)
+
+    @functools.cached_property
+    def with_subnormal(self) -> Any:
+        """By row or entry: whether an input is subnormal."""
+        tiny = smallest_normal(self.prediction.dtype.name)
+        return self._any(lambda x: (x != 0) & (np.abs(x) < tiny))
+
+    def _any(self, holds: Any) -> Any:
+        found = holds(self.prediction)
+        if self.target.dtype.kind not in "iub":
+            found = found | holds(self.target)
+        return np.any(found, axis=-1) if found.ndim > 1 else found
+
+    def of_value(self, got: Any) -> Distance:
+        """How far values are from the exact ones."""
+        return distance(got, self.value, self.value, self.value_size, self._dtype, self.with_nan, self.with_subnormal)
+
+    def of_gradient(self, got: Any) -> Distance:
+        """How far gradients are from the nearest exact subgradient."""
+        nan, subnormal = self.with_nan, self.with_subnormal
+        if self.prediction.ndim > 1:
+            # Softmax makes NaN of the whole row; in a row of probabilities only NaN's own entry must be.
+            nan = np.isnan(self.prediction) if self.shares else nan[:, None]
+            subnormal = subnormal[:, None]
+        return distance(got, self.low, self.high, self.gradient_size, self._dtype, nan, subnormal | self.subnormal_term)
+
+    @property
+    def _dtype(self) -> str:
+        return str(self.prediction.dtype.name)
+
+
+def exactly(loss: Loss | Formula, p: Any, y: Any, factor: float = 1.0) -> dict[str, Exact]:
+    """The judge's value, and its lowest and highest subgradient, times a positive factor."""
+    judged: Any = loss  # the judge asks for no more than what a formula has, too
+    value = Exact.of(factor * exact.judge(judged, p, y))
+    low = high = Exact(np.zeros(p.shape), np.zeros(p.shape))
+    if loss.trainable:
+        low, high = (Exact.of(factor * slopes) for slopes in exact.judge_gradient(judged, p, y))
+    return {"value": value, "low": low, "high": high}
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Distance:
+    """Answers beside the exact ones, point by point.
+
+    Args:
+        ulp: the error in units in the last place; 0 where it cannot be measured: at infinities, NaN and wrong answers.
+        wrong: whether the answer is infinite, NaN or not 0 where the exact one is not, or the reverse.
+        apart: whether an input or the answer is subnormal, which hardware may take for 0.
+    """
+
+    ulp: Any
+    wrong: Any
+    apart: Any
+
+
+def distance(got: Any, low: Exact, high: Exact, size: Any, dtype: str, nan: Any, subnormal: Any) -> Distance:
+    """Compare with what lies between `low` and `high`, in ULP of `size`."""
+    got = np.asarray(got, dtype=np.float64)
+    limits = _limits(dtype)
+    tiny, most = float(limits.tiny), float(limits.max)
+    with np.errstate(all="ignore"):
+        between = (got >= low.near) & (got <= high.near)
+        off = np.where(between, 0.0, np.minimum(low.distance(got), high.distance(got)))
+        off = np.where(got == low.near, np.abs(low.rest), np.where(got == high.near, np.abs(high.rest), off))
+        scale = np.clip(size, tiny, most)
+        ulp = off / np.spacing(scale.astype(getattr(ml_dtypes, dtype, dtype))).astype(np.float64)
+        # Just beyond the largest float, infinity and the largest float are both near.
+        overflows = np.maximum(np.abs(low.near), np.abs(high.near)) > most
+        expected = np.where(overflows, np.sign(low.near) * np.inf, low.near)
+        edge = np.abs(low.near) > most * (1 - 4 * float(limits.eps))
+        finite = np.isfinite(got)
+        wrong = np.where(nan, ~np.isnan(got), np.isnan(got))
+        wrong |= ~nan & np.where(overflows, ~(got == expected), ~finite) & ~(edge & (got == np.sign(low.near) * np.inf))
+        # A kink's interval may hold 0; elsewhere 0 must be 0.
+        wrong |= ~nan & (size == 0) & (got != 0)
+    unknown = np.isnan(low.near)  # what the judge cannot say: the neighbours of a NaN
+    wrong &= nan | ~unknown
+    ulp = np.where(nan | wrong | overflows | ~finite | unknown, 0.0, ulp)
+    small = np.maximum(np.abs(low.near), np.abs(high.near))
+    return Distance(ulp, wrong, np.broadcast_to(subnormal, got.shape) | ((small < tiny) & (small > 0)))
+
+
+def smallest_normal(dtype: str) -> float:
+    """The smallest positive number that has all its digits."""
+    return float(_limits(dtype).tiny)
+
+
+def largest(dtype: str) -> float:
+    """The largest finite number."""
+    return float(_limits(dtype).max)
+
+
+def _limits(dtype: str) -> Any:
+    limits: Any = ml_dtypes.finfo
+    return limits(getattr(ml_dtypes, dtype, dtype))
+
+
+def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
+    """For the divergence Σ P (log P − log Q) what its terms add up to, all with the same sign; 0 for all others."""
+    if not isinstance(loss, KLDivergence):
+        return np.zeros(len(p))
+    p, y = p.astype(np.float64), y.astype(np.float64)
+    surprisals = _numpy().surprisal(p) if loss.from_logits else -np.log(p)
+    share = _shares(y) if loss.log_target else y
+    terms = share * (np.abs(surprisals) + np.abs(np.log(share)))
+    return np.sum(np.where(share == 0, 0, terms), axis=-1)
+
+
+def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
+    """The sizes of the terms of a gradient, stacked: a soft target is a mixture of hard ones, and the gradient the same
+    mixture of theirs, of both signs. None for all other losses."""
+    if not isinstance(loss, Loss):
+        return np.zeros((1, *p.shape))
+    p, y = p.astype(np.float64), y if loss.target.indices else y.astype(np.float64)
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    plain = type(loss)(**{**loss.settings, "label_smoothing": 0.0}) if smoothing else loss
+    if isinstance(loss.target, Probability):
+        share = (1 - smoothing) * y + smoothing / 2
+        at = [plain.gradient(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)]
+        return np.stack([(1 - share) * np.abs(at[0]), share * np.abs(at[1])])
+    if not (isinstance(loss.target, Simplex) or smoothing):
+        return np.zeros((1, *p.shape))
+    classes = p.shape[-1]
+    if loss.target.indices:
+        y = np.eye(classes)[y]
+    elif getattr(loss.target, "logarithms", False):
+        y = _shares(y)
+    share = (1 - smoothing) * y + smoothing / classes
+    hard = CategoricalCrossEntropy(from_logits=loss.from_logits)  # type: ignore[attr-defined]  # all such losses have it
+    terms = []
+    for k, label in enumerate(np.eye(classes)):
+        slope = hard.gradient(_numpy(), p, np.broadcast_to(label, p.shape))
+        terms.append(np.where(share[:, k : k + 1] == 0, 0, share[:, k : k + 1] * np.abs(slope)))
+    return np.stack(terms)
+
+
+def _numpy() -> Any:
+    from lossary.vocabulary.numpy import vocabulary
+
+    return vocabulary
+
+
+def _shares(logits: Any) -> Any:
+    return _numpy().softmax_and_complement(logits)[0]

@@ -1,0 +1,33 @@
+"""A textbook formula that a user gives, for the judge to read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+if TYPE_CHECKING:
+    from lossary.claim import Claim
+    from lossary.domain import Domain
+    from lossary.vocabulary.vocabulary import Array
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Formula:
+    """What a loss should compute, in the words of lossary's vocabulary; it is not recorded in the catalogue.
+
+    Args:
+        sentence: `(xp, p, y) -> loss` of each entry, or of each row of classes (the last axis): the words of `xp` and
+            arithmetic, as in a loss's own `formula`. It need not be stable: it is read with many digits.
+        prediction, target: what the two may be.
+    """
+
+    sentence: Callable[[Any, Any, Any], Any]
+    prediction: Domain
+    target: Domain
+    trainable: ClassVar[bool] = True
+    claims: ClassVar[tuple[Claim, ...]] = ()
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        return self.sentence(xp, p, y)

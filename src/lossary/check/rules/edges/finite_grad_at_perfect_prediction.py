@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lossary.check import samples, shrink
+from lossary.check.rule import Failure, rule
+from lossary.check.subject import described
+from lossary.check.tags import DIFFERENTIATES
+from lossary.domain import Positive, Probability, Score, Simplex
+
+if TYPE_CHECKING:
+    from lossary.check.subject import Subject
+
+
+@rule(
+    "LSY201",
+    severity="error",
+    needs=(DIFFERENTIATES,),
+    remedy="keep the root, the norm or the quotient away from 0: add a small number under the root, or choose the "
+    "argument with where before it, not the result after it",
+    wrong="""
+        import torch
+
+        def loss(input, target):
+            return torch.sqrt((input - target) ** 2).mean()
+    """,
+    right="""
+        import torch
+
+        def loss(input, target):
+            return torch.abs(input - target).mean()
+    """,
+    seen=(
+        "pytorch/pytorch#2421: the gradient of a norm was NaN at the zero vector",
+        "tensorflow/tensorflow#12071: tf.norm had a NaN gradient where its argument is 0",
+        "jax-ml/jax#4177",
+        "keras-team/keras#9097",
+    ),
+)
+def finite_grad_at_perfect_prediction(subject: Subject) -> Failure | None:
+    """Where the prediction equals the target, the gradient is finite.
+
+    The slope of a square root is infinite at 0, and infinity times the 0 that it is multiplied with is NaN. Models hit
+    targets exactly now and then (padding, duplicated rows, zeros); one such row, and the next update writes NaN into
+    every parameter.
+    """
+    p, y = _perfect(subject)
+    if not subject.loses_gradient(p, y).any():
+        return None
+    p, y = shrink.alone(subject.loses_gradient, p, y) or (p, y)
+    slope = subject.gradient(p, y)
+    worst = slope[~np.isfinite(slope)][0]
+    return Failure(f"gradient is {worst} at {described(p, y)}", subject.code(p, y, gradient=True))
+
+
+def _perfect(subject: Subject) -> tuple[Any, Any]:
+    """Four rows of perfect predictions."""
+    if not samples.has_classes(subject):
+        y = np.array([1.0, 0.5, 2.5, 100.0] if isinstance(subject.target, Positive) else [0.0, 1.0, -2.5, 100.0])
+        return samples.arranged(subject, y, y)
+    if not subject.prediction.rows:
+        negative, positive = samples.two_classes(subject)
+        p = np.array([0.0, 1.0] * 2) if isinstance(subject.prediction, Probability) else np.array([-60.0, 60.0] * 2)
+        if isinstance(subject.prediction, Score) and not subject.prediction.logit:
+            p = np.array([-1.0, 1.0, -60.0, 60.0])
+        return samples.arranged(subject, p, np.array([negative, positive] * 2))
+    index = np.array([0, 1, 2, 1])
+    y = np.array([samples.of_class(subject, each) for each in index])
+    if not isinstance(subject.prediction, Simplex):
+        return samples.arranged(subject, 60.0 * samples.corners(subject)[index], y)
+    p = y if np.ndim(y) > 1 else samples.corners(subject)[index]
+    if isinstance(subject.target, Simplex) and subject.target.logarithms:
+        p = np.exp(p)
+    return samples.arranged(subject, np.log(np.maximum(p, 1e-30)) if subject.prediction.logarithms else p, y)

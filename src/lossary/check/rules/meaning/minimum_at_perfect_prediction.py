@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossary.check import samples
+from lossary.check.rule import Failure, rule
+from lossary.check.subject import Subject, described
+from lossary.check.tags import VALUES, Tag
+from lossary.domain import Labels, Positive, Probability, Real
+
+_SIZES = np.geomspace(1e-3, 100.0, 16)  # 32 steps with both signs
+_LEARNS = Tag(
+    lambda s: not (isinstance(s.prediction, Real) and isinstance(s.target, Positive)),
+    "its predictions are on another scale than its targets",
+)
+
+
+@rule(
+    "LSY505",
+    severity="error",
+    needs=(VALUES, _LEARNS),
+    remedy="turn the sign round, or mend the branch in which it falls",
+    wrong="""
+        import numpy as np
+
+        def loss(input, target):
+            log_likelihood = -0.5 * (input - target) ** 2 - 0.5 * np.log(2 * np.pi)
+            return log_likelihood
+    """,
+    right="""
+        import numpy as np
+
+        def loss(input, target):
+            log_likelihood = -0.5 * (input - target) ** 2 - 0.5 * np.log(2 * np.pi)
+            return -log_likelihood
+    """,
+    seen=(
+        "keras-team/keras#1917: a loss that was best for the worst prediction",
+        "lucidrains/PaLM-rlhf-pytorch#38: a KL term with its sign turned was maximised",
+    ),
+)
+def minimum_at_perfect_prediction(subject: Subject) -> Failure | None:
+    """Nothing costs less than the right prediction.
+
+    A lost minus sign, a branch that falls instead of rising, a similarity returned where a distance is meant: the
+    optimiser follows faithfully, away from the data.
+
+    Of losses that depend on the residual alone this is an error; others may have their minimum elsewhere for a reason
+    (another link, a bias that is wanted), and it is a warning. Classes are asked coarsely: a clear right answer must
+    not cost more than a clear wrong one.
+    """
+    if isinstance(subject.target, Real | Positive) and isinstance(subject.prediction, Real | Positive):
+        return _of_numbers(subject)
+    return None if isinstance(subject.prediction, Positive | Real) else _of_classes(subject)
+
+
+def _of_numbers(subject: Subject) -> Failure | None:
+    positive = isinstance(subject.prediction, Positive)
+    y = np.full(samples.GRID, 2.0)
+    steps = np.concatenate([_SIZES, -_SIZES])
+    p = y * np.exp(steps / 50.0) if positive else y + steps
+    off, target = samples.arranged(subject, p, y)
+    values, perfect = subject.attempt_rows(off, target), subject.attempt_rows(target[:4], target[:4])
+    if values is None or perfect is None:
+        return None
+    best = float(perfect[0])
+    slack = 1e-5 * (1.0 + abs(best)) + 1e-6 * np.abs(values)
+    better = values < best - slack
+    if better.any():
+        index = int(np.flatnonzero(better)[0])
+        sure = bool((values <= best).all()) or (not positive and _of_residual(subject))
+        where, right = off[index : index + 1], target[index : index + 1]
+        return Failure(
+            f"costs {values[index]:.6g} on {described(where, right)}, and {best:.6g} where the prediction is right",
+            subject.code(where, right),
+            severity=None if sure else "warning",
+        )
+    if subject.own_gradient is not None and not positive:
+        return _uphill(subject, off, target)
+    return None
+
+
+def _of_residual(subject: Subject) -> bool:
+    """Whether it depends on the residual alone."""
+    p, y = subject.batch(4)
+    moved, still = subject.attempt(p + 1.0, y + 1.0), subject.attempt(p, y)
+    return moved is not None and still is not None and bool(np.allclose(moved, still, rtol=1e-4, atol=1e-5))
+
+
+def _uphill(subject: Subject, p: Any, y: Any) -> Failure | None:
+    """A gradient that leads away from the target, where the loss brings its own."""
+    wrong = (subject.gradient(p, y) * (p - y)).reshape(len(p), -1).sum(axis=1) < 0.0
+    if not wrong.all():
+        return None
+    return Failure(f"its gradient leads away from the target, on {described(p[:1], y[:1])}")
+
+
+def _of_classes(subject: Subject) -> Failure | None:
+    """Two right answers, then two wrong ones."""
+    if isinstance(subject.target, Labels | Probability):
+        low, high = samples.two_classes(subject)
+        p, y = np.array([3.0, -3.0, -3.0, 3.0]), np.array([high, low, high, low])
+        p = 1.0 / (1.0 + np.exp(-p)) if isinstance(subject.prediction, Probability) else p
+    else:
+        share = 0.9 * np.eye(subject.entry[-1])[[0, 1, 1, 0]] + 0.1 / subject.entry[-1]
+        p = share if subject.prediction.symbol == "p" else np.log(share)
+        y = np.array([samples.of_class(subject, index) for index in (0, 1, 0, 1)])
+    batch = samples.arranged(subject, p, y)
+    found = subject.attempt_rows(*batch)
+    if found is None:
+        return None
+    right, wrong = found[:2], found[2:]
+    if not (right > wrong + 1e-6 * (1.0 + np.abs(wrong))).all():
+        return None
+    more: dict[str, Any] = {"reduction": "none"} if subject.separates else {}
+    return Failure(
+        f"a right answer costs {right[0]:.6g} and a wrong one {wrong[0]:.6g}",
+        subject.code(batch[0][::2], batch[1][::2], **more),
+    )

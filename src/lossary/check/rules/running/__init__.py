@@ -1,0 +1,1 @@
+"""Whether a loss runs at all."""

@@ -1,0 +1,36 @@
+"""Results compared as rules need it: with each other, and with those of the rows by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lossary.check.subject import LossRaised
+
+if TYPE_CHECKING:
+    from lossary.check.subject import Subject
+
+
+def same(found: Any, wanted: Any) -> bool:
+    """Whether two results have one shape and agree but for rounding in float32, by the largest number among them; NaN
+    agrees with NaN."""
+    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    if found.shape != wanted.shape:
+        return False
+    sizes = np.abs(wanted[np.isfinite(wanted)])
+    return np.allclose(found, wanted, rtol=1e-4, atol=1e-6 + 1e-5 * sizes.max(initial=0.0), equal_nan=True)
+
+
+def losses_of_rows(subject: Subject, prediction: Any, target: Any) -> Any:
+    """One loss for each row, (N,), where the loss of the batch is made of those.
+
+    None where it is one of the whole batch by its nature, or refuses a single row.
+    """
+    try:
+        losses, plain = subject.rows(prediction, target), subject.values(prediction, target)
+    except LossRaised:
+        return None
+    if plain.ndim or subject.separates:
+        return losses if plain.shape[:1] == (len(prediction),) else None
+    return losses if same(plain, losses.mean()) or same(plain, losses.sum()) else None

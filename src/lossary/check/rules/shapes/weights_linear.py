@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossary.check import samples
+from lossary.check.rule import Failure, rule
+from lossary.check.rules.shapes.comparison import losses_of_rows, same
+from lossary.check.subject import Subject
+from lossary.check.tags import WEIGHTS
+
+_WEIGHT = np.array((0.0, 2.0, 1.0, 0.5), np.float32)
+
+
+@rule(
+    "LSY110",
+    severity="error",
+    needs=(WEIGHTS,),
+    remedy="multiply each unreduced loss by its weight, once, before any sum or mean",
+    wrong="""
+        import numpy as np
+
+        def loss(prediction, target, weight=None):
+            if prediction.shape != target.shape:
+                raise ValueError(f"prediction {prediction.shape} and target {target.shape} differ")
+            weight = np.ones_like(prediction) if weight is None else weight
+            return np.mean((prediction - target) ** 2) * np.mean(weight)
+    """,
+    right="""
+        import numpy as np
+
+        def loss(prediction, target, weight=None):
+            if prediction.shape != target.shape:
+                raise ValueError(f"prediction {prediction.shape} and target {target.shape} differ")
+            losses = np.square(prediction - target)
+            return np.mean(losses) if weight is None else np.mean(np.where(weight == 0, 0, weight * losses))
+    """,
+    seen=(
+        "tensorflow/tensorflow#28029: sample_weight was taken and ignored",
+        "tensorflow/tensorflow#23767: weights 10,000 times as large did not change the loss",
+        "tensorflow/tensorflow#29965: a loss by its name and as a function gave 0.5 and 1.0 with the same weights",
+    ),
+)
+def weights_linear(subject: Subject) -> Failure | None:
+    """A weight multiplies its own row's loss, once: 2 is the row twice, 0 is the row not there.
+
+    Weights that multiply the mean, that are squared because two places apply them, or that are taken in and forgotten
+    give a loss of the right size and the wrong rows. Whether the mean is then over Σw or over the rows is another
+    question (LSY105). A row of weight 0 whose loss is infinite or NaN should not count either: 0 · NaN is NaN, and is a
+    warning here.
+    """
+    p, y = samples.plain(subject)
+    losses = losses_of_rows(subject, p, y)
+    found = subject.attempt(p, y, weight=_WEIGHT)
+    if losses is None or found is None or found.size not in (1, len(p)):
+        return None
+    return _other_rows(subject, p, y, losses, found) or _leak(subject, p, y)
+
+
+def _other_rows(subject: Subject, p: Any, y: Any, losses: Any, found: Any) -> Failure | None:
+    """The weighted losses must be those of the rows times their weights, up to a factor that only weights decide."""
+    p2, y2 = samples.plain(subject, salt=1)
+    again = subject.values(p2, y2, weight=_WEIGHT)
+    wanted, expected = _WEIGHT * losses, _WEIGHT * subject.rows(p2, y2)
+    if found.size == 1:
+        wanted, expected = wanted.sum(), expected.sum()
+    square = float(np.sum(wanted**2))
+    if not square or not np.isfinite(square):
+        return None
+    factor = float(np.sum(found.reshape(wanted.shape) * wanted)) / square
+    if same(found.reshape(wanted.shape), factor * wanted) and same(again.reshape(expected.shape), factor * expected):
+        return None
+    weights = _WEIGHT.tolist()
+    message = f"weights {weights} do not give the rows' losses times their weights"
+    if found.size > 1:
+        message = f"weights {weights} turned losses {_listed(losses)} into {_listed(found)}"
+    elif same(found, subject.values(p, y)):
+        message = f"weights {weights} changed nothing: {float(found.reshape(())):.6g} with them and without"
+    return Failure(message, subject.code(p, y, weight=_WEIGHT) + "\n" + subject.code(p, y))
+
+
+def _leak(subject: Subject, p: Any, y: Any) -> Failure | None:
+    """What a row of weight 0 does to the gradient, and what NaN in it does."""
+    autodiff = subject.differentiates and subject.backend.differentiates
+    if autodiff:
+        slope = subject.gradient(p, y, weight=_WEIGHT)
+        if np.any(slope[0]):
+            message = f"the gradient of a row of weight 0 is {float(np.abs(slope[0]).max()):.6g}"
+            return Failure(message, subject.code(p, y, gradient=True, weight=_WEIGHT))
+    if hasattr(subject.loss, "call"):  # a `keras.losses.Loss`: it is Keras that multiplies
+        return None
+    lost = p.copy()
+    lost[0] = np.nan
+    found = subject.attempt(lost, y, weight=_WEIGHT)
+    if found is None or not np.any(np.isnan(found)):
+        return None
+    return Failure(
+        "NaN in a row of weight 0 made the loss NaN",
+        subject.code(lost, y, weight=_WEIGHT),
+        help="replace the losses of such rows: where(weight == 0, 0, weight * loss)",
+        severity="warning",
+    )
+
+
+def _listed(x: Any) -> str:
+    return "[" + ", ".join(f"{value:.4g}" for value in np.asarray(x).reshape(-1)) + "]"

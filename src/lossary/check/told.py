@@ -1,0 +1,90 @@
+"""A loss with what it is told to be: properties and a formula in words, beside what `infer` finds out."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from lossary import spelling
+from lossary.check import infer
+from lossary.check.formula import Formula
+from lossary.claim import Claim
+from lossary.errors import ParameterError
+from lossary.loss import Loss
+
+if TYPE_CHECKING:
+    from lossary.check.subject import Subject
+
+
+def subject(loss: Any, *, claims: Iterable[Claim | str] | None = None, formula: Any = None, **facts: Any) -> Subject:
+    """The loss with all that is known of it; facts that are None are not told.
+
+    Raises:
+        ParameterError: no such property, or a formula that nobody can read.
+    """
+    held = tuple(each if isinstance(each, Claim) else claim(each) for each in claims or ())
+    sentence = _read(formula) if isinstance(formula, str) else formula
+    made = infer.subject(loss, **{name: value for name, value in facts.items() if value is not None})
+    if sentence is not None:
+        written = Formula(sentence, made.prediction, made.target)
+        made = dataclasses.replace(made, definition=written, factor=1.0)
+    return dataclasses.replace(made, claimed_properties=(*made.claimed_properties, *held))
+
+
+def instead(subject: Subject) -> str:
+    """The code of the loss of the catalogue that computes the same; "" where there is none, or it is that."""
+    known = subject.definition
+    if not isinstance(known, Loss) or subject.host == "lossary":
+        return ""
+    hosts = ("torch", "keras", "jax")
+    code = spelling.at_home(subject.host, known) if subject.host in hosts else f"lossary.{known!r}"
+    return code if subject.factor == 1.0 else f"{code}, times {subject.factor:.6g},"
+
+
+def claim(word: str) -> Claim:
+    """The property of that name: "convex", "strongly-convex=0.5", "lipschitz=1".
+
+    Raises:
+        ParameterError: there is none, or its number is missing.
+    """
+    from lossary.listing import flags
+
+    name, _, number = word.partition("=")
+    kinds = flags()
+    kind = kinds.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
+    if kind is None:
+        close = difflib.get_close_matches(name, kinds, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(kinds)}."
+        raise ParameterError(f"there is no property {name!r} to hold a loss to.", hint=hint)
+    wanted = [each.name for each in dataclasses.fields(kind) if each.default is dataclasses.MISSING]
+    if bool(wanted) != bool(number):
+        how = f"{name}=NUMBER, its {wanted[0]}" if wanted else f"{name}, without a number"
+        raise ParameterError(f"the property is written {how}.", received=f"{word!r}.")
+    try:
+        return kind(*(float(number) for _ in wanted))
+    except ValueError:
+        raise ParameterError(f"the {wanted[0]} of {name} must be a number.", received=f"{number!r}.") from None
+
+
+def _read(formula: str) -> Any:
+    """What "log(1 + exp(-p * y))" says, as a function of the vocabulary, the prediction p and the target y.
+
+    Raises:
+        ParameterError: it is no expression.
+    """
+    try:
+        code = compile(ast.parse(formula.strip(), mode="eval"), "the formula", "eval")
+    except SyntaxError as error:
+        raise ParameterError(f"the formula is no expression: {error.msg}.", received=f"{formula!r}.") from None
+
+    def sentence(xp: Any, p: Any, y: Any) -> Any:
+        words = {word: getattr(xp, word, None) for word in code.co_names}
+        unknown = [word for word, meaning in words.items() if meaning is None and word not in ("p", "y")]
+        if unknown:
+            raise ParameterError(f"the formula has no word {unknown[0]!r}.", hint="p, y, and such as log, exp, abs.")
+        return eval(code, {"__builtins__": {}}, {**words, "p": p, "y": y})  # noqa: S307  # the user's own command line
+
+    return sentence
