@@ -21,6 +21,7 @@ from lossary.claim import Claim, closure
 
 if TYPE_CHECKING:
     from lossary.check.backends.backend import Backend
+    from lossary.check.formula import Formula
     from lossary.domain import Domain
     from lossary.loss import Loss
 
@@ -119,7 +120,7 @@ class Subject:
         settings: hyper-parameters of numbers, by name, with their present values.
         constructor: how it was made, where it was made by a class.
         ignored: the class index that leaves a row out.
-        definition: the catalogue's loss that it is (times `factor`): the judge's formula, and the remedy.
+        definition: the catalogue's loss that it is (times `factor`), or the formula that it is told to have.
         claimed_properties: what it is held to be.
         path, line: where it is written.
         inferred: what was found out by looking, said aloud.
@@ -142,7 +143,7 @@ class Subject:
     settings: Mapping[str, float] = dataclasses.field(default_factory=dict)
     constructor: Constructor | None = None
     ignored: int | None = None
-    definition: Loss | None = None
+    definition: Loss | Formula | None = None
     factor: float = 1.0
     claimed_properties: tuple[Claim, ...] = ()
     path: str = ""

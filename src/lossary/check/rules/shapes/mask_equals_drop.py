@@ -54,7 +54,8 @@ def mask_equals_drop(subject: Subject) -> Failure | None:
     does the gradient of a `where` around the loss. That is a warning.
     """
     for way in ways(subject):
-        reductions = [each for each in ("none", "sum", "mean") if subject.reduces(each)]
+        known: tuple[Reduction, ...] = ("none", "sum", "mean")
+        reductions = [each for each in known if subject.reduces(each)]
         for reduction in reductions:
             failure = _leaks(subject, way, reduction)
             if failure is not None:

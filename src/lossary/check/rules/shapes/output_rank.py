@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rule import Failure, Severity, rule
 from lossary.check.rules.shapes.comparison import same
 from lossary.check.subject import Subject
 
@@ -53,7 +53,7 @@ def output_rank(subject: Subject) -> Failure | None:
         found = subject.values(p, y, reduction=subject.reduction)
         if found.ndim:
             message = f'reduction="{subject.reduction}" gave an array of shape {found.shape}, not a number'
-            severity = "warning" if found.size == 1 else "error"
+            severity: Severity = "warning" if found.size == 1 else "error"
             return Failure(message, subject.code(p, y, "{loss}.shape"), severity=severity)
     return None
 
