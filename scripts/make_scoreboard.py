@@ -26,11 +26,25 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import rich.progress
 
 import pages
-from lossary.check import find, infer
+from lossary import catalogue
+from lossary.check import conventions, find, infer
 from lossary.check.rule import Rule, rules
 from lossary.check.run import FIRST, TIME_LIMIT, ask, in_turn
 from lossary.errors import LossaryError
+from lossary.parameter import parameters_of
 
+# How the catalogue's hyper-parameters of one number are called, here and elsewhere: no array has such a name.
+SETTINGS = (
+    {
+        name
+        for cls in catalogue.classes()
+        for known, each in parameters_of(cls).items()
+        if isinstance(each.default, float)
+        for name in (known, *each.foreign)
+    }
+    - conventions.PREDICTION
+    - conventions.TARGET
+)
 ANSWERS = pages.DOCS / "scoreboard.json"
 PAGE = pages.DOCS / "scoreboard.md"
 
@@ -70,10 +84,15 @@ def unfit(thing: Any) -> str:
     """Why it is no loss to be asked; "" where nothing speaks against it."""
     if getattr(thing, "__deprecated__", None):
         return "deprecated"
+    if thing.__name__.startswith("MultiLabel"):
+        return "each row has several labels, which the rules have no inputs for"
     if inspect.isclass(thing):
         return "what other losses are derived from" if thing.__name__ == "Loss" else ""
-    for each in list(inspect.signature(thing).parameters.values())[:2]:
-        if each.annotation in (float, "float"):
+    first = list(inspect.signature(thing).parameters.values())[:2]
+    if any(each.default is not each.empty and conventions.role(each.name) is None for each in first):
+        return "it takes no pair of arrays"
+    for each in first:
+        if each.annotation in (float, "float") or each.name in SETTINGS:
             return f"its argument {each.name} is one number"
     return ""
 

@@ -17,22 +17,26 @@ HOSTS = {
     "keras": lambda loss: loss.keras(),
     "jax": lambda loss: loss.jax(),
 }
-# A rule and the losses that cannot keep it, with the documented property that says why.
-EXPECTED: dict[tuple[str, str], str] = {}
+# Beside the defaults, what has a table: that is a buffer in PyTorch, and weighs rows in the reduction.
+TABLES = tuple(loss for loss in grid.ALL if getattr(loss, "class_weight", ()) and loss.from_logits)
 
 
-def _cases(of: Any, marks: Any = ()) -> list[Any]:
-    return [pytest.param(loss, host, id=f"{loss!r}-{host}", marks=marks) for loss in of for host in HOSTS]
+def _cases() -> list[Any]:
+    def quick(loss: Any, host: str) -> bool:
+        return loss in grid.DEFAULTS or (loss in TABLES and host in ("numpy", "torch"))
+
+    return [
+        pytest.param(loss, host, id=f"{loss!r}-{host}", marks=() if quick(loss, host) else pytest.mark.thorough)
+        for loss in grid.ALL
+        for host in HOSTS
+    ]
 
 
-@pytest.mark.parametrize(
-    ("loss", "host"),
-    _cases(grid.DEFAULTS) + _cases([x for x in grid.ALL if x not in grid.DEFAULTS], pytest.mark.thorough),
-)
+@pytest.mark.parametrize(("loss", "host"), _cases())
 def test_nothing_is_found(loss: Any, host: str) -> None:
+    """No error and no warning."""
     under = subject(HOSTS[host](loss))
     outcomes = [ask(rule, under) for rule in select((), (), thorough=False)]
     failed = {each.rule: each.finding.message for each in outcomes if each.finding is not None}
-    expected = {code for code, name in EXPECTED if name == type(loss).__name__}
-    assert set(failed) == expected, failed
-    assert {each.rule for each in outcomes if each.status == "passed"}
+    assert not failed
+    assert len([each for each in outcomes if each.status == "passed"]) > 10

@@ -148,7 +148,9 @@ class LossModule(nn.Module):
         """The loss whose tables are this module's buffers, so that they move and load with it."""
         if not self._buffers:
             return self.loss
-        if not torch.compiler.is_compiling() and all(map(_is_readable, self._buffers.values())):
+        # Within a transform of torch.func even a plain buffer cannot be read.
+        transformed = torch._C._functorch.peek_interpreter_stack() is not None
+        if not (torch.compiler.is_compiling() or transformed) and all(map(_is_readable, self._buffers.values())):
             return self._as_constants()
         bound = object.__new__(type(self.loss))
         for name, setting in self.loss.settings.items():

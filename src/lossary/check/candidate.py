@@ -281,7 +281,7 @@ def _instance(loss: Any, constructor: Constructor | None) -> Candidate:
     kept = {} if constructor is not None else {k: v for k, v in _state(loss).items() if not k.startswith("_")}
     module, public = _home(kind)
     source = "" if constructor is None else constructor.written()
-    said = source.partition("(")[2].rstrip(")") if source else ""
+    said = source.partition("(")[2].removesuffix(")")
     path, line = place(kind)
     return Candidate(
         name=f"{kind.__name__}({said})" if said else kind.__name__,
@@ -382,7 +382,7 @@ def _hosted(loss: Any, host: str) -> Candidate:
     if isinstance(definition, Loss) and expression.startswith("lossary."):
         opened = f"lossary.{host}.{type(definition).__name__}"
         flags = {"from_logits": definition.settings["from_logits"]} if "from_logits" in definition.settings else {}
-        inside = expression.partition("(")[2].rstrip(")")
+        inside = expression.partition("(")[2].removesuffix(")")
         first = [inside] if inside else []
         first += [f"{k}={v!r}" for k, v in flags.items() if host == "keras" and f"{k}=" not in inside]
         source = f"{opened}({', '.join([*first, *said])})"

@@ -62,6 +62,7 @@ TASKS = (
     ("distribution", {"kl", "kld", "divergence", "jensen", "distillation"}),
     ("multiclass", {"categorical", "softmax", "cce", "multiclass"}),
     ("binary", {"binary", "bce", "sigmoid", "hinge", "svm", "logistic", "brier", "dice", "jaccard", "iou", "tversky"}),
+    ("binary", {"focal"}),
     ("regression", {"mse", "mae", "rmse", "msle", "huber", "squared", "absolute", "l1", "l2", "quantile", "pinball"}),
     ("regression", {"regression", "cosh", "logcosh", "charbonnier", "error"}),
     ("regression", {"expectile", "cauchy", "welsch", "tukey", "percentage"}),
@@ -80,7 +81,7 @@ BEYOND = {
     "infonce",
     "circle",
     "ranking",
-}  # more than pairs of rows
+}  # take more than pairs of rows
 LOSSES = {"loss", "losses", "objective", "criterion", "cost", "error", "crossentropy", "entropy", "bce", "cce", "focal"}
 
 

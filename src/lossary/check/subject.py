@@ -92,7 +92,7 @@ class Constructor:
                 return ""
             default = defaults.get(name, inspect.Parameter.empty)
             if type(default) is not type(value) or default != value:
-                said.append(f"{name}={value!r}")
+                said.append(_argument(name, value))
         return f"{self.source}({', '.join(said)})"
 
 
@@ -357,8 +357,10 @@ class Subject:
 
     def row_gradients(self, prediction: Any, target: Any) -> Any:
         """The derivative of each row's own loss, as `rows` has it, in the prediction's shape."""
-        value, slope = self.value_and_gradient(prediction, target)
-        if self.separates and self.own_gradient is None:
+        separate = self.separates and (self.own_gradient is None or self.host == "lossary")
+        more = {"reduction": "none"} if separate else {}
+        value, slope = self.value_and_gradient(prediction, target, **more)
+        if separate:
             return slope * (len(prediction) / max(value.size, 1))  # `rows` takes the mean of a row's entries
         return slope * len(prediction) if self.reduction == "mean" else slope
 
@@ -394,9 +396,12 @@ class Subject:
 
     # ── code ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def expression(self, prediction: str, target: str, **more: str) -> str:
-        """The call as code; `more` are weight, mask and reduction as expressions (reduction: our word)."""
+    def expression(self, prediction: str, target: str, *, changed: Mapping[str, Any] | None = None, **more: str) -> str:
+        """The call as code; `more` are weight, mask and reduction as expressions (reduction: our word), `changed` are
+        hyper-parameters that are not as the loss has them."""
         source, extra = self.source, {}
+        if changed and self.constructor is not None:
+            source = self.constructor.written(**changed) or source
         reduction = more.pop("reduction", None)
         if reduction is not None and reduction != self.reduction:
             if self.convention.reduction is not None:
@@ -410,10 +415,22 @@ class Subject:
             given = [f"{self.convention.prediction}={prediction}", f"{self.convention.target}={target}"]
         else:
             given = [target, prediction] if self.convention.target_first else [prediction, target]
-        said = ", ".join([*given, *(f"{name}={value}" for name, value in extra.items())])
+        given += [f"{name}={value}" for name, value in extra.items()]
+        if changed and self.constructor is None:
+            given += [_argument(name, value) for name, value in changed.items()]
+        said = ", ".join(given)
         return f"{source}({said}){self.convention.part}"
 
-    def code(self, prediction: Any, target: Any, show: str = "{loss}", *, gradient: bool = False, **more: Any) -> str:
+    def code(
+        self,
+        prediction: Any,
+        target: Any,
+        show: str = "{loss}",
+        *,
+        gradient: bool = False,
+        changed: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> str:
         """Statements that print what went wrong, for `Failure.code`.
 
         Args:
@@ -421,6 +438,7 @@ class Subject:
             show: what to print, an expression in which "{loss}" is the call, or "{gradient}" the gradient in the
                 prediction: "{loss}.shape".
             gradient: print the gradient; short for show="{gradient}".
+            changed: hyper-parameters that are not as the loss has them.
             more: weight, mask (NumPy arrays) and reduction (our word) of the call.
         """
         show = "{gradient}" if gradient else show
@@ -432,10 +450,13 @@ class Subject:
             if self.own_gradient is not None:
                 first, slope = "", self.gradient_source.format(prediction=x, target=y)
             else:
-                first, slope = self.backend.gradient_code(x, lambda name: self.expression(name, y, **extra))
+                first, slope = self.backend.gradient_code(
+                    x, lambda name: self.expression(name, y, changed=changed, **extra)
+                )
             lines += [first] if first else []
             return "\n".join([*lines, f"print({show.replace('{gradient}', slope)})"])
-        return "\n".join([*lines, f"print({show.replace('{loss}', self.expression(x, y, **extra))})"])
+        called = self.expression(x, y, changed=changed, **extra)
+        return "\n".join([*lines, f"print({show.replace('{loss}', called)})"])
 
 
 def described(prediction: Any, target: Any) -> str:
@@ -454,6 +475,11 @@ def shown(x: Any) -> str:
     if x.ndim > 1 and len(x) == 1:
         return shown(x[0])
     return "[" + ", ".join(shown(each) for each in x) + "]"
+
+
+def _argument(name: str, value: Any) -> str:
+    """A keyword argument as code: NaN has no literal of its own."""
+    return f'{name}=float("nan")' if value != value else f"{name}={value!r}"  # noqa: PLR0124  # NaN alone is not itself
 
 
 def _precision(x: Any) -> str:

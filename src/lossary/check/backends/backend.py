@@ -8,6 +8,7 @@ nothing else in this package.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, final
@@ -18,6 +19,7 @@ import numpy as np
 from lossary import dispatch
 
 Function = Callable[..., Any]
+_LONG = 100  # entries, from which on a list is written by its runs
 
 
 class Backend(ABC):
@@ -169,9 +171,16 @@ def listed(x: Any) -> str:
     return repr(x.tolist())
 
 
+def _runs(entries: list[str]) -> str:
+    """A long list by its runs of equal entries: "[0.0] * 2049 + [5.0] * 1 + [0.0] * 950"."""
+    runs = [(each, len(list(equal))) for each, equal in itertools.groupby(entries)]
+    return " + ".join(f"[{each}] * {count}" for each, count in runs)
+
+
 def _entries(x: Any) -> str:
     if x.ndim:
-        return "[" + ", ".join(_entries(each) for each in x) + "]"
+        entries = [_entries(each) for each in x]
+        return "[" + ", ".join(entries) + "]" if len(entries) <= _LONG else _runs(entries)
     value = float(x)
     if not np.isfinite(value):
         return f'float("{value}")'

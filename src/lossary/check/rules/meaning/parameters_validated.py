@@ -63,8 +63,8 @@ def parameters_validated(subject: Subject) -> Failure | None:
     for name, value in _trials(subject):
         found = _accepted(subject, name, value)
         if found is not None:
-            cost = f"the loss is {found:.4g}" if np.ndim(found) == 0 else "the loss comes unreduced"
-            return Failure(f"{name} = {value!r} is accepted: {cost}", _code(subject, name, value))
+            message = f"{name} = {value!r} is accepted: the loss is {np.mean(found):.4g}"
+            return Failure(message, subject.code(*subject.batch(1), changed={name: value}))
     return None
 
 
@@ -87,7 +87,7 @@ def _is_argument(subject: Subject, name: str) -> bool:
 
 def _accepted(subject: Subject, name: str, value: Any) -> Any:
     """What the loss costs with that value; None where it is refused, when made or when called."""
-    p, y = subject.batch(4)
+    p, y = subject.batch(1)
     backend = subject.backend
     try:
         if subject.constructor is None:
@@ -97,7 +97,3 @@ def _accepted(subject: Subject, name: str, value: Any) -> Any:
         return backend.numpy(backend.array(subject.raw(backend.array(p), backend.array(y), loss=made)))
     except Exception:
         return None
-
-
-def _code(subject: Subject, name: str, value: Any) -> str:
-    return ""

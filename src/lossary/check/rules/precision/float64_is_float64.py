@@ -102,6 +102,8 @@ def _change(subject: Subject, p: Any, y: Any, step: float, *, of_target: bool = 
     shares = np.linspace(1.0, 0.6, p.size).reshape(p.shape) * np.where(np.arange(p.size) % 3 == 1, -0.5, 1.0).reshape(
         p.shape
     )
+    if subject.prediction.rows:  # rows of shares go on adding up to 1
+        shares = shares - shares.mean(axis=-1, keepdims=True)
     if of_target:
         if not isinstance(subject.target, Real | Positive | Probability):
             return 0.0

@@ -37,8 +37,7 @@ def of_many(subject: Subject, dtype: str, severity: Severity) -> Failure | None:
     mean, one = float(found.mean()), float(true.mean())
     if not np.isfinite(one) or abs(mean - one) <= 0.02 * abs(one) + 1e-3:
         return None
-    reduction = {} if subject.reduction == "mean" else {"reduction": "mean"}
-    call = subject.expression(_written(subject, p), _written(subject, y), **reduction)
+    call = subject.expression(_written(subject, p), _written(subject, y), reduction="mean")
     return Failure(
         f"the mean loss of {ROWS} equal rows is {mean:.6g} in {dtype}, that of one in float32 {one:.6g}",
         f"print({call})",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,13 +46,15 @@ def labels_survive_cast(subject: Subject) -> Failure | None:
     float16 has no 2049 and bfloat16 no 257: cast with everything else to the prediction's dtype, every odd class index
     of a large vocabulary becomes its even neighbour. The loss is finite, and wrong.
     """
-    p = np.zeros((len(_LABELS), _CLASSES))
-    p[np.arange(len(_LABELS)), _LABELS] = 5.0
-    if isinstance(subject.prediction, Simplex):
-        p = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
-        p = np.log(p) if subject.prediction.logarithms else p
+    subject = _in_float16(subject)
+    rest, peak = (1e-4, 0.7) if isinstance(subject.prediction, Simplex) else (0.0, 5.0)
+    p = np.full((len(_LABELS), _CLASSES), rest)
+    p[np.arange(len(_LABELS)), _LABELS] = peak
+    if isinstance(subject.prediction, Simplex) and subject.prediction.logarithms:
+        p = np.log(p)
+    p = cast(p, "float16")
     try:
-        losses = subject.rows(cast(p, "float16"), _LABELS)
+        losses = subject.rows(p, _LABELS)
     except LossRaised:
         return None  # float16, or as many classes, are refused
     off = np.abs(losses - losses[0]) > 0.05 * abs(losses[0]) + 1e-3
@@ -59,6 +62,20 @@ def labels_survive_cast(subject: Subject) -> Failure | None:
         return None
     row = int(np.flatnonzero(off)[0])
     return Failure(
-        f"with float16 logits, all 0 but for a 5 at the label, the loss of label {_LABELS[row]} is "
-        f"{losses[row]:.4g}, that of label {_LABELS[0]} {losses[0]:.4g}"
+        f"in float16, with the largest prediction at the label, the loss of label {_LABELS[row]} is "
+        f"{losses[row]:.4g}, that of label {_LABELS[0]} {losses[0]:.4g}",
+        subject.code(p[row : row + 1], _LABELS[row : row + 1]),
     )
+
+
+def _in_float16(subject: Subject) -> Subject:
+    """A Keras loss computes in a dtype of its own; there, that is the one to ask about."""
+    made = subject.constructor
+    if subject.host != "keras" or made is None:
+        return subject
+    made = dataclasses.replace(made, settings={**made.settings, "dtype": "float16"})
+    try:
+        loss = made.make(**made.settings)
+    except Exception:  # one that takes no dtype
+        return subject
+    return dataclasses.replace(subject, loss=loss, constructor=made, source=made.written())
