@@ -167,7 +167,8 @@ def _weight(
     if of_class is None or weight is None:
         return weight if of_class is None else of_class
     # Not 0 times the weight of its class: what is left out may be NaN, and so may that.
-    return xp.where(xp.equal(weight, 0.0), 0.0, weight * of_class)
+    counted: Expression = xp.where(xp.equal(weight, 0.0), 0.0, weight * of_class)
+    return counted
 
 
 def _check_shape(x: Any, *, row: bool) -> None:
