@@ -162,7 +162,7 @@ def test_an_error_is_found() -> None:
     flags = points.with_nan, points.with_subnormal
 
     def found(got: Any) -> measure.Errors:
-        return measure.errors(got, points.value, points.value, points.value_size, "float64", *flags)
+        return measure.errors(points.of_value(got), got, near, lambda place: "")
 
     assert found(near).worst <= 0.5
     assert found(near * (1 + 20 * np.finfo(float).eps)).worst >= 10
