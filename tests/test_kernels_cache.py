@@ -67,27 +67,28 @@ def run(directory: Path | None, program: str = PROGRAM, **environment: str) -> d
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: Any) -> tuple[Path, dict[str, Any]]:
     """A directory that a first process has written to."""
-    directory = tmp_path_factory.mktemp("home") / "made" / "on the way"
-    return directory, run(directory)
+    home = tmp_path_factory.mktemp("home") / "made" / "on the way"
+    answers = run(home)
+    return home / "kernels", answers
 
 
 def test_the_next_process_compiles_nothing(filled: Any) -> None:
     directory, first = filled
     assert first["compiled"] == len(list(directory.iterdir())) > 0
-    again = run(directory)
+    again = run(directory.parent)
     assert again["compiled"] == 0
     assert again["answers"] == first["answers"]
 
 
 def test_what_is_broken_is_made_anew(filled: Any, tmp_path: Path) -> None:
     directory, first = filled
-    broken = tmp_path / "broken"
-    broken.mkdir(mode=0o700)
+    broken = tmp_path / "broken" / "kernels"
+    broken.mkdir(mode=0o700, parents=True)
     for place, file in enumerate(sorted(directory.iterdir())):
         whole = file.read_bytes()
         half = (whole[: len(whole) // 2], b"", whole[:-1] + bytes([whole[-1] ^ 1]))[place % 3]
         (broken / file.name).write_bytes(half)
-    again = run(broken)
+    again = run(broken.parent)
     assert again["compiled"] == first["compiled"]
     assert again["answers"] == first["answers"]
     assert {file.name: file.read_bytes() for file in broken.iterdir()} == {
@@ -118,19 +119,21 @@ def test_what_others_can_write_to_is_not_trusted(filled: Any, tmp_path: Path) ->
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
+    kept = shared / "kernels"
+    kept.mkdir(mode=0o700)
     for file in filled[0].iterdir():
-        (shared / file.name).write_bytes(file.read_bytes())
-    before = {file.name: file.stat().st_mtime_ns for file in shared.iterdir()}
+        (kept / file.name).write_bytes(file.read_bytes())
+    before = {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}
     again = run(shared)
     assert again["compiled"] == filled[1]["compiled"]
     assert again["answers"] == filled[1]["answers"]
-    assert {file.name: file.stat().st_mtime_ns for file in shared.iterdir()} == before
+    assert {file.name: file.stat().st_mtime_ns for file in kept.iterdir()} == before
 
 
 def test_two_processes_at_once(filled: Any, tmp_path: Path) -> None:
     for each in [start(PROGRAM, tmp_path / "both") for _ in range(2)]:
         assert finished(each)["answers"] == filled[1]["answers"]
-    left = {file.name for file in (tmp_path / "both").iterdir()}
+    left = {file.name for file in (tmp_path / "both" / "kernels").iterdir()}
     assert left == {file.name for file in filled[0].iterdir()}, "something unfinished was left behind"
 
 

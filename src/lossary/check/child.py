@@ -13,6 +13,8 @@ import threading
 from types import TracebackType
 from typing import Any, final
 
+from lossary import cache
+
 
 class Lost(Exception):  # noqa: N818  # it says what happened
     """The child is gone, or had to be stopped; the message says how: "ended the process: SIGSEGV"."""
@@ -97,7 +99,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONHASHSEED": "0"},
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **_compiled_by_jax(), **os.environ, "PYTHONHASHSEED": "0"},
             start_new_session=True,  # Ctrl-C is for this process, which ends that one
         )
         self._reader = threading.Thread(target=self._read, args=(self._process, self._answers), daemon=True)
@@ -123,3 +125,16 @@ class Child:
         if code is not None and code < 0:
             return f"ended the process: {signal.Signals(-code).name}"
         return "closed the pipe that the answers come by" if code is None else f"ended the process: exit code {code}"
+
+
+def _compiled_by_jax() -> dict[str, str]:
+    """What makes JAX keep what it compiles: outside of a trace it compiles every operation anew for every shape, which
+    is nearly all of the time that a check takes there."""
+    kept = cache.directory("jax")
+    if kept is None:
+        return {}
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(kept),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }

@@ -8,7 +8,6 @@ import functools
 import hashlib
 import itertools
 import os
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from typing import Any, final
 
 import llvmlite
 import llvmlite.binding as llvm
+
+from lossary import cache
 
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
@@ -84,29 +85,12 @@ def _machine_code(text: str) -> bytes:
 
 def _path(text: str) -> Path | None:
     """Where the code is kept: under a name that says what it was made of, by what, for which CPU."""
-    directory = _directory()
+    directory = cache.directory("kernels")
     if directory is None:
         return None
     made_by = llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     parts = (text, *made_by, llvmlite.__version__)
     return directory / hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-@functools.cache
-def _directory() -> Path | None:
-    """The user's cache; None where there is none that is ours alone to write: machine code will be run from there."""
-    asked = os.environ.get("LOSSARY_CACHE")
-    system = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA", "~/AppData/Local")}
-    usual = os.environ.get("XDG_CACHE_HOME") or system.get(sys.platform, "~/.cache")
-    directory = Path(asked) if asked else Path(usual).expanduser() / "lossary" / "kernels"
-    with contextlib.suppress(OSError, RuntimeError):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not hasattr(os, "getuid"):
-            return directory
-        status = directory.stat()
-        if status.st_uid == os.getuid() and not status.st_mode & 0o022:
-            return directory
-    return None
 
 
 def _read(path: Path | None) -> bytes | None:
