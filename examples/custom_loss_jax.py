@@ -14,6 +14,8 @@ train_X, test_X, train_y, test_y = diabetes()
 
 # As a function, JAX's own way: predictions first, unreduced values out.
 def cauchy_loss(predictions, targets, scale=1.0):
+    if predictions.shape != targets.shape:
+        raise ValueError(f"predictions {predictions.shape} and targets {targets.shape} must have the same shape")
     return 0.5 * scale**2 * jnp.log1p(((predictions - targets) / scale) ** 2)
 
 
