@@ -10,7 +10,7 @@ import re
 import sys
 
 import pages
-from lossary.check.page import left_out
+from lossary.check.report.page import left_out
 from lossary.check.rule import FAMILIES, Rule, rules
 
 HEADER = "<!-- Written by `make index` from the rules; do not edit. -->\n"

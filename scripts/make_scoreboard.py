@@ -27,7 +27,7 @@ import rich.progress
 
 import pages
 from lossary import catalogue
-from lossary.check import conventions, find, infer
+from lossary.check.inference import conventions, find, infer
 from lossary.check.rule import Rule, rules
 from lossary.check.run import FIRST, TIME_LIMIT, ask, in_turn
 from lossary.errors import LossaryError

@@ -82,7 +82,7 @@ def test_a_finding_names_the_place_and_its_code_shows_it_as_pasted() -> None:
 
 
 def test_json_is_as_its_schema_says_and_the_same_seed_has_the_same_findings() -> None:
-    schema = json.loads((importlib.resources.files("lossary.check") / "schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((importlib.resources.files("lossary.check.report") / "schema.json").read_text(encoding="utf-8"))
     reports = [found(written("losses.py", WRONG), "--seed", "3", "--precision", code=1) for _ in range(2)]
     for report in reports:
         jsonschema.validate(report, schema)

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from lossary import catalogue
+from lossary.check.accuracy.envelope import DTYPES, Envelope, Precision, envelope
 from lossary.check.backends import backend
-from lossary.check.envelope import DTYPES, Envelope, Precision, envelope
-from lossary.check.formula import Formula
-from lossary.check.infer import subject
-from lossary.check.recognise import recognise
+from lossary.check.inference.formula import Formula
+from lossary.check.inference.infer import subject
+from lossary.check.inference.recognise import recognise
 from lossary.check.run import quiet
 from lossary.check.subject import Convention, Subject
 from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex

@@ -15,8 +15,8 @@ import pytest
 
 import lossary
 from lossary import catalogue
-from lossary.check import find
-from lossary.check.infer import subject
+from lossary.check.inference import find
+from lossary.check.inference.infer import subject
 from lossary.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
 from lossary.errors import DataError, LossaryError, MissingExtraError, UnknownNameError, UsageError
 

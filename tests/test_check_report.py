@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossary.check import check_loss, screen
-from lossary.check.report import LossReport, Report
+from lossary.check import check_loss
+from lossary.check.inference.told import claim
+from lossary.check.report import screen
+from lossary.check.report.report import LossReport, Report
 from lossary.check.run import Finding, Outcome
-from lossary.check.told import claim
 from lossary.claim import Convex, Lipschitz
 from lossary.errors import ParameterError, UnknownNameError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lossary.check.infer import subject
+from lossary.check.inference.infer import subject
 from lossary.check.rule import Rule, rules
 from lossary.check.run import ask
 from tests.planted import Planted, everything

@@ -9,7 +9,7 @@ import optax
 import pytest
 import torch
 
-from lossary.check.infer import subject
+from lossary.check.inference.infer import subject
 from lossary.check.rule import find
 from lossary.check.run import ask
 

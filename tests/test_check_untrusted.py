@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lossary.check import isolated
 from lossary.check.configuration import Configuration
-from lossary.check.report import LossReport, Report
+from lossary.check.process import isolated
+from lossary.check.report.report import LossReport, Report
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="alarms, limits and signals as POSIX has them")
 TOLD = {"task": "regression", "reduction": "mean", "framework": "numpy", "order": "prediction"}

@@ -293,8 +293,9 @@ def check(
     """
     from rich.console import Console
 
-    from lossary.check import configuration, isolated
-    from lossary.check.progress import Display
+    from lossary.check import configuration
+    from lossary.check.process import isolated
+    from lossary.check.report.progress import Display
 
     if output_format not in _FORMATS:
         raise ParameterError(f"--output-format must be one of {', '.join(_FORMATS)}, not {output_format!r}.")
@@ -382,7 +383,7 @@ def show(
     try:
         loss = catalogue.get(name)
     except UnknownNameError:
-        from lossary.check import page as rules
+        from lossary.check.report import page as rules
 
         found = rules.about(name, heading=_bold)
         if found is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.accuracy import Exact, Judged, exactly
+from lossary.check.accuracy.accuracy import Exact, Judged, exactly
 from lossary.loss import Loss
 from lossary.vocabulary import exact, latex
 from tests.accuracy import grid

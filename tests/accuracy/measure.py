@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from lossary.check.accuracy import Distance, Judged
+from lossary.check.accuracy.accuracy import Distance, Judged
 from lossary.check.backends import backend
 from lossary.loss import Loss
 from tests import paths

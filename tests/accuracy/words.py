@@ -10,7 +10,7 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
-from lossary.check.accuracy import Exact, distance
+from lossary.check.accuracy.accuracy import Exact, distance
 from lossary.check.backends import backend
 from lossary.domain import Real
 from lossary.kernels.kernel import Kernel

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lossary.check.local import check_loss as check_loss
     from lossary.check.parametrize import parametrize_with_loss_checks as parametrize_with_loss_checks
-    from lossary.check.report import Report as Report
+    from lossary.check.report.report import Report as Report
 
-_HOMES = {"check_loss": "local", "parametrize_with_loss_checks": "parametrize", "Report": "report"}
+_HOMES = {"check_loss": "local", "parametrize_with_loss_checks": "parametrize", "Report": "report.report"}
 
 __all__ = ["Report", "check_loss", "parametrize_with_loss_checks"]
 

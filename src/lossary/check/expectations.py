@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lossary.check.configuration import ANY, covers
-from lossary.check.report import LossReport
+from lossary.check.report.report import LossReport
 from lossary.check.rule import Failure, Rule, find
 from lossary.check.run import Outcome, found
 from lossary.errors import ParameterError

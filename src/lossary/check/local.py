@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from lossary.check import expectations, rule, told
+from lossary.check import expectations, rule
 from lossary.check.configuration import ANY, Configuration
-from lossary.check.report import LossReport, Precision, Report
+from lossary.check.inference import told
+from lossary.check.report.report import LossReport, Precision, Report
 from lossary.check.run import TIME_LIMIT, ask, in_turn
 
 

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.check import expectations, rule, screen, told
+from lossary.check import expectations, rule
+from lossary.check.inference import told
+from lossary.check.report import screen
 from lossary.check.rule import Rule
 from lossary.check.run import TIME_LIMIT, ask
 

@@ -21,7 +21,7 @@ from lossary.claim import Claim, closure
 
 if TYPE_CHECKING:
     from lossary.check.backends.backend import Backend
-    from lossary.check.formula import Formula
+    from lossary.check.inference.formula import Formula
     from lossary.domain import Domain
     from lossary.loss import Loss
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import judged, samples, shrink
+from lossary.check import samples, shrink
+from lossary.check.accuracy import judged
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import ONE_ROW

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import judged
+from lossary.check.accuracy import judged
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, described
 from lossary.domain import Positive, Probability, Real

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from lossary.check import judged, samples
+from lossary.check import samples
+from lossary.check.accuracy import judged
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described, widened
 from lossary.check.tags import ONE_ROW

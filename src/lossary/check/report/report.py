@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 from lossary.check.run import Finding, Outcome, quiet
 
 if TYPE_CHECKING:
-    from lossary.check.envelope import Envelope
+    from lossary.check.accuracy.envelope import Envelope
     from lossary.check.subject import Subject
 
 FORMAT = 1  # of the JSON; see schema.json
@@ -34,7 +34,7 @@ class Precision:
     @classmethod
     def of(cls, subject: Subject) -> Precision | None:
         """Of a loss whose formula is known; None for all others."""
-        from lossary.check.envelope import envelope
+        from lossary.check.accuracy.envelope import envelope
 
         with quiet():
             found: Envelope | None = envelope(subject)
@@ -126,7 +126,7 @@ class Report:
             verbose: also what became of the rules that found nothing.
             heading: what makes a heading stand out; nothing, in plain text.
         """
-        from lossary.check import screen
+        from lossary.check.report import screen
 
         return screen.text(self, verbose=verbose, heading=heading)
 

@@ -15,7 +15,7 @@ from lossary.loss import Loss
 from lossary.vocabulary import exact
 
 if TYPE_CHECKING:
-    from lossary.check.formula import Formula
+    from lossary.check.inference.formula import Formula
 
 
 @final

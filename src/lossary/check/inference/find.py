@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any, final
 
 from lossary import catalogue
-from lossary.check import conventions
-from lossary.check.candidate import framework_class, place
+from lossary.check.inference import conventions
+from lossary.check.inference.candidate import framework_class, place
 from lossary.errors import DataError, LossaryError, MissingExtraError, UnknownNameError, UsageError
 from lossary.loss import Loss
 

@@ -1,4 +1,4 @@
-"""The child's side: `python -m lossary.check.worker` imports the user's files and asks the rules, one line at a time.
+"""The child's side: `python -m lossary.check.process.worker` imports the user's files and asks the rules, one by one.
 
 A request is one line of JSON on the standard input, the answer one line on the standard output. Both are taken away
 before the user's code is seen: what that prints, by whatever means, goes to the standard error, which nobody shows.
@@ -13,9 +13,9 @@ import random
 import sys
 from typing import IO, TYPE_CHECKING, Any, final
 
-from lossary.check import told
 from lossary.check.configuration import Configuration
-from lossary.check.report import Precision
+from lossary.check.inference import told
+from lossary.check.report.report import Precision
 from lossary.check.rule import Failure, find
 from lossary.check.run import FIRST, Finding, TimeLimit, ask, found, limited, named, quiet
 from lossary.errors import LossaryError, UsageError
@@ -46,7 +46,7 @@ class Worker:
 
     def losses(self, targets: list[str], configuration: dict[str, Any]) -> Answer:
         """Import what the targets name, and say which losses are in it."""
-        from lossary.check import find
+        from lossary.check.inference import find
 
         self._configuration = Configuration(**configuration)
         random.seed(self._configuration.seed)

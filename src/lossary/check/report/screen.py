@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lossary.check.report import LossReport, Report
+    from lossary.check.report.report import LossReport, Report
     from lossary.check.run import Finding
 
 _WIDTH = 80

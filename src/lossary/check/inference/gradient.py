@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from lossary.check import conventions
+from lossary.check.inference import conventions
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from lossary.check import picture
-from lossary.check.accuracy import Distance, Exact, Judged, exactly, largest, smallest_normal
+from lossary.check.accuracy.accuracy import Distance, Exact, Judged, exactly, largest, smallest_normal
+from lossary.check.report import picture
 from lossary.check.samples import GRID, points
 from lossary.check.subject import LossRaised
 from lossary.domain import Labels, Probability, Real, Simplex
 
 if TYPE_CHECKING:
-    from lossary.check.formula import Formula
+    from lossary.check.inference.formula import Formula
     from lossary.check.subject import Subject
     from lossary.loss import Loss
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lossary import spelling
-from lossary.check import infer
-from lossary.check.formula import Formula
+from lossary.check.inference import infer
+from lossary.check.inference.formula import Formula
 from lossary.claim import Claim
 from lossary.errors import ParameterError
 from lossary.loss import Loss

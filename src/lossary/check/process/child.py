@@ -94,7 +94,7 @@ class Child:
     def _start(self) -> subprocess.Popen[str]:
         self._answers = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lossary.check.worker"],
+            [sys.executable, "-P", "-m", "lossary.check.process.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from lossary.check import conventions
+from lossary.check.inference import conventions
 from lossary.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, final
 
 from lossary.check import expectations, rule
-from lossary.check.child import Child, Lost
 from lossary.check.configuration import Configuration
-from lossary.check.report import LossReport, Precision, Report
+from lossary.check.process.child import Child, Lost
+from lossary.check.report.report import LossReport, Precision, Report
 from lossary.check.rule import Failure, Rule
 from lossary.check.run import FIRST, Finding, Outcome, found, in_turn, patience
 from lossary.errors import DataError

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import catalogue
-from lossary.check import conventions
 from lossary.check.backends import backend
-from lossary.check.behaviour import Behaviour, Meaning, answer
-from lossary.check.candidate import Candidate, candidate
-from lossary.check.gradient import with_own_gradient
+from lossary.check.inference import conventions
+from lossary.check.inference.behaviour import Behaviour, Meaning, answer
+from lossary.check.inference.candidate import Candidate, candidate
+from lossary.check.inference.gradient import with_own_gradient
 from lossary.check.run import quiet
 from lossary.check.subject import Convention, LossRaised, Subject
 from lossary.claim import Claim, combined
@@ -426,12 +426,12 @@ def _takes(made: Subject, prediction: Any, target: Any, plain: Any = None, **mor
 
 def _recognised(made: Subject, told: frozenset[str]) -> Subject:
     """The subject with the catalogue's loss that it is, where it is one."""
-    if made.definition is not None or importlib.util.find_spec("lossary.check.recognise") is None:
+    if made.definition is not None or importlib.util.find_spec("lossary.check.inference.recognise") is None:
         return made
     if "definition" in told:
         return made
     try:
-        known = importlib.import_module("lossary.check.recognise").recognise(made)
+        known = importlib.import_module("lossary.check.inference.recognise").recognise(made)
     except (LossRaised, SystemExit, GeneratorExit):
         return made
     if known is None or not _is_mean_of_rows(made, *known):

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.check import conventions
+from lossary.check.inference import conventions
 from lossary.check.subject import Constructor
 from lossary.errors import LossaryError, MissingExtraError, UnknownNameError, UsageError
 from lossary.loss import Loss

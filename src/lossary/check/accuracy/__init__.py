@@ -1,0 +1,1 @@
+"""How exact a loss is, by the exact judge."""

@@ -1,0 +1,1 @@
+"""What a loss is: found, read, tried, recognised."""
