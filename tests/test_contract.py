@@ -622,12 +622,58 @@ def test_a_total_is_a_jax_pytree(framework: Any) -> None:
     prediction, target = (framework.array(np.array(x), "float32") for x in ([1.0, 4.0], [0.0, 0.0]))
     total = jax.jit(lambda p, y: MeanAbsoluteError().total(prediction=p, target=y))(prediction, target)
     assert isinstance(total, Total)
-    assert [float(leaf) for leaf in jax.tree.leaves(total)] == [5.0, 2.0]
+    assert [float(leaf) for leaf in jax.tree.leaves(total)] == [5.0, 0.0, 2.0, 0.0]  # with what rounding has lost
     doubled = jax.tree.map(lambda x: 2 * x, total)
     assert (float(doubled.sum), float(doubled.mean)) == (10.0, 2.5)
     summed = jax.vmap(lambda p, y: MeanAbsoluteError().total(prediction=p, target=y))(prediction, target)
     assert summed.sum.tolist() == [1.0, 4.0]
     assert jax.jit(lambda t: (t + t).mean)(total) == 2.5
+
+
+@in_each()
+def test_totals_of_many_batches_are_exact_in_any_order(framework: Any, random: Any) -> None:
+    """One heavy batch swallows in float32 whatever is added to it."""
+    count = 300 if framework.title == "JAX" else 3000
+    losses = np.concatenate([[2.0**24], random.uniform(0.1, 0.4, size=count)]).astype("float32")
+    exact = math.fsum(losses)
+    assert float(np.add.accumulate(losses)[-1]) != pytest.approx(exact, rel=1e-6), "this test would prove nothing"
+    loss, zero = MeanAbsoluteError(), framework.array(np.zeros(1), "float32")
+    totals = [loss.total(prediction=framework.array(losses[i : i + 1]), target=zero) for i in range(len(losses))]
+    objective = (0.5 * loss + 2.5 * loss).total(prediction=framework.array(losses[:1]), target=zero)
+    assert float(objective.sum) == 3.0 * 2.0**24
+    for order in (range(len(losses)), random.permutation(len(losses)), range(len(losses) - 1, -1, -1)):
+        whole = sum(totals[i] for i in order)
+        assert float(whole.sum) == np.float32(exact)
+        assert float(whole.weight) == len(losses)
+        assert float(whole.mean) == pytest.approx(exact / len(losses), rel=1.51 * 2.0**-23)
+    thirds = [sum(totals[i::3]) for i in range(3)]  # as ranks have them
+    assert float((thirds[2] + thirds[0] + thirds[1]).sum) == np.float32(exact)
+
+
+@in_each()
+def test_a_total_counts_beyond_the_whole_numbers_of_float32(framework: Any) -> None:
+    entries, one = (framework.array(np.zeros(count), "float32") for count in (2**24 + 1, 1))
+    large, small = (MeanAbsoluteError().total(prediction=x, target=x) for x in (entries, one))
+    # JAX reads in float32 what it carries in two: the nearest even number of 2²⁴ + 1 + 3.
+    assert float((large + small + small + small).weight) == 2**24 + 4
+    assert framework.title == "JAX" or float(large.weight) == 2**24 + 1
+
+
+@in_each("jax")
+def test_a_total_is_exact_in_a_compiled_loop(framework: Any) -> None:
+    jax = framework.jax
+    losses = np.full(100_000, 0.37, "float32")
+    losses[0] = 2.0**24
+
+    @jax.jit
+    def added(losses: Any) -> Any:
+        def one(total: Any, loss: Any) -> Any:
+            return total + MeanAbsoluteError().total(prediction=loss[None], target=jax.numpy.zeros(1)), None
+
+        first = MeanAbsoluteError().total(prediction=losses[:1], target=jax.numpy.zeros(1))
+        return jax.lax.scan(one, first, losses[1:])[0]
+
+    assert float(added(losses).sum) == np.float32(math.fsum(losses))
 
 
 @in_each()
@@ -642,7 +688,7 @@ def test_totals_add_and_nothing_else(framework: Any) -> None:
     with pytest.raises(TypeError):
         total + 1.0
     with pytest.raises(dataclasses.FrozenInstanceError):
-        total.sum = 3.0
+        total.exact_sum = 3.0
 
 
 # ── value_and_gradient ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -31,9 +31,9 @@ class Inputs:
     xp: Framework
     prediction: Array  # in the dtype it is computed in
     target: Array
-    weight: (
-        Array | None
-    )  # of the shape of the losses, what each counts for because of its class included; 0 where masked
+    # Of the shape of the losses, in float64 where there is one; what each counts for because of its class included, and
+    # 0 where masked.
+    weight: Array | None
     dtype: str  # the prediction's own
     spacing: float  # of the coarsest dtype that prediction and target came in
     guarded: bool  # whether values could not be checked here, so that illegal ones must become NaN
@@ -63,6 +63,10 @@ class Guarded:
         y, legal = self._checked(xp, p, y)
         rows = legal is not None and self.loss.prediction.rows
         return self._stamped(xp, self.loss.gradient(xp, p, y), xp.row(legal) if rows else legal)
+
+    def slope(self, xp: Framework, p: Array, y: Array) -> Array:
+        """The gradient, written or not."""
+        return self.gradient(xp, p, y) if self.has_gradient else xp.slope(lambda x: self.value(xp, x, y), p)
 
     def row_weight(self, xp: Framework, y: Array, prediction: Array) -> Array | None:
         y, legal = self._checked(xp, prediction, y)
@@ -134,9 +138,11 @@ def prepare(
         target = _to_float(xp, owner, "target", target, COMPUTED_IN[dtype])
     _check_shapes(xp, loss, prediction, target)
 
+    # Weights may be of any size, and so may what is divided by their sum.
+    wide = "float64" if xp.has_float64(prediction) else COMPUTED_IN[dtype]
     if weight is not None:
         weight = _on_device(xp, owner, "weight", weight, prediction)
-        weight = _to_float(xp, owner, "weight", weight, COMPUTED_IN[dtype])
+        weight = _to_float(xp, owner, "weight", weight, wide)
         weight = _over_losses(xp, loss, "weight", weight, prediction, target)
     if where is not None:
         where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, prediction))
@@ -145,19 +151,21 @@ def prepare(
 
     validate = validate and VALIDATE
     readable = validate and xp.readable(*(x for x in (prediction, target, weight, where) if x is not None))
+    if where is not None:
+        prediction, target = _made_safe(xp, loss, prediction, target, where)
     if weight is not None:
         weight = _check_weight(xp, owner, weight, where, readable=readable, validate=validate)
+        prediction, target, weight = _weighed(xp, Guarded(loss, spacing), prediction, target, weight)
     elif where is not None:
-        weight = xp.cast(where, COMPUTED_IN[dtype])
-    if weight is not None:
-        prediction, target = _made_safe(xp, loss, prediction, target, weight)
+        weight = xp.cast(where, wide)
     if readable:
         _check_values(xp, loss, prediction, target, spacing)
     guarded = validate and not readable
     of_class = (Guarded(loss, spacing) if guarded else loss).row_weight(xp, target, prediction)
     if of_class is not None:
+        of_class = xp.cast(of_class, wide)
         weight = of_class if weight is None else weight * of_class
-        prediction, target = _made_safe(xp, loss, prediction, target, weight)
+        prediction, target = _made_safe(xp, loss, prediction, target, xp.logical_not(xp.equal(of_class, 0.0)))
     return Inputs(xp, prediction, target, weight, dtype, spacing, guarded)
 
 
@@ -174,9 +182,33 @@ def spacing_of(prediction: str, target: str | None) -> float:
     return max(_EPSILON[prediction], _EPSILON.get(target or "", 0.0))
 
 
-def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, weight: Array) -> tuple[Array, Array]:
+def _weighed(
+    xp: Framework, sentence: Guarded, prediction: Array, target: Array, weight: Array
+) -> tuple[Array, Array, Array]:
+    """Prediction, target and weight, without what a weight of 0 leaves out.
+
+    It multiplies, so that a weight that is learned can leave 0. It leaves out what is illegal, or has no finite loss
+    and gradient; and where nobody asks for the derivative by the weight, all, which comes to the same.
+    """
+    loss, counts = sentence.loss, xp.logical_not(xp.equal(weight, 0.0))
+    if not xp.differentiable(weight):
+        return *_made_safe(xp, loss, prediction, target, counts), weight
+    p, y = xp.stop_gradient(prediction), xp.stop_gradient(target)
+    fine = xp.isfinite(sentence.value(xp, p, y))
+    if loss.trainable:
+        bad = xp.where(xp.isfinite(sentence.slope(xp, p, y)), 0.0, 1.0)
+        fine = xp.logical_and(fine, xp.equal(xp.sum(bad) if loss.prediction.rows else bad, 0.0))
+        if not loss.target.indices and xp.differentiable(target):
+            # 0 times the slope by the target must be 0, infinite or not.
+            steep = xp.logical_not(xp.isfinite(xp.slope(lambda x: sentence.value(xp, p, x), y)))
+            counted = xp.row(counts) if loss.target.rows else counts
+            target = xp.where(xp.logical_and(xp.logical_not(counted), steep), y, target)
+    counts = xp.logical_or(counts, fine)
+    return *_made_safe(xp, loss, prediction, target, counts), xp.where(counts, weight, 0.0)
+
+
+def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, counts: Array) -> tuple[Array, Array]:
     """Prediction and target with legal values where nothing counts: what stands there stays out of the gradient too."""
-    counts = xp.logical_not(xp.equal(weight, 0.0))
     rows = xp.row(counts) if loss.prediction.rows else counts
     return (
         xp.where(rows, prediction, loss.prediction.safe(xp, prediction)),
@@ -274,6 +306,12 @@ def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -
             received="prediction of shape ().",
             hint="one number for each class, on the last axis.",
         )
+    if loss.prediction.rows and came[-1] == 0:
+        raise ShapeError(
+            f"{owner}: prediction must have at least one class on its last axis, (..., K).",
+            received=f"prediction {_words(came)}.",
+            hint="a batch of no rows is (0, K).",
+        )
     for name in loss.tables:
         entries = getattr(loss, name)
         if not isinstance(entries, float) and len(entries) and not _same(came[-1:], (len(entries),)):
@@ -334,11 +372,17 @@ def _over_losses(xp: Framework, loss: Loss, name: str, array: Array, prediction:
     like = target if loss.target.indices or not loss.prediction.rows else xp.sum(prediction)
     came, wanted = xp.shape(array), xp.shape(like)
     if came is not None and wanted is not None and not _same(came, wanted[: len(came)]):
+        each = "row of the prediction" if loss.prediction.rows else "prediction"
+        hint = f"{name} has one entry for each {each} (or for each of its leading axes)."
+        if not loss.prediction.rows and len(wanted) > 1 and _same(came, wanted[-1:]):
+            hint = (
+                f"{name} of shape (N,) counts rows. For one entry for each label, as PyTorch's weight has it, give it "
+                f"the losses' shape: numpy.broadcast_to({name}, {_words(wanted)})."
+            )
         raise ShapeError(
             f"{type(loss).__name__}: {name} must have the losses' shape, {_words(wanted)}, or a leading part of it.",
             received=f"{name} of shape {_words(came)}.",
-            hint=f"{name} has one entry for each {'row of the' if loss.prediction.rows else ''} prediction"
-            " (or for each of its leading axes).".replace("  ", " "),
+            hint=hint,
         )
     return array if came == wanted else xp.expand(array, like)
 

@@ -102,7 +102,8 @@ class Loss(Definition, abstract=True):
         Args:
             prediction: floating point, (…) or (…, K).
             target: the same shape, or (…) for class indices; converted to the prediction's framework, device and dtype.
-            weight: how often each entry counts, ≥ 0: the losses' shape or a leading part of it.
+            weight: how often each entry counts, ≥ 0: the losses' shape or a leading part of it. The derivative of the
+                sum by an entry's weight is its loss, also where the weight is 0.
             where: boolean, False leaves an entry out: the losses' shape or a leading part of it.
             reduction: "mean" is Σwℓ / Σw (0 where Σw = 0), "sum" is Σwℓ, "none" is wℓ.
 
@@ -143,7 +144,10 @@ class Loss(Definition, abstract=True):
         options: dict[str, Any] = {"validate": validate, "came_in": came_in, "ignored": ignored}
         call = (prediction, target, weight, where)
         found = self._fused(call, reduction, options) if fused else None
-        return _reduced(self, prepare(self, *call, **options), reduction) if found is None else found
+        if found is not None:
+            return found
+        inputs = prepare(self, *call, **options)
+        return _reduced(inputs, _evaluated(self, inputs), reduction)
 
     @final
     def compute_total(
@@ -165,9 +169,7 @@ class Loss(Definition, abstract=True):
         if found is not None:
             return found
         inputs = prepare(self, *call, **options)
-        xp = inputs.xp
-        exact = reduce.total(xp, _evaluated(self, inputs), inputs.weight)
-        return Total(xp.cast(exact.sum, inputs.reduced_dtype), xp.cast(exact.weight, inputs.reduced_dtype))
+        return reduce.total(inputs.xp, _evaluated(self, inputs), inputs.weight, inputs.reduced_dtype)
 
     def _fused(self, call: tuple[Any, ...], reduction: str, options: dict[str, Any]) -> Any:
         """What a kernel makes of a call; None where the vocabulary is to be used."""
@@ -187,7 +189,9 @@ class Loss(Definition, abstract=True):
     ) -> tuple[Any, Any]:
         """w·ℓ and w of the losses' shape (None where all count alike), for hosts whose framework reduces by itself."""
         inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
-        return reduce.weighted(inputs.xp, _evaluated(self, inputs), inputs.weight), inputs.weight
+        xp, weight, dtype = inputs.xp, inputs.weight, inputs.reduced_dtype
+        values = xp.cast(reduce.weighted(xp, _evaluated(self, inputs), weight), dtype)
+        return values, None if weight is None else xp.cast(weight, dtype)
 
     @final
     def value_and_gradient(
@@ -250,19 +254,17 @@ class Loss(Definition, abstract=True):
         if fused is not None:
             return fused
         inputs = prepare(self, *call)
-        weights = inputs.weight
         with np.errstate(all="ignore"):
-            results = [_reduced(self, inputs, reduction)]
+            values = _evaluated(self, inputs)
+            results = [_reduced(inputs, values, reduction)]
+            part = inputs.weight  # of each loss in the whole
+            if reduction == "mean":
+                part = reduce.share(xp, np.ones(np.shape(values)) if part is None else part)
             for name in names:
                 derivative = getattr(self, name)(xp, inputs.prediction, inputs.target)
                 derivative = np.broadcast_to(derivative, np.shape(inputs.prediction))  # where it is a constant
-                if weights is not None:
-                    per_entry = xp.expand(weights, inputs.prediction) if self.prediction.rows else weights
-                    derivative = reduce.weighted(xp, derivative, per_entry)
-                if reduction == "mean":
-                    losses = derivative[..., 0] if self.prediction.rows else derivative
-                    count = np.float64(losses.size if weights is None else xp.accumulate(weights))
-                    derivative = reduce.mean(xp, derivative, count)
+                if part is not None:
+                    derivative = reduce.weighted(xp, derivative, xp.expand(part, inputs.prediction))
                 results.append(xp.cast(derivative, inputs.dtype))
         return tuple(results)
 
@@ -362,14 +364,14 @@ def _evaluated(loss: Loss, inputs: Inputs) -> Array:
     return values
 
 
-def _reduced(loss: Loss, inputs: Inputs, reduction: Reduction) -> Array:
+def _reduced(inputs: Inputs, values: Array, reduction: Reduction) -> Array:
     """The losses, reduced as `lossary.reduce` says."""
-    xp = inputs.xp
-    values = _evaluated(loss, inputs)
+    xp, weight = inputs.xp, inputs.weight
     if reduction == "none":
-        return xp.cast(reduce.weighted(xp, values, inputs.weight), inputs.dtype)
-    exact = reduce.total(xp, values, inputs.weight)
-    return xp.cast(exact.sum if reduction == "sum" else exact.mean, inputs.reduced_dtype)
+        return xp.cast(reduce.weighted(xp, values, weight), inputs.dtype)
+    if reduction == "sum":
+        return reduce.total(xp, values, weight, inputs.reduced_dtype).sum
+    return reduce.mean(xp, values, weight, inputs.reduced_dtype)
 
 
 def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: dict[str, Any]) -> UsageError:

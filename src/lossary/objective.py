@@ -204,7 +204,9 @@ class Objective:
             for factor, loss in self.summands
             if isinstance(loss, Loss)
         ]
-        return Total(sum(factor * each.sum for factor, each in totals), totals[0][1].weight)
+        first, *others = (dataclasses.replace(each, exact_sum=reduce.scaled(f, each.exact_sum)) for f, each in totals)
+        whole = sum(others, start=first)
+        return dataclasses.replace(whole, exact_weight=first.exact_weight)
 
     def value_and_gradient(
         self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None, reduction: Reduction = "mean"

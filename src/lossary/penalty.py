@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from lossary import dispatch
+from lossary import dispatch, reduce
 from lossary.definition import Definition
 from lossary.errors import UsageError
 from lossary.inputs import COMPUTED_IN
@@ -51,7 +51,7 @@ class Penalty(Definition, abstract=True):
         xp = dispatch.vocabulary_of(type(self).__name__, **{f"parameter {i}": w for i, w in enumerate(counted)})
         # Half types are computed and summed in float32, as in a loss.
         weights = [xp.cast(w, COMPUTED_IN.get(xp.dtype(w), xp.dtype(w))) for w in map(xp.convert, counted)]
-        prices = [xp.cast(xp.accumulate(self.value(xp, w)), xp.dtype(w)) for w in weights]
+        prices = [reduce.read(xp, xp.accumulate(self.value(xp, w)), xp.dtype(w)) for w in weights]
         return sum(prices[1:], start=prices[0])
 
     @final

@@ -92,7 +92,7 @@ class _Emitter:
                     b.store(self.value(node, self.whole), self._address(name, self.row, self.number))
             for name, node in program.totals.items():
                 if not node.row:
-                    totals[name].add(self._as_double(self.value(node, self.whole)))
+                    totals[name].add(self._multiplied(self._as_double(self.value(node, self.whole)), name, self.whole))
         for name in program.totals:
             address = self._address("totals", _LONG(TOTALS.index(name)), _DOUBLE)
             b.store(b.fadd(b.load(address, typ=_DOUBLE), totals[name].finished()), address)
@@ -123,10 +123,12 @@ class _Emitter:
             return
 
         def step(place: _Place) -> None:
-            for (_, operand), reduction in reductions.items():
-                reduction.add(self.value(operand, place), place)
-            for total, node in sums.values():
-                total.add(self.value(node, place), place)
+            for (kind, operand), reduction in reductions.items():
+                value = self.value(operand, place)
+                reduction.add(self.widened(value) if kind is RowSum else value, place)
+            for name, (total, node) in sums.items():
+                value = self.value(node, place)
+                total.add(self._multiplied(self.widened(value), name, place) if node.kind == "number" else value, place)
             # Last, and after all are known: the gradient is written over what an earlier pass has left there.
             for name, value in [(name, self.value(node, place)) for name, node in stores]:
                 self._store(name, value, place)
@@ -337,9 +339,21 @@ class _Emitter:
         return tuple(b.extract_element(each, _INT(0)) for each in vectors)
 
     def _as_double(self, value: Any) -> Any:
-        if value.type == _BIT:
-            return self.builder.uitofp(value, _DOUBLE)
-        return value if self.number == _DOUBLE else self.builder.fpext(value, _DOUBLE)
+        return self.builder.uitofp(value, _DOUBLE) if value.type == _BIT else self.widened(value)
+
+    def widened(self, value: Any) -> Any:
+        """Numbers in float64."""
+        if self.number == _DOUBLE:
+            return value
+        vector = isinstance(value.type, ir.VectorType)
+        return self.builder.fpext(value, ir.VectorType(_DOUBLE, value.type.count) if vector else _DOUBLE)
+
+    def _multiplied(self, value: Any, name: str, place: _Place) -> Any:
+        """What is added to a total of that name, in float64."""
+        factor = self.program.factor
+        if name != "total" or factor is None:
+            return value
+        return self.builder.fmul(value, self.widened(self.value(factor, place)))
 
     def _as_bits(self, x: Any) -> Any:
         vector = isinstance(x.type, ir.VectorType)
@@ -422,7 +436,7 @@ class ExactSum:
 
 @final
 class RowSum:
-    """The sum of a row: in float64, with what is lost where that is the entries' own dtype."""
+    """The sum of a row of numbers in float64, with what is lost where that is the entries' own dtype."""
 
     def __init__(self, emitter: _Emitter) -> None:
         self.emitter = emitter
@@ -437,7 +451,7 @@ class RowSum:
         if self.total:
             self.total.add(value)
         else:
-            b.store(b.fadd(b.load(self.sum, typ=self.kind), b.fpext(value, self.kind)), self.sum)
+            b.store(b.fadd(b.load(self.sum, typ=self.kind), value), self.sum)
 
     def finished_exactly(self) -> Any:
         """In float64."""

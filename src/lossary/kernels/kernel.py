@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Operations on entries from which on waking another thread pays.
 _WORTH_A_THREAD = 4_000_000
+_LARGEST = {"float32": 2.0**100, "float64": 2.0**1000}
 _STEP = 1024  # slices of pointwise work start at multiples of this
 
 _Totals = ctypes.c_double * len(TOTALS)
@@ -84,6 +86,12 @@ class Kernel:
         if self._weigher is None:
             return float(rows if self._reduces else rows * length)
         return self._weigher(addresses, rows, length, 1.0, most)[1]
+
+    def averages(self, total: float, weight: float) -> bool:
+        """Whether a mean is made of these as well as the vocabularies make it: its weights over their sum, and the sum
+        of the losses, can be held."""
+        largest = _LARGEST[self._dtype.name]
+        return weight == 0.0 or (1.0 / largest < weight < largest and not math.isinf(total))
 
     def _slice(self, given: list[int], rows: int, length: int, scale: float) -> tuple[float, float, float]:
         totals = _Totals()

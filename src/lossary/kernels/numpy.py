@@ -78,7 +78,6 @@ def _run(
 ) -> list[Any] | None:
     """The loss, as it is reduced, and the derivatives; None where a value is not what the loss takes."""
     prediction = arrays["prediction"]
-    number = prediction.dtype.type
     made: dict[str, Any] = {
         each: np.empty(shapes.losses if each == "values" else prediction.shape, prediction.dtype)
         for each in outputs
@@ -92,12 +91,14 @@ def _run(
     weight = kernel.weight(addresses, shapes.rows, shapes.length, most) if averaged else 1.0
     divisor = (weight or 1.0) if reduction == "mean" else 1.0
     total, _, illegal = kernel(addresses, shapes.rows, shapes.length, 1.0 / divisor, most)
-    if illegal:
+    if illegal or (reduction == "mean" and not kernel.averages(total, weight)):
         return None
     if reduction == "none":
         value: Any = made["values"]
+    elif reduction == "total":
+        value = Total(np.float64(total), np.float64(weight), prediction.dtype.name)
     else:
-        value = Total(number(total), number(weight)) if reduction == "total" else number(total / divisor)
+        value = vocabulary.cast(total / divisor, prediction.dtype.name)
     return [value, *(made[each] for each in outputs[1:])]
 
 

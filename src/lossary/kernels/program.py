@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
-from lossary import reduce
 from lossary.kernels.layout import by_rows
 from lossary.vocabulary.scalar import Expression, Scalar, Setting, UntraceableError
 
@@ -39,6 +38,7 @@ class Program:
     rows: bool  # whether it looks at rows
     stores: dict[str, Expression]  # arrays to write: one number for each entry, or for each row
     totals: dict[str, Expression]  # what is added up over everything
+    factor: Expression | None  # of the losses in "total", by which they are multiplied in float64; None for 1
     settings: tuple[float, ...]  # the numbers of this loss, by their place
     setting_names: tuple[str, ...]
     tables: tuple[tuple[float, ...], ...]
@@ -91,18 +91,20 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
     stores: dict[str, Expression] = {}
     totals: dict[str, Expression] = {}
     if "total" in outputs or "values" in outputs:
-        values = reduce.weighted(xp, loss.value(xp, p, y), weight)
+        values = _silenced(xp, loss.value(xp, p, y), weight)
         _check_shape(values, row=not rows)
         if "values" in outputs:
-            stores["values"] = values
+            stores["values"] = values if weight is None else weight * values
         if "total" in outputs:
             totals["total"] = values
+    # What the gradient is multiplied by is made first: the weight alone, or with the gradient, may be huge or tiny.
+    factor = scale if upstream is None else upstream
+    factor = factor if weight is None else weight * factor
     for output, sentence in (("gradient", loss.gradient), ("curvature", loss.curvature)):
         if output in outputs:
-            derivative = reduce.weighted(xp, sentence(xp, p, y), weight)
+            derivative = _silenced(xp, sentence(xp, p, y), weight)
             _check_shape(derivative, row=True)
-            derivative = derivative * (scale if upstream is None else upstream)
-            stores[output] = derivative
+            stores[output] = derivative * factor
     if "weight" in outputs and weight is not None:
         totals["weight"] = weight
     if legal is not None and weight is not None:
@@ -112,7 +114,8 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
         legal = positive if legal is None else xp.logical_and(legal, positive)
     if legal is not None:
         totals["illegal"] = xp.logical_not(legal)
-    roots = (*stores.values(), *totals.values())
+    of_losses = weight if "total" in totals else None
+    roots = (*stores.values(), *totals.values(), *(() if of_losses is None else (of_losses,)))
     nodes = _needed(roots)
     names = tuple(xp.settings)
     return Program(
@@ -120,6 +123,7 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
         by_rows(loss),
         stores,
         totals,
+        of_losses,
         tuple(xp.settings.values()),
         names,
         tuple(xp.tables),
@@ -169,6 +173,14 @@ def _weight(
     # Not 0 times the weight of its class: what is left out may be NaN, and so may that.
     counted: Expression = xp.where(xp.equal(weight, 0.0), 0.0, weight * of_class)
     return counted
+
+
+def _silenced(xp: Scalar, x: Expression, weight: Expression | None) -> Expression:
+    """x, and 0 where nothing counts: what stands there may be NaN."""
+    if weight is None:
+        return x
+    silenced: Expression = xp.where(xp.equal(weight, 0.0), 0.0, x)
+    return silenced
 
 
 def _check_shape(x: Any, *, row: bool) -> None:

@@ -91,7 +91,7 @@ def fused(
     if work.illegal:
         return None
     if reduction == "total":
-        return Total(result, torch.scalar_tensor(work.weight, dtype=dtype))
+        return Total(result, torch.scalar_tensor(work.weight, dtype=torch.float64), _NAMES[dtype])
     return result.to(came) if reduction == "none" else result
 
 
@@ -108,7 +108,7 @@ class _Work:
         self._threads = 1 if shapes.rows * shapes.length < _SMALL else torch.get_num_threads()
         self._divisor = 1.0
         self.weight = 1.0
-        self.illegal = 0.0  # how many values the vocabulary form will complain about
+        self.illegal = 0.0  # how many values the vocabulary form will complain about, or must average
         self.options: dict[str, Any] = {}  # what the vocabulary form would be told
 
     def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
@@ -127,7 +127,9 @@ class _Work:
             if self.reduction == "mean":
                 self._divisor = self.weight or 1.0
         total, _, self.illegal = kernel(addresses, shapes.rows, shapes.length, 1.0 / self._divisor, self._threads)
-        return torch.scalar_tensor(total / self._divisor, dtype=dtype)
+        if self.reduction == "mean":
+            self.illegal = self.illegal or not kernel.averages(total, self.weight)
+        return torch.scalar_tensor(total / self._divisor, dtype=torch.float64 if self.reduction == "total" else dtype)
 
     def backward(self, arrays: dict[str, Tensor], upstream: Tensor | None = None) -> Tensor:
         """The gradient: as the losses are reduced, or with an upstream derivative for each loss."""
@@ -141,16 +143,13 @@ class _Work:
 
     def differentiable(self, arrays: dict[str, Tensor], upstream: Tensor) -> Tensor:
         """The gradient as an expression of PyTorch's, which can be differentiated again, or batched."""
-        again = torch.is_grad_enabled()
+        again, loss = torch.is_grad_enabled(), self._loss
+        call = (arrays["prediction"], arrays["target"], arrays.get("weight"), arrays.get("where"))
         with torch.enable_grad():
-            value = self._loss.compute(
-                arrays["prediction"],
-                arrays["target"],
-                arrays.get("weight"),
-                arrays.get("where"),
-                reduction="sum" if self.reduction == "total" else self.reduction,  # type: ignore[arg-type]  # checked
-                fused=False,
-                **self.options,
+            value = (
+                loss.compute_total(*call, fused=False, **self.options).exact_sum
+                if self.reduction == "total"
+                else loss.compute(*call, reduction=self.reduction, fused=False, **self.options)  # type: ignore[arg-type]  # checked
             )
         return torch.autograd.grad(value, arrays["prediction"], upstream, create_graph=again)[0]
 

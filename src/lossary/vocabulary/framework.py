@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from lossary.vocabulary.vocabulary import Array, Vocabulary
 
 if TYPE_CHECKING:
     from lossary.loss import Loss
+    from lossary.reduce import Exact
 
 
 class Sentence(Hashable, Protocol):
@@ -82,14 +83,30 @@ class Framework(Vocabulary):
         """Whether every entry holds: a boolean scalar."""
 
     @abstractmethod
-    def accumulate(self, x: Array) -> Array:
-        """The sum of all entries: a float64 scalar, or compensated and in the array's dtype where there is none."""
+    def has_float64(self, x: Array) -> bool:
+        """Whether float64 is to be had where the array lives."""
 
     @abstractmethod
-    def size(self, x: Array) -> int | Array:
-        """The number of entries: an int where it is known."""
+    def accumulate(self, x: Array) -> Exact:
+        """The sum of all entries: a float64 scalar, or (the sum, what rounding it has lost) where there is none."""
+
+    @abstractmethod
+    def count(self, x: Array) -> Exact:
+        """The number of entries, as `accumulate` would sum as many ones."""
+
+    @abstractmethod
+    def largest(self, x: Array) -> Array:
+        """The largest of all entries, and 0 where there are none that are larger."""
 
     # ── differentiation ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def differentiable(self, x: Array) -> bool:
+        """Whether somebody may ask for derivatives by `x`; in doubt, yes."""
+
+    @abstractmethod
+    def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
+        """The derivative of the sum of all that `function` returns, by the framework's own differentiation."""
 
     @abstractmethod
     def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:

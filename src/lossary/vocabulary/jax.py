@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any, final
 
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from lossary.reduce import Total
+from lossary.reduce import Exact, Total, two_sum
 from lossary.vocabulary.framework import Sentence
 from lossary.vocabulary.vocabulary import Array
 from lossary.vocabulary.xla import XLA
@@ -156,13 +157,28 @@ class JAX(XLA):
     def all(self, x: Array) -> Array:
         return jnp.all(x)
 
-    def accumulate(self, x: Array) -> Array:
-        if jax.dtypes.canonicalize_dtype(jnp.float64) == jnp.float64:
-            return jnp.sum(x, dtype=jnp.float64)
-        return _compensated_sum(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    def has_float64(self, x: Array) -> bool:
+        return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]  # it has
 
-    def size(self, x: Array) -> int | Array:
-        return int(x.size)
+    def accumulate(self, x: Array) -> Exact:
+        if self.has_float64(x):
+            return jnp.sum(x, dtype=jnp.float64)
+        return _compensated_sum(x.astype(jnp.float32))
+
+    def count(self, x: Array) -> Exact:
+        if self.has_float64(x):
+            return jnp.asarray(x.size, dtype=jnp.float64)
+        whole = np.float32(x.size)
+        return jnp.asarray(whole), jnp.asarray(np.float32(x.size - int(whole)))
+
+    def largest(self, x: Array) -> Array:
+        return jnp.max(x, initial=0.0)
+
+    def differentiable(self, x: Array) -> bool:
+        return isinstance(x, jax.core.Tracer)
+
+    def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
+        return jax.grad(lambda x: jnp.sum(function(x)))(at)
 
     def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
         if not sentence.has_gradient:
@@ -242,8 +258,8 @@ _LANES = 128  # sums that run side by side
 
 @jax.custom_jvp
 @jax.jit
-def _compensated_sum(x: Array) -> Array:
-    """The sum of all entries, with the rounding error of every addition carried along.
+def _compensated_sum(x: Array) -> tuple[Array, Array]:
+    """The sum of all entries, with the rounding error of every addition carried along; and what rounding it has lost.
 
     One row of entries after the other, in a loop: XLA reorders what stands inside a reduction, which destroys the
     errors and makes such a sum worse than a plain one.
@@ -254,7 +270,7 @@ def _compensated_sum(x: Array) -> Array:
         rows = jnp.pad(x, (0, -x.size % _LANES)).reshape(-1, _LANES)
         totals = _added_up((rows, jnp.zeros_like(rows)))
     total, error = _added_up(totals)
-    return jnp.where(jnp.isfinite(error), total + error, total)
+    return two_sum(vocabulary, total, jnp.where(jnp.isfinite(error), error, 0.0))
 
 
 def _added_up(totals: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -271,10 +287,11 @@ def _added_up(totals: tuple[Array, Array]) -> tuple[Array, Array]:
 
 
 @_compensated_sum.defjvp
-def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+def _(primals: Any, tangents: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     (x,), (along,) = primals, tangents
-    return _compensated_sum(x), jnp.sum(along)
+    total = _compensated_sum(x)
+    return total, (jnp.sum(along), jnp.zeros_like(total[1]))
 
 
 # A Total goes through jit, vmap and grad like any other pytree.
-jax.tree_util.register_dataclass(Total, data_fields=["sum", "weight"], meta_fields=[])
+jax.tree_util.register_dataclass(Total, data_fields=["exact_sum", "exact_weight"], meta_fields=["dtype"])

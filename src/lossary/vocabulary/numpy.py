@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
 import ml_dtypes
 import numpy as np
 
 from lossary import kernels
+from lossary.errors import DifferentiationError
 from lossary.vocabulary.framework import Framework, Sentence
 from lossary.vocabulary.vocabulary import Array
 
 if TYPE_CHECKING:
     from lossary.loss import Loss
+    from lossary.reduce import Exact
 
 
 @final
@@ -137,12 +140,24 @@ class NumPy(Framework):
     def all(self, x: Array) -> Array:
         return np.all(x)
 
-    def accumulate(self, x: Array) -> Array:
+    def has_float64(self, x: Array) -> bool:
+        return True
+
+    def accumulate(self, x: Array) -> Exact:
         with np.errstate(all="ignore"):
             return np.sum(x, dtype=np.float64)
 
-    def size(self, x: Array) -> int | Array:
-        return int(np.size(x))
+    def count(self, x: Array) -> Exact:
+        return np.float64(np.size(x))
+
+    def largest(self, x: Array) -> Array:
+        return np.max(x, initial=0.0)
+
+    def differentiable(self, x: Array) -> bool:
+        return False
+
+    def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
+        raise DifferentiationError("NumPy does not differentiate.", hint="PyTorch, TensorFlow and JAX do.")
 
     def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
         with np.errstate(all="ignore"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,9 @@ import tensorflow as tf
 from lossary.vocabulary.framework import Sentence
 from lossary.vocabulary.vocabulary import Array
 from lossary.vocabulary.xla import XLA
+
+if TYPE_CHECKING:
+    from lossary.reduce import Exact
 
 
 @final
@@ -151,12 +155,26 @@ class TensorFlow(XLA):
     def all(self, x: Array) -> Array:
         return tf.reduce_all(x)
 
-    def accumulate(self, x: Array) -> Array:
+    def has_float64(self, x: Array) -> bool:
+        return True
+
+    def accumulate(self, x: Array) -> Exact:
         return tf.reduce_sum(tf.cast(x, tf.float64))
 
-    def size(self, x: Array) -> int | Array:
-        known = x.shape.num_elements()
-        return tf.size(x) if known is None else int(known)
+    def count(self, x: Array) -> Exact:
+        return tf.cast(tf.size(x, tf.int64), tf.float64)
+
+    def largest(self, x: Array) -> Array:
+        return tf.reduce_max(tf.concat([tf.reshape(x, [-1]), tf.zeros([1], x.dtype)], axis=0))
+
+    def differentiable(self, x: Array) -> bool:
+        return True
+
+    def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            values = function(at)
+        return tape.gradient(values, at, unconnected_gradients="zero")
 
     def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
         if not sentence.has_gradient:

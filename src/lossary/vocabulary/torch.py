@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from lossary import dispatch, kernels
 from lossary.vocabulary.framework import Framework, Sentence
@@ -15,6 +16,7 @@ from lossary.vocabulary.vocabulary import Array
 
 if TYPE_CHECKING:
     from lossary.loss import Loss
+    from lossary.reduce import Exact
 
 
 @final
@@ -180,11 +182,29 @@ class PyTorch(Framework):
     def all(self, x: Array) -> Array:
         return torch.all(x)
 
-    def accumulate(self, x: Array) -> Array:
+    def has_float64(self, x: Array) -> bool:
+        return bool(x.device.type != "mps")
+
+    def accumulate(self, x: Array) -> Exact:
         return torch.sum(x, dtype=torch.float64)
 
-    def size(self, x: Array) -> int | Array:
-        return x.numel()
+    def count(self, x: Array) -> Exact:
+        return self.convert(x.numel(), like=x).double()
+
+    def largest(self, x: Array) -> Array:
+        return torch.cat([x.reshape(-1), x.new_zeros(1)]).amax()
+
+    def differentiable(self, x: Array) -> bool:
+        if torch.compiler.is_compiling():
+            return bool(x.requires_grad)
+        return bool(
+            x.requires_grad
+            or torch._C._functorch.is_functorch_wrapped_tensor(x)
+            or forward_ad._current_level >= 0  # a dual number does not say so
+        )
+
+    def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
+        return torch.func.grad(lambda x: function(x).sum())(at)
 
     def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
         if not sentence.has_gradient:

@@ -1,0 +1,192 @@
+"""Derivatives by prediction and weight, and the mixed second one, against the exact judge, whatever the weights are."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossary import KLDivergence, MeanSquaredError, SparseCategoricalCrossEntropy, ZeroOne
+from lossary.check.backends import backend as adapter
+from lossary.domain import Real
+from lossary.loss import Pointwise
+from lossary.vocabulary.exact import judge, judge_gradient
+from tests.grid import DEFAULTS, FRAMEWORKS, cases, losses, ordinary
+
+AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")
+WEIGHTS = {
+    "some are 0": [0.0, 1.0, 2.0, 0.0, 0.5],
+    "all are 0": [0.0, 0.0, 0.0, 0.0, 0.0],
+    "equal": [1.0, 1.0, 1.0, 1.0, 1.0],
+    "small": [2e-37, 3e-37, 0.0, 2e-37, 9e-37],
+    "huge": [3e38, 1e38, 0.0, 3e38, 2e38],
+    # Below the smallest normal number, which XLA and TensorFlow take for 0.
+    "tiny": [1e-40, 2e-40, 0.0, 1e-40, 3e-40],
+}
+ROWS = 5
+CLOSE = 1e-6  # eight units in the last place of what is added up
+FLUSHED = 20 * 2.0**-126  # each of so many terms may be taken for 0 if it is below the smallest normal number
+
+
+def exactly(loss: Any, prediction: Any, target: Any, weight: Any, along: Any, reduction: str) -> tuple[Any, ...]:
+    """(answer, size of what it is made of) of the value, of its derivatives by prediction and by weight, and of the
+    derivative by the weight of the one by the prediction along `along`."""
+    if loss.prediction.rows:
+        values, slopes = judge(loss, prediction, target)[:, None], judge_gradient(loss, prediction, target)[0]
+    else:
+        columns = [(of_column(loss, k), prediction[:, k], target[:, k]) for k in range(prediction.shape[1])]
+        values = np.stack([judge(*column) for column in columns], axis=1)
+        slopes = np.stack([judge_gradient(*column)[0] for column in columns], axis=1)
+    of_class = weights_of_classes(loss, prediction, target)
+    counts, values, slopes = of_class * values.shape[1], of_class * values.sum(axis=1), of_class[:, None] * slopes
+    # A gradient is the difference of what pulls to both sides, each of size 1 for ordinary inputs.
+    size = abs(slopes) + 0.1 * of_class[:, None]
+    along, of_along = (slopes * along).sum(axis=1), (size * abs(along)).sum(axis=1)
+    weight = weight.astype("float64") + 0 * values
+    value, by_prediction, of_size = (weight * values).sum(), weight[:, None] * slopes, weight[:, None] * size
+    if reduction == "sum":
+        return (value, value), (by_prediction, of_size), (values, values), (along, of_along)
+    whole = (weight * counts).sum()
+    if whole == 0:
+        return tuple((0 * x, 0 * x) for x in (value, by_prediction, values, along))
+    value, mean_along, of_mean = value / whole, (weight * along).sum() / whole, (weight * of_along).sum() / whole
+    return (
+        (value, value),
+        (by_prediction / whole, of_size / whole),
+        ((values - counts * value) / whole, (values + counts * value) / whole),
+        ((along - counts * mean_along) / whole, (of_along + counts * of_mean) / whole),
+    )
+
+
+def weights_of_classes(loss: Any, prediction: Any, target: Any) -> Any:
+    """What each row counts for because of its class."""
+    of_class = loss.row_weight(adapter("numpy").vocabulary, target, prediction)
+    return np.ones(ROWS) if of_class is None else of_class.astype("float64")
+
+
+def of_column(loss: Any, k: int) -> Any:
+    """What a pointwise loss is in one column, where a table gives each its own setting."""
+    tables = {name: getattr(loss, name) for name in loss.tables}
+    return dataclasses.replace(loss, **{name: table[k] for name, table in tables.items() if isinstance(table, tuple)})
+
+
+def agree(came: Any, answer: tuple[Any, Any], *, flushed: bool = False) -> None:
+    """Finite where the answer is a float32, and then close to it; only finite where the weights are taken for 0."""
+    exact, size = (np.asarray(x, dtype="float64").ravel() for x in answer)
+    came = np.asarray(came, dtype="float64").ravel()
+    held = np.abs(exact) < float(np.finfo("float32").max)
+    assert np.isfinite(came[held]).all()
+    if not flushed:
+        assert (np.abs(came - exact)[held] <= (CLOSE * size + FLUSHED)[held]).all()
+
+
+def chosen(loss: Any, name: str, dtype: str) -> bool:
+    """For `thorough`: what is written once is tried in the slow frameworks where classes weigh, and at the defaults."""
+    return name in ("tensorflow", "jax") and loss not in DEFAULTS and not getattr(loss, "class_weight", ())
+
+
+@cases(frameworks=AUTODIFF, dtypes=("float32",), only=lambda loss: loss.trainable, thorough=chosen)
+def test_derivatives_are_exact_whatever_the_weights(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    prediction, target = (x if x.dtype.kind == "i" else x.astype(dtype) for x in ordinary(loss, random, rows=ROWS))
+    columns = prediction.shape[1]
+    along = random.normal(size=prediction.shape).astype(dtype)
+    y, heaviest = framework.array(target), weights_of_classes(loss, prediction, target).max()
+    for reduction in ("mean", "sum"):
+
+        def call(both: Any, reduction: Any = reduction) -> Any:
+            return loss(prediction=both[:, :columns], target=y, weight=both[:, columns], reduction=reduction)
+
+        def derivatives(both: Any, way: Any, call: Any = call) -> Any:
+            return *framework.pulled(call, both), framework.second(call, both, way)
+
+        quick = TRACED[framework.title](framework, derivatives)
+        way = framework.array(np.concatenate([along, 0 * along[:, :1]], axis=1))
+        for name, entries in WEIGHTS.items():
+            weight = (np.array(entries) / heaviest).astype(dtype)
+            both = framework.array(np.concatenate([prediction, weight[:, None]], axis=1))
+            value, slope, second = map(framework.numpy, quick(both, way))
+            answers = exactly(loss, prediction, target, weight, along, reduction)
+            came = (value, slope[:, :columns], slope[:, columns], second[:, columns])
+            for its, answer in zip(came, answers, strict=True):
+                agree(its, answer, flushed=name == "tiny" and framework.title != "PyTorch")
+
+
+# Once for all weights, where a framework takes long to start.
+TRACED = {
+    "PyTorch": lambda its, function: function,
+    "TensorFlow": lambda its, function: its.tf.function(function, autograph=False),
+    "JAX": lambda its, function: its.jax.jit(function),
+}
+
+
+@losses(only=lambda loss: loss.trainable)
+def test_the_gradient_in_numpy_is_exact_whatever_the_weights(loss: Any, random: Any) -> None:
+    prediction, target = (x if x.dtype.kind == "i" else x.astype("float32") for x in ordinary(loss, random, rows=ROWS))
+    heaviest = weights_of_classes(loss, prediction, target).max()  # weights count times those of the classes
+    for reduction in ("mean", "sum"):
+        for entries in WEIGHTS.values():
+            weight = (np.array(entries) / heaviest).astype("float32")
+            came = loss.value_and_gradient(prediction=prediction, target=target, weight=weight, reduction=reduction)
+            answers = exactly(loss, prediction, target, weight, 0 * prediction, reduction)
+            for its, answer in zip(came, answers[:2], strict=True):
+                agree(its, answer)
+
+
+@pytest.mark.parametrize("framework", AUTODIFF, indirect=True)
+def test_a_weight_of_0_leaves_out_what_is_not_finite_and_nothing_else(framework: Any) -> None:
+    """An illegal class, an infinite loss, an infinite gradient; an infinite slope by the target alone stays in."""
+
+    class Root(Pointwise):
+        """Finite at its kink, where its gradient is not; and differentiated by the framework."""
+
+        task = "regression"
+        prediction, target = Real(), Real()
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return xp.sqrt(p - y)
+
+    weights = framework.array(np.zeros(3, "float32"))
+    for loss, prediction, target, wanted in (
+        (SparseCategoricalCrossEntropy(), np.zeros((3, 2)), np.array([0, 7, -100]), [np.log(2.0), 0.0, 0.0]),
+        (MeanSquaredError(), np.array([3.0, np.nan, np.inf]), np.zeros(3), [9.0, 0.0, 0.0]),
+        (MeanSquaredError(), np.array([3.0, 2e19, 1.0]), np.zeros(3), [9.0, 0.0, 1.0]),
+        (Root(), np.array([4.0, 0.0, 1.0]), np.zeros(3), [2.0, 0.0, 1.0]),
+        (KLDivergence(), np.zeros((3, 2)), np.array([[1.0, 0.0]] * 3), [np.log(2.0)] * 3),
+    ):
+        p, y = (framework.array(x, "float32") for x in (prediction, target))
+        value, slope = framework.pulled(lambda w: loss(prediction=p, target=y, weight=w, reduction="sum"), weights)  # noqa: B023
+        np.testing.assert_allclose(framework.numpy(slope), wanted, rtol=1e-6)
+        assert framework.numpy(value) == 0.0
+        _, slope = framework.pulled(lambda p: loss(prediction=p, target=y, weight=weights, reduction="sum"), p)  # noqa: B023
+        assert (framework.numpy(slope) == 0.0).all()
+
+
+@pytest.mark.parametrize("framework", AUTODIFF, indirect=True)
+def test_a_weight_of_0_silences_an_infinite_slope_by_the_target(framework: Any) -> None:
+    p, w = framework.array(np.zeros((2, 2)), "float32"), framework.array(np.array([0.0, 1.0]), "float32")
+    y = framework.array(np.array([[1.0, 0.0], [0.5, 0.5]]), "float32")
+    _, slope = framework.pulled(lambda y: KLDivergence()(prediction=p, target=y, weight=w), y)
+    np.testing.assert_allclose(framework.numpy(slope), [[0.0, 0.0], [1.0, 1.0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("framework", AUTODIFF, indirect=True)
+def test_weights_of_what_cannot_be_trained_are_differentiated(framework: Any) -> None:
+    p, y = (framework.array(np.array(x), "float32") for x in ([2.0, -1.0], [1.0, 1.0]))
+    weights = framework.array(np.zeros(2, "float32"))
+    _, slope = framework.pulled(lambda w: ZeroOne()(prediction=p, target=y, weight=w, reduction="sum"), weights)
+    assert framework.numpy(slope).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)
+@pytest.mark.parametrize(("dtype", "large"), [("float32", 9e18), ("float64", 6e153)])
+def test_a_mean_is_finite_where_its_sum_is_not(framework: Any, dtype: str, large: float) -> None:
+    with framework.precision(dtype):
+        p = framework.array(np.full(64, large), dtype)
+        y = framework.array(np.zeros(64), dtype)
+        for weight in (None, np.full(64, np.finfo(dtype).max / 2, dtype), np.full(64, 1e-30, dtype)):
+            more = {} if weight is None else {"weight": framework.array(weight)}
+            value, gradient = framework.value_and_gradient(MeanSquaredError(), p, y, **more)
+            assert float(value) == pytest.approx(large**2, rel=1e-6)
+            np.testing.assert_allclose(gradient, np.full(64, 2.0 * large / 64), rtol=1e-6)
