@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lossary.loss import Loss
 
 _INDICES = frozenset(("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"))
+_HELD = 3e38  # by every dtype that losses are computed in
 _NUMBERS = _INDICES | {"uint64"} | set(COMPUTED_IN)
 
 
@@ -98,8 +99,13 @@ def _run(
     elif reduction == "total":
         value = Total(np.float64(total), np.float64(weight), prediction.dtype.name)
     else:
-        value = vocabulary.cast(total / divisor, prediction.dtype.name)
+        value = _number(total / divisor, prediction.dtype)
     return [value, *(made[each] for each in outputs[1:])]
+
+
+def _number(x: float, dtype: Any) -> Any:
+    """A number of the dtype; NumPy warns where it becomes infinite."""
+    return dtype.type(x) if abs(x) < _HELD else vocabulary.cast(x, dtype.name)
 
 
 def _cast(x: Any, dtype: Any) -> Any:
