@@ -12,6 +12,7 @@ import pages
 from lossary import catalogue, listing, show
 from lossary.loss import Loss, Pointwise
 from lossary.parameter import parameters_of
+from lossary.twin import Departure
 from lossary.vocabulary.latex import formula
 
 HEADER = "<!-- Written by `make index` from the catalogue; do not edit. -->\n"
@@ -78,10 +79,24 @@ def _hyper_parameters(loss: Loss) -> str:
 
 def _twins(loss: Loss) -> str:
     rows = [
-        (f"`{twin.call}`", f"{twin.factor:g}", ", ".join(f"`{name}={value!r}`" for name, value in twin.when.items()))
+        (
+            f"`{twin.call}`",
+            f"{twin.factor:g}",
+            ", ".join([*(f"`{name}={value!r}`" for name, value in twin.when.items()), *show.twin_terms(twin)]),
+            _departure(twin.departs),
+        )
         for twin in loss.same_as
     ]
-    return "The same elsewhere, times a factor:\n\n" + pages.table(("call", "factor", "when"), rows) if rows else ""
+    columns = ("call", "factor", "when", "not the same")
+    return "The same elsewhere, times a factor:\n\n" + pages.table(columns, rows) if rows else ""
+
+
+def _departure(departs: Departure | None) -> str:
+    """What it does at the edge, with the point that shows it."""
+    if departs is None:
+        return ""
+    shown = f"`{departs.theirs:g}` at prediction `{departs.prediction}`, target `{departs.target}`"
+    return f"{departs.rule}: {shown}"
 
 
 def _evidence(found: str) -> str:

@@ -43,7 +43,14 @@ def test_a_loss_says_what_it_is(loss: Any) -> None:
     cls = type(loss)
     assert cls.__doc__
     assert loss.task in ("regression", "binary", "multiclass", "distribution")
-    for text in (cls.__doc__, loss.output_layer, loss.choosing, *loss.strengths, *loss.weaknesses, *loss.sources):
+    for text in (
+        inspect.getdoc(cls),
+        loss.output_layer,
+        loss.choosing,
+        *loss.strengths,
+        *loss.weaknesses,
+        *loss.sources,
+    ):
         assert text == text.strip() != ""
     for group in (loss.strengths, loss.weaknesses, loss.sources, loss.foreign_names):
         assert isinstance(group, tuple)

@@ -1,48 +1,183 @@
-"""What another library calls the same loss does give the same numbers, up to the factor that is stated."""
+"""What another library calls the same loss does give the same numbers, up to a factor and edges that are stated."""
 
 from __future__ import annotations
 
+import collections
+import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 
+import lossary
+from lossary import catalogue, show
 from lossary.check.backends import backend as adapter
-from lossary.twin import Twin
-from tests.grid import ALL, DEFAULTS, losses, ordinary
+from lossary.domain import Labels, Logits, Probability, Simplex
+from lossary.parameter import parameters_of
+from lossary.twin import Departure, Twin
+from tests.grid import ALL, CLASSES, DEFAULTS, losses, ordinary
 
-HOME = {"torch": "torch", "keras": "tensorflow", "optax": "jax", "sklearn": "numpy"}
+# The arrays that a library computes with.
+HOME = collections.defaultdict(
+    lambda: "numpy", torch="torch", torchmetrics="torch", keras="tensorflow", tensorflow="tensorflow", optax="jax"
+)
+
+# Settings that no library has a word for, and why.
+ALONE: dict[Any, str] = {}
+
+WEIGHTS = (0.5, 2.0, 1.0, 0.25)
+FEW = 1e-30  # a probability that is not 0
 
 
 def pairs() -> list[Any]:
     return [
-        pytest.param(loss, twin, id=f"{loss!r}: {twin.name}")
+        pytest.param(loss, twin, id=f"{loss!r}: {twin.call}")
         for loss in ALL
         for twin in loss.same_as
         if twin.applies(loss)
     ]
 
 
+def as_taken(loss: Any, twin: Twin, prediction: Any, target: Any) -> tuple[Any, Any]:
+    """The arrays as the twin takes them: labels where it takes labels alone."""
+    arrays = {"prediction": prediction, "target": target}
+    for name in twin.labels:
+        domain = getattr(loss, name)
+        values = getattr(domain, "labels", domain)
+        if isinstance(values, Labels):
+            low, high = values.values
+            arrays[name] = np.where(arrays[name] > 0.5 * (low + high), high, low).astype(np.int64)
+        elif domain.rows:
+            arrays[name] = np.eye(arrays[name].shape[-1])[arrays[name].argmax(-1)]
+        else:
+            arrays[name] = np.round(arrays[name])
+    if twin.framework == "sklearn" and not loss.prediction.rows:  # which takes vectors
+        return arrays["prediction"].ravel(), arrays["target"].ravel()
+    return arrays["prediction"], arrays["target"]
+
+
+def both(loss: Any, twin: Twin, prediction: Any, target: Any) -> tuple[Any, Any]:
+    """Our answer and theirs, by `evaluate` and nothing else."""
+    framework = adapter(HOME[twin.framework])
+    arrays = [
+        framework.array(x) if x.dtype == np.int64 else framework.array(x, "float32")
+        for x in as_taken(loss, twin, np.asarray(prediction), np.asarray(target))
+    ]
+    with np.errstate(all="ignore"):
+        theirs = framework.numpy(twin.factor * twin.evaluate(loss, *arrays))
+    ours = framework.numpy(loss(prediction=arrays[0], target=arrays[1], reduction="none" if theirs.ndim else "mean"))
+    return ours, theirs
+
+
 @pytest.mark.parametrize(("loss", "twin"), pairs())
 def test_the_twin_agrees(loss: Any, twin: Twin, random: Any) -> None:
-    framework = adapter(HOME[twin.framework])
-    prediction, target = ordinary(loss, random, rows=20)
-    if twin.framework == "sklearn":  # which takes vectors
-        prediction, target = prediction.ravel(), target.ravel()
-    arrays = [framework.array(x, "float32") for x in (prediction, target)]
-    more = {"jax": adapter("jax").jax} if twin.framework == "optax" else {}
-    theirs = framework.numpy(twin.evaluate(loss, *arrays, **more))
-    reduction = "none" if theirs.ndim else "mean"
-    ours = framework.numpy(loss(prediction=arrays[0], target=arrays[1], reduction=reduction))
+    ours, theirs = both(loss, twin, *ordinary(loss, random, rows=20))
     assert theirs.shape == ours.shape
-    np.testing.assert_allclose(ours, twin.factor * theirs, rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
+
+
+def edges(loss: Any) -> list[tuple[Any, Any]]:
+    """Batches of one at the edge of what the loss takes: probabilities of 0 and 1, and large numbers."""
+    match loss.prediction:
+        case Simplex() | Logits():
+            wrong, right = np.eye(CLASSES)[:1], np.eye(CLASSES)[1:2]
+            few = right + FEW * wrong
+            predictions = (
+                [wrong, right, few] if isinstance(loss.prediction, Simplex) else [300.0 * wrong, 300.0 * right]
+            )
+            with np.errstate(divide="ignore"):
+                targets = [np.array([0]) if loss.target.indices else np.log(wrong) if log(loss) else wrong]
+        case Probability():
+            predictions, targets = [np.array([p]) for p in (0.0, FEW, 1.0)], [np.array([y]) for y in (0.0, 1.0)]
+        case _:
+            predictions = [np.array([p]) for p in (-300.0, -1e-4, 300.0)]
+            low, high = getattr(loss.target, "values", (0.0, 1.0))
+            targets = [np.array([low]), np.array([high])]
+    return list(itertools.product(predictions, targets))
+
+
+def log(loss: Any) -> bool:
+    return isinstance(loss.target, Simplex) and loss.target.logarithms
+
+
+@pytest.mark.parametrize(("loss", "twin"), pairs())
+def test_a_twin_that_says_nothing_of_edges_agrees_there(loss: Any, twin: Twin) -> None:
+    apart = []
+    for prediction, target in edges(loss):
+        ours, theirs = both(loss, twin, prediction, target)
+        if not np.allclose(ours, theirs, rtol=1e-4, atol=1e-6, equal_nan=True):
+            apart.append((prediction, target, ours, theirs))
+    assert bool(apart) == (twin.departs is not None), apart
+
+
+@pytest.mark.parametrize(
+    ("loss", "twin"),
+    [
+        pytest.param(next(each for each in ALL if type(each) is type(loss) and twin.applies(each)), twin, id=twin.call)
+        for loss in DEFAULTS
+        for twin in loss.same_as
+        if twin.departs is not None
+    ],
+)
+def test_a_departure_is_what_it_says(loss: Any, twin: Twin) -> None:
+    assert twin.departs is not None
+    ours, theirs = both(loss, twin, twin.departs.prediction, twin.departs.target)
+    assert theirs.item() == pytest.approx(twin.departs.theirs, rel=1e-6, nan_ok=True)
+    assert ours.item() != pytest.approx(twin.departs.theirs, rel=1e-2, nan_ok=True)
+    exact = loss(prediction=np.asarray(twin.departs.prediction), target=np.asarray(twin.departs.target))
+    assert ours.item() == pytest.approx(float(exact), rel=1e-6)
+
+
+def test_a_wrong_departure_would_be_seen() -> None:
+    loss = lossary.BinaryCrossEntropy(from_logits=False)
+    theirs = Departure("clamps logarithms at -50", [0.0], [1.0], 50.0)
+    twin = Twin("torch.nn.BCELoss(reduction='none')(prediction, target)", when={"from_logits": False}, departs=theirs)
+    with pytest.raises(AssertionError):
+        test_a_departure_is_what_it_says(loss, twin)
+    with pytest.raises(AssertionError):
+        test_a_twin_that_says_nothing_of_edges_agrees_there(loss, dataclasses.replace(twin, departs=None))
+
+
+@losses()
+def test_every_setting_has_a_twin(loss: Any) -> None:
+    assert any(twin.applies(loss) for twin in loss.same_as) == (loss not in ALONE)
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        ("sklearn.metrics.log_loss", lossary.BinaryCrossEntropy(from_logits=False)),
+        ("sklearn.metrics.log_loss", lossary.CategoricalCrossEntropy(from_logits=False)),
+        ("sklearn.metrics.log_loss", lossary.SparseCategoricalCrossEntropy(from_logits=False, class_weight=WEIGHTS)),
+        ("torch.nn.CrossEntropyLoss", lossary.CategoricalCrossEntropy(class_weight=WEIGHTS)),
+        ("torch.nn.CrossEntropyLoss", lossary.SparseCategoricalCrossEntropy(class_weight=WEIGHTS)),
+        ("torch.nn.NLLLoss", lossary.SparseCategoricalCrossEntropy(from_logits=False, class_weight=WEIGHTS)),
+        ("tensorflow.nn.weighted_cross_entropy_with_logits", lossary.BinaryCrossEntropy(pos_weight=3)),
+        ("scipy.special.huber", lossary.Huber(delta=0.25)),
+        ("scipy.special.rel_entr", lossary.KLDivergence(from_logits=False)),
+        ("optax.l2_loss", lossary.MeanSquaredError()),
+        ("optax.hinge_loss", lossary.Hinge(labels=(0, 1))),
+        ("keras.losses.Hinge", lossary.Hinge(labels=(0, 1))),
+        ("torchmetrics.functional.mean_squared_error", lossary.MeanSquaredError()),
+        ("torchmetrics.functional.kl_divergence", lossary.KLDivergence(from_logits=False)),
+        ("statsmodels.robust.norms.HuberT", lossary.Huber()),
+        ("sklearn.metrics.zero_one_loss", lossary.ZeroOne()),
+        ("sklearn.metrics.zero_one_loss", lossary.ZeroOne(labels=(0, 1))),
+    ],
+)
+def test_what_users_know_it_by(name: str, loss: Any) -> None:
+    assert name in {twin.name for twin in loss.same_as if twin.applies(loss)}
+    assert name in {twin.name for twin in catalogue.find(name).same_as}
 
 
 @losses(of=tuple(loss for loss in DEFAULTS if loss.same_as))
 def test_every_twin_is_tried(loss: Any) -> None:
     for twin in loss.same_as:
         assert any(twin.applies(each) for each in ALL if type(each) is type(loss)), twin.call
-        assert set(twin.when) <= set(loss.settings)
+        assert set(twin.when) | set(twin.given) <= set(loss.settings)
+        assert set(twin.given) <= twin.mentions
+        assert set(twin.labels) <= {"prediction", "target"}
         assert twin.factor > 0
 
 
@@ -51,6 +186,24 @@ def test_a_twin_that_does_not_apply_is_not_tried() -> None:
         for twin in loss.same_as:
             for name, value in twin.when.items():
                 assert twin.applies(loss) <= (loss.settings[name] == value)
+            for name in twin.given:
+                assert twin.applies(loss) <= (loss.settings[name] != parameters_of(loss)[name].default)
+
+
+def test_part_of_a_longer_name_is_no_mention() -> None:
+    """A call of `log_target_of` says nothing of `log_target`."""
+    twin = Twin("some.log_target_of(prediction, target, level=1)")
+    assert twin.mentions == {"some", "prediction", "target"}
+    assert not twin.applies(lossary.Quantile(level=0.9))
+
+
+def test_the_page_says_where_a_twin_departs() -> None:
+    for loss in DEFAULTS:
+        words = " ".join(show.page(loss).split())
+        for twin in loss.same_as:
+            assert twin.departs is None or f"; {twin.departs.rule})" in words
+    lines = show.twin_lines(lossary.BinaryCrossEntropy())
+    assert "torch.nn.BCELoss   (× 1, from_logits=False; clamps logarithms at -100)" in lines
 
 
 def test_a_wrong_factor_would_be_seen(random: Any) -> None:

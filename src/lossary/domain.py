@@ -24,6 +24,8 @@ class Domain(ABC):
     indices: ClassVar[bool] = False
     # Above this, a prediction says "positive class"; None where a prediction says no such thing.
     threshold: ClassVar[float | None] = None
+    # The labels that a prediction may be instead, written as integers or booleans; None where it may not.
+    labels: Labels | None = None
 
     @property
     @abstractmethod
@@ -96,11 +98,18 @@ class Positive(Domain):
 @final
 @dataclasses.dataclass(frozen=True)
 class Score(Domain):
-    """Any number, of which the sign decides the class; `logit` when it is a log-odds."""
+    """Any number, of which the sign decides the class; `logit` when it is a log-odds.
+
+    With `labels`, integers and booleans are taken too: as the labels themselves.
+    """
 
     logit: bool = True
+    labels: Labels | None = dataclasses.field(default=None, compare=False)  # scores mean the same with it
     threshold: ClassVar[float | None] = 0.0
-    wanted = "numbers"
+
+    @property
+    def wanted(self) -> str:
+        return "numbers" if self.labels is None else f"scores, or labels as integers ({self.labels.wanted}) or booleans"
 
     @property
     def symbol(self) -> str | None:
@@ -162,9 +171,30 @@ class Labels(Domain):
         low, high = (0, 1) if self.values[0] else (-1, 1)
         return f"if the classes are written as {low} and {high}, say labels=({low}, {high})."
 
-    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+    @property
+    def are_scores(self) -> bool:
+        """Whether each label, taken for a score, is on its own side of 0."""
         low, high = self.values
-        return xp.logical_or(xp.logical_or(xp.equal(x, low), xp.equal(x, high)), xp.isnan(x))
+        return low < 0.0 < high
+
+    def read(self, xp: Framework, x: Array, dtype: str) -> Array:
+        """Integers as floats; False as the lower label and True as the higher."""
+        low, high = self.values
+        numbers = xp.cast(x, dtype)
+        return low + (high - low) * numbers if xp.dtype(x) == "bool" else numbers
+
+    def scores(self, xp: Vocabulary, x: Array) -> Array:
+        """Labels as the scores -1 and 1; NaN for what is none."""
+        low, high = self.values
+        return xp.where(self.holds(xp, x), (2.0 * x - (low + high)) / (high - low), float("nan"))
+
+    def holds(self, xp: Vocabulary, x: Array) -> Array:
+        """Whether each value is one of the two."""
+        low, high = self.values
+        return xp.logical_or(xp.equal(x, low), xp.equal(x, high))
+
+    def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_or(self.holds(xp, x), xp.isnan(x))
 
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return self.values[1]

@@ -118,7 +118,8 @@ def prepare(
             raise UsageError(f"{owner} needs {name}=.", received=f"{name}=None.")
     xp = dispatch.vocabulary_of(owner, **given)
 
-    prediction = _convert(xp, owner, "prediction", prediction, like=None)
+    came = _convert(xp, owner, "prediction", prediction, like=None)
+    prediction = _as_scores(xp, loss, came)
     dtype = xp.dtype(prediction)
     if dtype not in COMPUTED_IN:
         raise DtypeError(
@@ -159,6 +160,7 @@ def prepare(
     elif where is not None:
         weight = xp.cast(where, wide)
     if readable:
+        _check_labels(xp, loss, came, weight)
         _check_values(xp, loss, prediction, target, spacing)
     guarded = validate and not readable
     of_class = (Guarded(loss, spacing) if guarded else loss).row_weight(xp, target, prediction)
@@ -402,9 +404,57 @@ def _check_weight(
         raise DomainError(
             f"{owner}: weight must not be negative.",
             received=_offenders(xp, weight, negative),
-            hint="a weight says how often an entry counts; 0 leaves it out.",
+            hint="a weight says how often an entry counts; 0 leaves it out.\n"
+            "  Signed factors, such as advantages, multiply the unreduced losses:\n"
+            '  (advantage * loss(prediction=..., target=..., reduction="none")).mean()',
         )
     return weight
+
+
+def undecided(xp: Framework, loss: Loss, prediction: Array) -> bool:
+    """Whether floats that came as predictions may be labels or scores, which cost differently: all of them are labels.
+
+    Only for values that can be read; kernels, which look at one entry at a time, leave such calls to the vocabulary.
+    """
+    labels = loss.prediction.labels
+    if labels is None or labels.are_scores or "float" not in xp.dtype(prediction):
+        return False
+    return 0 not in (xp.shape(prediction) or ()) and bool(xp.all(labels.holds(xp, prediction)))
+
+
+def _as_scores(xp: Framework, loss: Loss, prediction: Array) -> Array:
+    """Predicted labels as scores, in the dtype that the framework gives to Python's floats; other predictions alone."""
+    labels = loss.prediction.labels
+    if labels is None or "float" in xp.dtype(prediction):
+        return prediction
+    return labels.scores(xp, labels.read(xp, prediction, xp.dtype(xp.convert(1.0))))
+
+
+def _check_labels(xp: Framework, loss: Loss, came: Array, weight: Array | None) -> None:
+    """Integers must be labels where they count; and of floats it must be clear that they are none."""
+    owner, labels = type(loss).__name__, loss.prediction.labels
+    if labels is None or (weight is not None and bool(xp.all(xp.equal(weight, 0.0)))):
+        return
+    if undecided(xp, loss, came):
+        raise DomainError(
+            f"{owner}: predictions must be labels, as integers or booleans, or scores, floats whose sign decides.",
+            received="floats that are all 0 or 1, which may be either.",
+            hint="labels: prediction.astype(int), in PyTorch prediction.long();\n"
+            "  probabilities: prediction - 0.5, whose sign is the class;\n"
+            f"  scores: {owner}(labels=(-1, 1)) and the target 2 * target - 1.",
+        )
+    if "float" in xp.dtype(came):
+        return
+    numbers = labels.read(xp, came, "float32")
+    legal = labels.holds(xp, numbers)
+    if weight is not None:
+        legal = xp.logical_or(legal, xp.equal(weight, 0.0))
+    if not bool(xp.all(legal)):
+        raise DomainError(
+            f"{owner}: predictions that are integers are labels, and must be {labels.wanted}.",
+            received=_offenders(xp, numbers, xp.logical_not(legal)),
+            hint=labels.advice("prediction"),
+        )
 
 
 def _check_values(xp: Framework, loss: Loss, prediction: Array, target: Array, spacing: float) -> None:

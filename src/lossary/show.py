@@ -104,14 +104,20 @@ def described(name: str, known: Parameter) -> str:
 
 
 def twin_lines(loss: Loss) -> list[str]:
-    """The same loss in other libraries; those with the same factor and condition share a line."""
+    """The same loss in other libraries; those with the same factor, conditions and departures share a line."""
     defaults = {name: known.default for name, known in parameters_of(loss).items()}
     lines: dict[str, list[str]] = {}
     for twin in loss.same_as:
-        condition = ", ".join(f"{name}={value!r}" for name, value in twin.when.items() if value != defaults[name])
-        terms = f"× {twin_factor(twin)}" + (f", {condition}" if condition else "")
-        lines.setdefault(terms, []).append(twin.name)
+        values = [f"{name}={value!r}" for name, value in twin.when.items() if value != defaults[name]]
+        terms = ", ".join([f"× {twin_factor(twin)}", *values, *twin_terms(twin)])
+        lines.setdefault(terms + (f"; {twin.departs.rule}" if twin.departs else ""), []).append(twin.name)
     return [" · ".join(names) + f"   ({terms})" for terms, names in lines.items()]
+
+
+def twin_terms(twin: Twin) -> list[str]:
+    """What must hold beside values of hyper-parameters."""
+    labels = [f"{' and '.join(twin.labels)} as labels"] if twin.labels else []
+    return [f"{name} given" for name in twin.given] + labels
 
 
 def twin_factor(twin: Twin) -> str:

@@ -45,9 +45,9 @@ __all__ = ["Scorer", "get", "host"]
 class Scorer:
     """A loss as a scikit-learn scorer: minus the loss, so that greater is better.
 
-    What the estimator is asked for follows from the loss: `predict` for a number, `predict_proba` for probabilities,
-    `decision_function` for scores and logits. Where a loss takes both, probabilities are the default here, because
-    that is what scikit-learn's classifiers have.
+    What the estimator is asked for follows from the loss: `predict` for a number or a label, `predict_proba` for
+    probabilities, `decision_function` for scores and logits. Where a loss takes logits or probabilities, the latter are
+    the default here, because that is what scikit-learn's classifiers have.
     """
 
     definition: ClassVar[Any] = Definition
@@ -64,7 +64,7 @@ class Scorer:
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The loss itself, as `sklearn.metrics` has its functions: targets first, a float, smaller is better."""
         target, prediction = np.asarray(y_true), np.asarray(y_pred)
-        if prediction.dtype.kind in "iub":
+        if prediction.dtype.kind in "iub" and self.loss.prediction.labels is None:
             prediction = prediction.astype(np.float64)
         if prediction.shape == (*target.shape, 1) and not self.loss.prediction.rows:
             prediction = prediction[..., 0]
@@ -74,9 +74,14 @@ class Scorer:
     @property
     def response(self) -> str:
         """The estimator's method that makes the predictions."""
-        if self.loss.task == "regression":
+        if self.loss.task == "regression" or self._takes_labels:
             return "predict"
-        return "decision_function" if self.loss.prediction.wanted == "numbers" else "predict_proba"
+        return "predict_proba" if self.loss.prediction.symbol == "p" else "decision_function"
+
+    @property
+    def _takes_labels(self) -> bool:
+        """Whether predicted classes are what it is for; the terms of an objective share scores."""
+        return isinstance(self.loss, Loss) and self.loss.prediction.labels is not None
 
     def _predicted(self, estimator: Any, X: Any) -> Any:  # noqa: N803
         method = getattr(estimator, self.response, None)
@@ -87,6 +92,14 @@ class Scorer:
                 hint="say from_logits=False for predict_proba." if self.response == "decision_function" else None,
             )
         predicted = np.asarray(method(X))
+        if self._takes_labels and hasattr(estimator, "classes_"):
+            if len(estimator.classes_) > 2:
+                raise UsageError(
+                    f"{self!r} is for two classes.",
+                    received=f"{type(estimator).__name__}, which was fitted on {len(estimator.classes_)} classes.",
+                    hint="sklearn.metrics.zero_one_loss counts the mistakes among more of them.",
+                )
+            return self._encoded(estimator, predicted).astype(np.int64)
         if self.loss.task == "binary" and predicted.ndim == 2 and predicted.shape[1] > 2:
             raise UsageError(
                 f"{self!r} is for two classes.",

@@ -56,7 +56,7 @@ def path(loss: Loss) -> str:
     if reason is None:
         from lossary.kernels.program import Variant
 
-        outputs: tuple[Output, ...] = ("total", "gradient") if loss.has_gradient else ("total",)
+        outputs: tuple[Output, ...] = ("total", "gradient") if loss.trainable and loss.has_gradient else ("total",)
         if compiled(loss, Variant("float32", outputs)) is not None:
             return "compiled, one pass over memory (NumPy; PyTorch in eager mode on the CPU)"
         reason = "no kernel can be made of it"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import dispatch, kernels
-from lossary.inputs import COMPUTED_IN, VALIDATE, spacing_of
+from lossary.inputs import COMPUTED_IN, VALIDATE, spacing_of, undecided
 from lossary.kernels import threads
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.program import Output, Variant
@@ -39,6 +39,8 @@ def fused(
     """The loss by a kernel: a number, an array, or a `Total` for reduction="total"; with `derivatives` ("gradient",
     "curvature") a tuple of the loss and those. None where the vocabulary form must look at the call."""
     if type(prediction) is not np.ndarray or prediction.dtype.name not in COMPUTED_IN:
+        return None
+    if validate and undecided(vocabulary, loss, prediction):
         return None
     target = _array(target, prediction, _INDICES if loss.target.indices else _NUMBERS)
     shapes = None if target is None else layout(loss, prediction.shape, target.shape)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lossary import dispatch, kernels
-from lossary.inputs import VALIDATE, spacing_of
+from lossary.inputs import VALIDATE, spacing_of, undecided
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.memory import in_large_pages
 from lossary.kernels.program import Output, Variant
@@ -53,6 +53,8 @@ def fused(
 ) -> Any:
     """The loss by a kernel: a tensor, or a `Total` for reduction="total"; None where a kernel must not run."""
     if _watched() or not _plain(prediction):
+        return None
+    if validate and undecided(vocabulary, loss, prediction):
         return None
     came, indices = prediction.dtype, loss.target.indices
     dtype = _COMPUTED_IN.get(came)

@@ -7,7 +7,7 @@ from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth,
 from lossary.domain import Domain, Probability, Score
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
-from lossary.twin import Twin
+from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
 
@@ -68,11 +68,39 @@ class BinaryCrossEntropy(Pointwise):
             "torch.nn.BCEWithLogitsLoss(reduction='none', pos_weight=torch.tensor(pos_weight))(prediction, target)",
             when={"from_logits": True},
         ),
-        Twin("torch.nn.BCELoss(reduction='none')(prediction, target)", when={"from_logits": False}),
         Twin(
-            "keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)(target, prediction)"
+            "torch.nn.BCEWithLogitsLoss(reduction='none', pos_weight=torch.tensor(pos_weight))(torch.logit(prediction), target)",
+            when={"from_logits": False},
+            given=("pos_weight",),
+            departs=Departure("NaN at probabilities of 0 and 1", [0.0], [0.0], float("nan")),
+        ),
+        Twin(
+            "torch.nn.BCELoss(reduction='none')(prediction, target)",
+            when={"from_logits": False},
+            departs=Departure("clamps logarithms at -100", [0.0], [1.0], 100.0),
+        ),
+        Twin(
+            "keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)(target, prediction)",
+            when={"from_logits": True},
+        ),
+        Twin(
+            "keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing)(target, prediction)",
+            when={"from_logits": False},
+            departs=Departure("clips probabilities to [1e-7, 1 - 1e-7]", [0.0], [1.0], 16.118095),
         ),
         Twin("optax.sigmoid_binary_cross_entropy(prediction, target)", when={"from_logits": True}),
+        Twin(
+            "tensorflow.nn.weighted_cross_entropy_with_logits(labels=target, logits=prediction, pos_weight=pos_weight)",
+            when={"from_logits": True},
+        ),
+        Twin(
+            "sklearn.metrics.log_loss(target, prediction, labels=[0, 1])",
+            when={"from_logits": False},
+            labels=("target",),
+            departs=Departure(
+                "clips probabilities to [ε, 1 - ε], ε the spacing of their dtype", [0.0], [1.0], 15.942385
+            ),
+        ),
     )
 
     @property

@@ -6,7 +6,7 @@ from lossary.claim import Claim, Convex, Kinked, Lipschitz, NonNegative, Sparse
 from lossary.domain import Domain, Labels, Score
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
-from lossary.twin import Twin
+from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
 
@@ -40,10 +40,12 @@ class Hinge(Pointwise):
     foreign_names = ("HingeLoss", "SVMLoss", "MaxMarginLoss")
     same_as = (
         Twin("keras.losses.Hinge()(target, prediction)", when={"labels": (-1.0, 1.0)}),
+        Twin("keras.losses.Hinge()(target, prediction)", when={"labels": (0.0, 1.0)}),
         Twin("optax.hinge_loss(prediction, target)", when={"labels": (-1.0, 1.0)}),
+        Twin("optax.hinge_loss(prediction, 2 * target - 1)", when={"labels": (0.0, 1.0)}),
         Twin(
             "sklearn.metrics.hinge_loss(target, prediction, labels=[labels[0], labels[1]])",
-            when={"labels": (-1.0, 1.0)},
+            departs=Departure("takes the only class of a batch for the lower one", [2.0], [1.0], 3.0),
         ),
     )
 

@@ -6,7 +6,7 @@ from lossary.claim import Claim, Convex, Lipschitz, NotSymmetricInArguments, Smo
 from lossary.domain import Domain, Logits, Simplex
 from lossary.loss import Rowwise
 from lossary.parameter import parameter
-from lossary.twin import Twin
+from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
 
@@ -34,15 +34,38 @@ class KLDivergence(Rowwise):
     foreign_names = ("KLDivLoss", "KLD", "RelativeEntropy", "KullbackLeiblerDivergence")
     same_as = (
         Twin(
-            "torch.nn.KLDivLoss(reduction='none', log_target=log_target)(torch.log_softmax(prediction, -1), target).sum(-1)",
+            "torch.nn.KLDivLoss(reduction='none')(torch.log_softmax(prediction, -1), target).sum(-1)",
             when={"from_logits": True},
+        ),
+        Twin(
+            "torch.nn.KLDivLoss(reduction='none', log_target=True)(torch.log_softmax(prediction, -1), target).sum(-1)",
+            when={"from_logits": True, "log_target": True},
+            departs=Departure(
+                "NaN where the target rules a class out", [[0.0, 0.0]], [[0.0, -float("inf")]], float("nan")
+            ),
         ),
         Twin(
             "torch.nn.KLDivLoss(reduction='none', log_target=log_target)(torch.log(prediction), target).sum(-1)",
             when={"from_logits": False},
+            departs=Departure("NaN where the prediction rules a class out", [[1.0, 0.0]], [[1.0, 0.0]], float("nan")),
         ),
-        Twin("keras.losses.KLDivergence()(target, prediction)", when={"from_logits": False}),
+        Twin(
+            "keras.losses.KLDivergence()(target, prediction)",
+            when={"from_logits": False},
+            departs=Departure("clips both to [1e-7, 1]", [[0.0, 1.0]], [[1.0, 0.0]], 16.118094),
+        ),
         Twin("optax.kl_divergence(jax.nn.log_softmax(prediction), target)", when={"from_logits": True}),
+        Twin(
+            "optax.losses.kl_divergence_with_log_targets(jax.nn.log_softmax(prediction), target)",
+            when={"from_logits": True, "log_target": True},
+            departs=Departure(
+                "NaN where the target rules a class out", [[0.0, 0.0]], [[0.0, -float("inf")]], float("nan")
+            ),
+        ),
+        Twin("scipy.special.rel_entr(target, prediction).sum(-1)", when={"from_logits": False}),
+        Twin(
+            "torchmetrics.functional.kl_divergence(target, prediction, reduction='none')", when={"from_logits": False}
+        ),
     )
 
     @property

@@ -7,7 +7,7 @@ from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth,
 from lossary.domain import Domain, Logits, Simplex
 from lossary.loss import Rowwise
 from lossary.parameter import parameter
-from lossary.twin import Twin
+from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
 
@@ -60,9 +60,40 @@ class CategoricalCrossEntropy(Rowwise):
             when={"from_logits": True},
         ),
         Twin(
-            "keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)(target, prediction)"
+            "torch.nn.CrossEntropyLoss(reduction='none', weight=torch.tensor(class_weight))(prediction, target)",
+            when={"from_logits": True},
+            given=("class_weight",),
+            labels=("target",),
+        ),
+        Twin(
+            "torch.nn.NLLLoss(reduction='none', weight=torch.tensor(class_weight))(torch.log(prediction), target.argmax(-1))",
+            when={"from_logits": False},
+            given=("class_weight",),
+            labels=("target",),
+        ),
+        Twin(
+            "keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)(target, prediction)",
+            when={"from_logits": True},
+        ),
+        Twin(
+            "keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)(target, prediction)",
+            when={"from_logits": False},
+            departs=Departure("clips probabilities to [1e-7, 1 - 1e-7]", [[0.0, 1.0]], [[1.0, 0.0]], 16.118095),
         ),
         Twin("optax.softmax_cross_entropy(prediction, target)", when={"from_logits": True}),
+        Twin(
+            "optax.softmax_cross_entropy(prediction, optax.smooth_labels(target, label_smoothing))",
+            when={"from_logits": True},
+            given=("label_smoothing",),
+        ),
+        Twin(
+            "sklearn.metrics.log_loss(target, prediction)",
+            when={"from_logits": False},
+            labels=("target",),
+            departs=Departure(
+                "clips probabilities to [ε, 1 - ε], ε the spacing of their dtype", [[0.0, 1.0]], [[1.0, 0.0]], 15.942385
+            ),
+        ),
     )
 
     @property

@@ -7,7 +7,7 @@ from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth,
 from lossary.domain import ClassIndex, Domain, Logits, Simplex
 from lossary.loss import Rowwise
 from lossary.parameter import parameter
-from lossary.twin import Twin
+from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
 
@@ -59,9 +59,50 @@ class SparseCategoricalCrossEntropy(Rowwise):
             "torch.nn.CrossEntropyLoss(reduction='none', label_smoothing=label_smoothing)(prediction, target)",
             when={"from_logits": True},
         ),
+        Twin(
+            "torch.nn.CrossEntropyLoss(reduction='none', weight=torch.tensor(class_weight))(prediction, target)",
+            when={"from_logits": True},
+            given=("class_weight",),
+        ),
+        Twin(
+            "torch.nn.CrossEntropyLoss(reduction='none', label_smoothing=label_smoothing)(torch.log(prediction), target)",
+            when={"from_logits": False},
+            given=("label_smoothing",),
+        ),
         Twin("torch.nn.NLLLoss(reduction='none')(torch.log(prediction), target)", when={"from_logits": False}),
-        Twin("keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)(target, prediction)"),
+        Twin(
+            "torch.nn.NLLLoss(reduction='none', weight=torch.tensor(class_weight))(torch.log(prediction), target)",
+            when={"from_logits": False},
+            given=("class_weight",),
+        ),
+        Twin(
+            "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(target, prediction)",
+            when={"from_logits": True},
+        ),
+        Twin(
+            "keras.losses.SparseCategoricalCrossentropy()(target, prediction)",
+            when={"from_logits": False},
+            departs=Departure("clips probabilities to [1e-7, 1 - 1e-7]", [[0.0, 1.0]], [0], 16.118095),
+        ),
         Twin("optax.softmax_cross_entropy_with_integer_labels(prediction, target)", when={"from_logits": True}),
+        Twin(
+            "sklearn.metrics.log_loss(target, prediction, labels=range(prediction.shape[-1]))",
+            when={"from_logits": False},
+            departs=Departure(
+                "clips probabilities to [ε, 1 - ε], ε the spacing of their dtype", [[0.0, 1.0]], [0], 15.942385
+            ),
+        ),
+        Twin(
+            "sklearn.metrics.log_loss(target, prediction, labels=range(prediction.shape[-1]), sample_weight=numpy.take(class_weight, target))",
+            when={"from_logits": False},
+            given=("class_weight",),
+            departs=Departure(
+                "clips probabilities to [ε, 1 - ε], ε the spacing of their dtype",
+                [[0.0, 1.0, 0.0, 0.0]],
+                [0],
+                15.942385,
+            ),
+        ),
     )
 
     @property

@@ -41,6 +41,8 @@ class Huber(Pointwise):
         Twin("torch.nn.SmoothL1Loss(reduction='none', beta=delta)(prediction, target) * delta"),
         Twin("keras.losses.Huber(delta=delta)(target, prediction)"),
         Twin("optax.huber_loss(prediction, target, delta=delta)"),
+        Twin("scipy.special.huber(delta, prediction - target)"),
+        Twin("statsmodels.robust.norms.HuberT(t=delta).rho(prediction - target)"),
     )
 
     @property

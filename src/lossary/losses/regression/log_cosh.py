@@ -5,7 +5,7 @@ from typing import Any
 from lossary.claim import Claim, Lipschitz, Smooth, StrictlyConvex, Symmetric, ZeroAtTarget
 from lossary.domain import Real
 from lossary.loss import Pointwise
-from lossary.twin import Twin
+from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
 
@@ -27,6 +27,10 @@ class LogCosh(Pointwise):
     same_as = (
         Twin("keras.losses.LogCosh()(target, prediction)"),
         Twin("optax.log_cosh(prediction, target)"),
+        Twin(
+            "torchmetrics.functional.log_cosh_error(prediction.flatten(), target.flatten())",
+            departs=Departure("overflows where the exponential of the residual does", [100.0], [0.0], float("inf")),
+        ),
     )
 
     @property

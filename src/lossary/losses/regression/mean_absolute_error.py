@@ -30,6 +30,7 @@ class MeanAbsoluteError(Pointwise):
         Twin("torch.nn.L1Loss(reduction='none')(prediction, target)"),
         Twin("keras.losses.MeanAbsoluteError()(target, prediction)"),
         Twin("sklearn.metrics.mean_absolute_error(target, prediction)"),
+        Twin("torchmetrics.functional.mean_absolute_error(prediction, target)"),
     )
 
     @property

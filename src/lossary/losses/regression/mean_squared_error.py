@@ -30,7 +30,10 @@ class MeanSquaredError(Pointwise):
         Twin("torch.nn.MSELoss(reduction='none')(prediction, target)"),
         Twin("keras.losses.MeanSquaredError()(target, prediction)"),
         Twin("optax.squared_error(prediction, target)"),
+        Twin("optax.l2_loss(prediction, target)", factor=2.0),
         Twin("sklearn.metrics.mean_squared_error(target, prediction)"),
+        Twin("torchmetrics.functional.mean_squared_error(prediction, target)"),
+        Twin("statsmodels.robust.norms.LeastSquares().rho(prediction - target)", factor=2.0),
     )
 
     @property
