@@ -38,6 +38,11 @@ def settings_of(cls: Any) -> Iterator[dict[str, Any]]:
             yield flipped | number
 
 
+def has_table(loss: Loss) -> bool:
+    """Whether each class or label has a setting of its own."""
+    return any(isinstance(getattr(loss, name), tuple) and getattr(loss, name) for name in loss.tables)
+
+
 ALL = tuple(cls(**settings) for cls in catalogue.classes() for settings in settings_of(cls))
 DEFAULTS = tuple(cls() for cls in catalogue.classes())
 
@@ -81,7 +86,7 @@ def _is_slow(name: str) -> bool:
 
 def _is_odd(loss: Loss, dtype: str) -> bool:
     """What is written once for all losses is tried in one dtype, and at other settings where tables weigh classes."""
-    return dtype == "float64" or (loss not in DEFAULTS and not getattr(loss, "class_weight", ()))
+    return dtype == "float64" or (loss not in DEFAULTS and not has_table(loss))
 
 
 def every(loss: Loss, name: str, dtype: str) -> bool:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from lossary import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    SparseCategoricalCrossEntropy,
+)
 from lossary.claim import (
     Claim,
+    ClassificationCalibrated,
     Convex,
     Differentiable,
     Elicits,
+    ElicitsCentre,
     Kinked,
     Lipschitz,
     NonNegative,
     NotConvex,
+    NotProper,
     NotSymmetricInArguments,
     Proper,
     Smooth,
@@ -25,6 +36,7 @@ from lossary.claim import (
 )
 from lossary.domain import Labels, Probability, Real, Score, Simplex
 from lossary.loss import Loss, Pointwise, Rowwise
+from lossary.objective import Objective
 
 
 class Welsch(Pointwise):
@@ -40,6 +52,47 @@ class Welsch(Pointwise):
     def gradient(self, xp: Any, p: Any, y: Any) -> Any:
         r = p - y
         return 2.0 * r * xp.exp(-r * r)
+
+
+class Unwelsch(Pointwise):
+    """The square less three times Welsch: not convex either, and their sum is."""
+
+    task = "regression"
+    prediction, target = Real(), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        r = p - y
+        return r * r - 3.0 * (1.0 - xp.exp(-r * r))
+
+    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+        r = p - y
+        return 2.0 * r - 6.0 * r * xp.exp(-r * r)
+
+
+class Free(Pointwise):
+    """Costs nothing: least at whatever is claimed, and everywhere else."""
+
+    task = "regression"
+    prediction, target = Real(), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return 0.0 * (p - y)
+
+    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+        return 0.0 * (p - y)
+
+
+class FreeProbability(Pointwise):
+    """The same, of probabilities."""
+
+    task = "binary"
+    prediction, target = Probability(), Probability()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return 0.0 * (p - y)
+
+    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+        return 0.0 * (p - y)
 
 
 class Square(Pointwise):
@@ -147,19 +200,39 @@ class RowDistance(Rowwise):
         return xp.where(p > y, 1.0 + 0.0 * p, -1.0)
 
 
+class Debt(Rowwise):
+    """A divergence that is a little too low: by more than rounded rows explain."""
+
+    task = "distribution"
+    prediction, target = Simplex(), Simplex()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return KLDivergence(from_logits=False).value(xp, p, y) - 1e-13
+
+    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+        return -xp.quotient(y, p)
+
+
 # Each claim is false of its loss. Every kind of claim there is must be here.
-FALSE: tuple[tuple[Claim, Loss], ...] = (
+FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (Convex(), Welsch()),
     (StrictlyConvex(), Absolute()),
     (StrictlyConvex(), Insensitive()),
     (StrictlyConvex(), Welsch()),
+    *((StrictlyConvex(), CategoricalCrossEntropy(from_logits=logits)) for logits in (True, False)),
+    *((StrictlyConvex(), KLDivergence(from_logits=logits)) for logits in (True, False)),
+    (StrictlyConvex(), CategoricalCrossEntropy(label_smoothing=0.1)),
+    (StronglyConvex(1.1), BinaryCrossEntropy(from_logits=False)),
+    (StronglyConvex(0.51), BinaryCrossEntropy(from_logits=False, pos_weight=(1.0, 0.5))),
     (StronglyConvex(2.1), Square()),
     (StronglyConvex(0.01), Absolute()),
     (NotConvex(), Square()),
+    (NotConvex(), 3.0 * Welsch() + Unwelsch()),
     (NotConvex(), Absolute()),
     (Symmetric(), Tilted()),
     (Symmetric(), ShiftedSquare()),
     (NonNegative(), ShiftedSquare()),
+    (NonNegative(), Debt()),
     (ZeroAtTarget(), Insensitive()),
     (ZeroAtTarget(), Logistic()),
     (ZeroAtTarget(), ShiftedSquare()),
@@ -172,6 +245,7 @@ FALSE: tuple[tuple[Claim, Loss], ...] = (
     (Smooth(1.9), Square()),
     (Smooth(100.0), Absolute()),
     (Smooth(0.2), Logistic()),
+    (Lipschitz(2.9), BinaryCrossEntropy(pos_weight=(1.0, 3.0))),
     (Lipschitz(1.9), Tilted()),
     (Lipschitz(1000.0), Square()),
     (Lipschitz(0.99), Logistic()),
@@ -184,6 +258,24 @@ FALSE: tuple[tuple[Claim, Loss], ...] = (
     (Elicits("median", 0.5), Tilted()),
     (Elicits("0.9-quantile", 0.9), Absolute()),
     (Elicits("mean"), ShiftedSquare()),
+    (Elicits("mean"), Free()),
+    (Elicits("median", 0.5), Insensitive()),
+    *(
+        (Elicits(name, level), loss)
+        for name, level in (("mean", None), ("median", 0.5))
+        for loss in (Huber(), LogCosh())
+    ),
+    (ElicitsCentre(), Tilted()),
+    (ElicitsCentre(), ShiftedSquare()),
+    (ElicitsCentre(), Free()),
     (Proper(), ProbabilityDistance()),
+    (Proper(), FreeProbability()),
     (Proper(), RowDistance()),
+    (Proper(), BinaryCrossEntropy(pos_weight=(1.0, 0.5))),
+    (Proper(), SparseCategoricalCrossEntropy(class_weight=(1.0, 1.0, 1.01))),
+    (Proper("distribution"), CategoricalCrossEntropy(class_weight=(1.0, 0.0))),
+    (NotProper(), BinaryCrossEntropy(pos_weight=(1.0, 1.0))),
+    (NotProper(), CategoricalCrossEntropy(class_weight=(2.0, 2.0, 2.0))),
+    (ClassificationCalibrated(), BinaryCrossEntropy(pos_weight=3.0)),
+    (ClassificationCalibrated(), FreeProbability()),
 )

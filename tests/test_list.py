@@ -60,9 +60,9 @@ def test_an_unknown_word_is_an_error_that_lists_the_known_ones():
     result = CliRunner().invoke(app, ["list", "--elicits", "foo"])
     assert result.exit_code == 2
     assert not result.stdout
-    for word in ("mean", "median", "probability", "sign", "not 'foo'"):
+    for word in ("mean", "median", "probability", "likelier class", "centre of symmetry", "not 'foo'"):
         assert word in result.stderr
-    assert listed("--elicits", "sign", "--smooth") == set()  # known, though nothing matches
+    assert listed("--elicits", "likelier class", "--smooth") == set()  # known, though nothing matches
 
 
 def test_an_unknown_task_is_an_error():

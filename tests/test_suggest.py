@@ -261,7 +261,7 @@ def test_what_cannot_be_asked() -> None:
     with pytest.raises(ParameterError, match="a level is for regression, and this task is binary"):
         advise("breast_cancer", levels=[0.9])
     with pytest.raises(UnknownNameError, match="Huber"):
-        advise("engel", losses=["hubert"])
+        advise("engel", losses=["hubber"])
     with pytest.raises(ParameterError, match="task must be one of"):
         advise("engel", task="clustering")
     with pytest.raises(UnknownNameError, match="rmse"):

@@ -16,7 +16,7 @@ from lossary.check.backends import backend as adapter
 from lossary.domain import Labels, Logits, Probability, Simplex
 from lossary.parameter import parameters_of
 from lossary.twin import Departure, Twin
-from tests.grid import ALL, CLASSES, DEFAULTS, losses, ordinary
+from tests.grid import ALL, CLASSES, DEFAULTS, has_table, losses, ordinary
 
 # The arrays that a library computes with.
 HOME = collections.defaultdict(
@@ -94,6 +94,8 @@ def edges(loss: Any) -> list[tuple[Any, Any]]:
             predictions = [np.array([p]) for p in (-300.0, -1e-4, 300.0)]
             low, high = getattr(loss.target, "values", (0.0, 1.0))
             targets = [np.array([low]), np.array([high])]
+    if has_table(loss) and not loss.prediction.rows:  # a column for each of its entries
+        predictions, targets = ([np.tile(x, (1, CLASSES)) for x in batches] for batches in (predictions, targets))
     return list(itertools.product(predictions, targets))
 
 

@@ -8,13 +8,21 @@ random points, in float64 NumPy. What follows from a claim (strongly convex ⇒ 
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from lossary.domain import Real
+from lossary.errors import DifferentiationError
+
 if TYPE_CHECKING:
+    from lossary.domain import Domain
     from lossary.loss import Loss
+    from lossary.objective import Objective
 
 _CLASSES = 4  # of the rows on which claims about rowwise losses are tried
+_NO_PROBABILITIES = "its predictions are no probabilities"
+_NO_NUMBERS = "its predictions are no estimates of a number"
 
 
 @final
@@ -52,18 +60,30 @@ class Claim(ABC):
         """The next weaker claims; theirs follow from them."""
         return ()
 
+    @property
+    def estimated(self) -> str:
+        """What minimising the loss estimates, in a word or two, where the claim is about that: "mean"."""
+        return ""
+
     @abstractmethod
     def refute(self, probe: Probe) -> str | None:
         """A counterexample in words, or None."""
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        """The same property of the weighted sum of losses with these claims, if it follows; None if it does not."""
+        """The same property of Σ factor · loss for losses with these claims, if it follows; None if it does not.
+
+        Every factor is above 0. What one loss alone has may be lost in a sum: as it stands, all must have it.
+        """
         return self if all(_has(type(self), claims) for claims in others) else None
 
     @final
-    def examine(self, loss: Loss, *, points: int = 20_000, seed: int = 0) -> Evidence:
-        """Try to refute the claim of this loss on that many points."""
-        return Evidence(self, points, self.refute(Probe(loss, points, seed)))
+    def examine(self, loss: Loss | Objective, *, points: int = 20_000, seed: int = 0) -> Evidence:
+        """Try to refute the claim of this loss, or weighted sum of losses, on that many points."""
+        try:
+            counterexample = self.refute(Probe(loss, points, seed))
+        except DifferentiationError:
+            counterexample = "it has no gradient"
+        return Evidence(self, points, counterexample)
 
 
 def closure(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
@@ -79,10 +99,14 @@ def closure(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
 
 
 def combined(factors: tuple[float, ...], claims: tuple[tuple[Claim, ...], ...]) -> tuple[Claim, ...]:
-    """What follows for Σ factor · loss from what is claimed of each loss (factors are not negative)."""
-    closures = tuple(closure(each) for each in claims)
+    """What follows for Σ factor · loss from what is claimed of each loss (factors are not negative).
+
+    A loss with the factor 0 adds nothing, and takes nothing away.
+    """
+    counted = [(factor, closure(each)) for factor, each in zip(factors, claims, strict=True) if factor > 0]
+    weights, closures = tuple(factor for factor, _ in counted), tuple(each for _, each in counted)
     candidates = {claim.name: claim for each in closures for claim in each}
-    results = (claim.combine(factors, closures) for claim in candidates.values())
+    results = (claim.combine(weights, closures) for claim in candidates.values())
     return tuple(claim for claim in results if claim is not None)
 
 
@@ -96,24 +120,143 @@ def _found(kind: type[Any], claims: tuple[Claim, ...]) -> Any:
 
 @final
 class Probe:
-    """A loss, and legal points to try it on; everything in float64 NumPy."""
+    """A loss, and legal points to try it on; everything in float64 NumPy.
 
-    def __init__(self, loss: Loss, points: int, seed: int, classes: int = _CLASSES) -> None:
+    A loss of single numbers is tried on single numbers, one for each label where it has a table with an entry for each;
+    a loss of rows on whole rows. What is measured (sizes, distances) is measured of each number, or of each row.
+    """
+
+    def __init__(self, loss: Loss | Objective, points: int, seed: int, classes: int = _CLASSES) -> None:
         import numpy as np
 
         self.np = np
         self.loss = loss
         self.points = points
-        self.classes = classes
         self.generator = np.random.default_rng(seed)
-        self.shape = (points, classes) if loss.prediction.rows else (points,)
+        self.rows = loss.prediction.rows
+        # What a sum multiplies its losses by, and their rounding with them.
+        self.scale = sum(factor for factor, _ in getattr(loss, "summands", ((1.0, loss),)))
+        entries = _table_entries(loss)
+        self.classes = entries or classes
+        if self.rows:
+            self.shape: tuple[int, ...] = (points, self.classes)
+        else:
+            self.shape = (max(1, points // entries), entries) if entries else (points,)
         self.counterexample: dict[str, Any] = {}  # what `first` put into words, as numbers
+
+    # ── points ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def prediction(self) -> Any:
         return self.loss.prediction.sample(self.generator, self.shape).astype("float64")
 
     def target(self) -> Any:
-        return self.loss.target.sample(self.generator, self.shape)
+        target = self.loss.target.sample(self.generator, self.shape)
+        if self.loss.target.rows:  # every fifth is certain
+            target[::5] = self.as_target(
+                self.np.eye(self.classes)[self.generator.integers(self.classes, size=self.lead)]
+            )[::5]
+        return target
+
+    def segments(self) -> tuple[Any, Any, Any]:
+        """Pairs of predictions and a target for each: far apart, close together, around the target, and in the
+        directions in which a loss of rows may not change at all."""
+        first, second, target = self.prediction(), self.prediction(), self.target()
+        if self.is_regression:
+            third = len(first) // 3
+            for ends in (first, second):
+                ends[:third] = target[:third] + self.generator.normal(size=target[:third].shape)
+        near = slice(0, len(first) // 4)
+        second[near] = 0.99 * first[near] + 0.01 * second[near]
+        if self.rows:
+            second[-2::-8] = first[-2::-8, ::-1]  # two pairs of classes change places,
+            one, other = self.generator.permutation(self.classes)[:2]
+            second[-4::-8] = first[-4::-8]
+            second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
+            if self.is_logits:
+                second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
+        return first, second, target
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The shape of the losses."""
+        return self.shape[:-1] if self.rows else self.shape
+
+    @property
+    def is_regression(self) -> bool:
+        return not self.rows and self.loss.task == "regression"
+
+    @property
+    def is_classification(self) -> bool:
+        return self.loss.task in ("binary", "multiclass")
+
+    @property
+    def is_logits(self) -> bool:
+        return self.loss.prediction.symbol == "z"
+
+    @property
+    def is_of_probabilities(self) -> bool:
+        return self.loss.prediction.symbol in ("p", "z") or _says_logarithms(self.loss.prediction)
+
+    def shares(self) -> Any:
+        """Distributions over the classes, or probabilities, none of them certain."""
+        if self.rows:
+            return self.generator.dirichlet(self.np.ones(self.classes), size=self.lead)
+        return self.generator.uniform(1e-9, 1.0 - 1e-9, size=self.shape)
+
+    def as_prediction(self, share: Any) -> Any:
+        """The prediction that says it."""
+        with self.np.errstate(divide="ignore"):
+            if self.is_logits:
+                return self.np.log(share if self.rows else share / (1.0 - share))
+            return self.np.log(share) if _says_logarithms(self.loss.prediction) else share
+
+    def as_target(self, share: Any) -> Any:
+        """The target that says it."""
+        with self.np.errstate(divide="ignore"):
+            return self.np.log(share) if _says_logarithms(self.loss.target) else share
+
+    def said_by(self, x: Any, domain: Domain) -> Any:
+        """The rows of shares that predictions or targets stand for."""
+        if domain.symbol == "p":
+            return x
+        with self.np.errstate(invalid="ignore"):
+            share = self.np.exp(x - x.max(axis=-1, keepdims=True))
+        return share / share.sum(axis=-1, keepdims=True)
+
+    def outcomes(self) -> list[tuple[Any, Any]]:
+        """Targets that may come up, and the share that each stands for: the classes, and others where the target is a
+        distribution itself."""
+        np, domain = self.np, self.loss.target
+        if self.rows:
+            certain = np.eye(self.classes)
+            found = [
+                (
+                    np.full(self.lead, k)
+                    if domain.indices
+                    else self.as_target(np.broadcast_to(certain[k], self.shape)),
+                    certain[k],
+                )
+                for k in range(self.classes)
+            ]
+        else:
+            low_and_high = getattr(domain, "values", (0.0, 1.0))
+            found = [(np.full(self.shape, label), float(k)) for k, label in enumerate(low_and_high)]
+        if self.loss.task == "distribution":
+            soft = [self.shares() for _ in range(2)]
+            found += [(self.as_target(share), share) for share in soft]
+        return found
+
+    def laws(self, count: int) -> tuple[Any, Any]:
+        """Discrete laws of a number: (count, 6) values, mostly skewed, and their shares; every third has equal ones."""
+        np, generator = self.np, self.generator
+        values = generator.gamma(0.7, 3.0, size=(count, 6)) + 1e-3
+        if isinstance(self.loss.target, Real):  # other numbers may have to be above 0
+            values = generator.choice([-1.0, 1.0], size=(count, 1)) * values + generator.normal(size=(count, 1))
+        shares = generator.dirichlet(np.ones(6), size=count)
+        shares[::3] = 1.0 / 6.0
+        return values, shares
+
+    # ── what the loss says ───────────────────────────────────────────────────────────────────────────────────────
 
     def values(self, prediction: Any, target: Any) -> Any:
         return self.loss.values(prediction=prediction, target=target)
@@ -121,35 +264,54 @@ class Probe:
     def gradient(self, prediction: Any, target: Any) -> Any:
         return self.loss.value_and_gradient(prediction=prediction, target=target, reduction="none")[1]
 
-    def segments(self) -> tuple[Any, Any, Any]:
-        """Pairs of predictions and a target for each: far apart, close together, and around the target."""
-        first, second, target = self.prediction(), self.prediction(), self.target()
-        if not self.loss.prediction.rows and self.loss.task == "regression":
-            third = self.points // 3
-            first[:third] = target[:third] + self.generator.normal(size=third)
-            second[:third] = target[:third] + self.generator.normal(size=third)
-        near = slice(0, self.points // 4)
-        second[near] = 0.99 * first[near] + 0.01 * second[near]
-        return first, second, target
+    def mean_costs(self, candidates: Any, values: Any, shares: Any) -> Any:
+        """The expected loss of each candidate (laws, candidates), where the target has the values (laws, n) with these
+        shares."""
+        pairs = self.np.broadcast_arrays(candidates[..., None], values[:, None, :])
+        prediction, target = (self.np.ascontiguousarray(each).ravel() for each in pairs)
+        costs = self.np.reshape(self.values(prediction, target), pairs[0].shape)
+        return (costs * shares[:, None, :]).sum(axis=-1)
 
-    def describe(self, index: int, **arrays: Any) -> str:
-        return ", ".join(f"{name} = {self.np.round(array[index], 6).tolist()}" for name, array in arrays.items())
+    # ── words and measures ───────────────────────────────────────────────────────────────────────────────────────
+
+    def describe(self, index: tuple[int, ...], **arrays: Any) -> str:
+        label = f"label {index[-1]}: " if len(index) > 1 else ""
+        return label + ", ".join(
+            f"{name} = {self.np.round(array[index], 6).tolist()}" for name, array in arrays.items()
+        )
 
     def first(self, bad: Any, **arrays: Any) -> str | None:
         """The first bad point in words."""
-        where = self.np.flatnonzero(bad)
+        where = self.np.argwhere(bad)
         if not len(where):
             return None
-        self.counterexample = {name: array[where[0]] for name, array in arrays.items()}
-        return f"at {self.describe(int(where[0]), **arrays)}"
+        index = tuple(int(i) for i in where[0])
+        self.counterexample = {name: array[index] for name, array in arrays.items()}
+        return f"at {self.describe(index, **arrays)}"
 
     def size(self, x: Any) -> Any:
-        """Euclidean, per point."""
-        return self.np.sqrt((x**2).sum(axis=-1)) if x.ndim > 1 else self.np.abs(x)
+        """Euclidean, of each row; of each number where the loss is one of numbers."""
+        return self.np.sqrt((x**2).sum(axis=-1)) if self.rows else self.np.abs(x)
 
     def distance(self, x: Any, y: Any) -> Any:
-        """Euclidean, per point."""
-        return self.size(x - y)
+        """Euclidean, as the size; NaN between infinities."""
+        with self.np.errstate(invalid="ignore"):
+            return self.size(x - y)
+
+    def over_rows(self, x: Any) -> Any:
+        """What there is one of for each loss, beside predictions."""
+        return x[..., None] if self.rows else x
+
+
+def _table_entries(loss: Any) -> int:
+    """How many labels or classes the tables of a loss, or of the losses of a sum, have entries for; 0 without any."""
+    sizes = [
+        len(table)
+        for each in getattr(loss, "losses", (loss,))
+        for table in (getattr(each, name) for name in getattr(each, "tables", ()))
+        if isinstance(table, tuple)
+    ]
+    return max(sizes, default=0)
 
 
 # ── the shape of the curve ───────────────────────────────────────────────────────────────────────────────────────────
@@ -176,20 +338,19 @@ class StrictlyConvex(Claim):
     def refute(self, probe: Probe) -> str | None:
         np = probe.np
         first, second, target = probe.segments()
-        # Close to the target, where float64 can tell a curve from its chord.
-        centre = 0.5 if probe.loss.prediction.threshold == 0.5 or probe.loss.target.rows else target
-        if not probe.loss.prediction.rows:
-            first = np.clip(first, centre - 4.0, centre + 4.0) if probe.loss.task == "regression" else first
-            second = first + np.where(second > first, 0.5, -0.5) * probe.generator.uniform(0.2, 1.0, size=first.shape)
-            if probe.loss.prediction.threshold == 0.5:
-                second = np.clip(second, 0.0, 1.0)
+        if not probe.rows:
+            # Short chords near the target or the threshold: further out float64 cannot tell a curve from its chord.
+            centre = target if probe.is_regression else probe.loss.prediction.threshold or 0.0
+            first = np.clip(first, centre - 4.0, centre + 4.0)
+            length = probe.generator.uniform(0.1, 0.5, size=first.shape)
+            second = first + np.clip(second - first, -length, length)
         low, middle, high = _along(probe, first, second, target)
         apart = probe.distance(first, second) > 0.05
         flat = ~(middle < 0.5 * low + 0.5 * high) & np.isfinite(low) & np.isfinite(high) & apart
         return probe.first(flat, between=first, and_=second, target=target) or _midpoint_above_chord(probe, 0.0)
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        strict = any(factor > 0 and _has(StrictlyConvex, each) for factor, each in zip(factors, others, strict=True))
+        strict = any(_has(StrictlyConvex, each) for each in others)
         return self if strict and all(_has(Convex, each) for each in others) else None
 
 
@@ -228,6 +389,9 @@ class NotConvex(Claim):
     def refute(self, probe: Probe) -> str | None:
         return None if _midpoint_above_chord(probe, strong=0.0) else "no chord was found that the curve rises above"
 
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return _alone(self, others)  # a convex loss, or even another that is not, may mend the curve
+
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -237,6 +401,8 @@ class Symmetric(Claim):
     name = "symmetric"
 
     def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.threshold is not None or probe.rows:
+            return "its prediction and its target have no difference"
         residual = probe.prediction()
         zero = probe.np.zeros_like(residual)
         unequal = probe.values(residual, zero) != probe.values(-residual, zero)
@@ -250,7 +416,27 @@ class NonNegative(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         prediction, target = probe.prediction(), probe.target()
-        return probe.first(probe.values(prediction, target) < 0.0, prediction=prediction, target=target)
+        least: Any = 0.0
+        if probe.loss.target.rows:
+            close = 10.0 ** probe.generator.uniform(-9.0, 0.0, size=(len(target), 1))
+            mixed = (1.0 - close) * probe.said_by(target, probe.loss.target) + close * probe.shares()
+            prediction[::2] = probe.as_prediction(mixed)[::2]
+            least = self._of_rounded_rows(probe, prediction, target)
+        return probe.first(probe.values(prediction, target) < least, prediction=prediction, target=target)
+
+    def _of_rounded_rows(self, probe: Probe, prediction: Any, target: Any) -> Any:
+        """How low a divergence may be for rows P and Q as they are stored, whose sums are not exactly 1: by the
+        log-sum inequality Σ P log(P/Q) ≥ ΣP · log(ΣP/ΣQ), less some units in the last place of the terms."""
+        np = probe.np
+        sums = [
+            np.array([math.fsum([*row, -1.0]) for row in x]) if domain.symbol == "p" else np.zeros(len(x))
+            for x, domain in ((prediction, probe.loss.prediction), (target, probe.loss.target))
+        ]
+        q, p = probe.said_by(prediction, probe.loss.prediction), probe.said_by(target, probe.loss.target)
+        smallest = np.finfo("float64").tiny
+        terms = p * (np.abs(np.log(np.maximum(p, smallest))) + np.abs(np.log(np.maximum(q, smallest))))
+        exact = (1.0 + sums[1]) * (np.log1p(sums[1]) - np.log1p(sums[0]))
+        return probe.scale * (np.minimum(exact, 0.0) - 4.0 * np.finfo("float64").eps * terms.sum(axis=-1))
 
 
 @final
@@ -265,14 +451,27 @@ class ZeroAtTarget(Claim):
         return (NonNegative(),)
 
     def refute(self, probe: Probe) -> str | None:
+        if probe.is_classification:
+            return "its target is a class"
+        np = probe.np
         prediction, target = probe.prediction(), probe.target()
-        if probe.loss.prediction.rows and not probe.loss.target.rows:
-            return "a class index is not a prediction"
-        target = target.astype("float64")
-        off_target = probe.values(target, target) != 0.0
-        apart = probe.distance(prediction, target) > 1e-3
+        perfect, rounded, said = target, 0.0, target
+        if probe.rows:
+            said = probe.said_by(target, probe.loss.target)
+            prediction = probe.as_prediction(probe.shares())
+            if probe.is_logits != _says_logarithms(probe.loss.target):
+                # Logarithms are rounded, by half a unit in their last place.
+                perfect, rounded = probe.as_prediction(said), 4.0 * np.finfo("float64").eps * probe.scale
+                if probe.is_logits:
+                    perfect = np.maximum(perfect, -1e4)  # as good as certain, and finite
+        costs = probe.values(perfect, target)
+        size = np.abs(np.where(np.isfinite(perfect), perfect, 0.0)).max(axis=-1) if probe.rows else 0.0
+        off_target = ~(np.abs(costs) <= rounded * (1.0 + size))
+        apart = (
+            probe.distance(probe.said_by(prediction, probe.loss.prediction) if probe.rows else prediction, said) > 1e-3
+        )
         free = apart & (probe.values(prediction, target) <= 0.0)
-        return probe.first(off_target, prediction=target, target=target) or probe.first(
+        return probe.first(off_target, prediction=perfect, target=target) or probe.first(
             free, prediction=prediction, target=target
         )
 
@@ -285,9 +484,19 @@ class NotSymmetricInArguments(Claim):
     name = "not symmetric in its arguments"
 
     def refute(self, probe: Probe) -> str | None:
-        first, second = probe.target(), probe.target()
-        difference = probe.np.abs(probe.values(first, second) - probe.values(second, first))
-        return None if (difference > 1e-3).any() else "both orders cost the same everywhere"
+        if probe.is_classification:
+            return "its target is a class"
+        if probe.rows:
+            first, second = probe.shares(), probe.shares()
+            there = probe.values(probe.as_prediction(first), probe.as_target(second))
+            back = probe.values(probe.as_prediction(second), probe.as_target(first))
+        else:
+            first, second = probe.target(), probe.target()
+            there, back = probe.values(first, second), probe.values(second, first)
+        return None if (probe.np.abs(there - back) > 1e-3).any() else "both orders cost the same everywhere"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return _alone(self, others)  # what one order costs more by one loss it may cost less by another
 
 
 # ── the slope ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,7 +511,7 @@ class Differentiable(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         jump = _largest_jump(probe)
-        return None if jump is None else f"the gradient jumps at {jump}"
+        return None if jump is None else f"the gradient jumps {jump}"
 
 
 @final
@@ -318,6 +527,13 @@ class Kinked(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         return None if _largest_jump(probe) else "no jump of the gradient was found"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        # Convex losses jump upwards only, so that no jump makes up for another.
+        lasting = all(_has(Convex, each) for each in others)
+        rest = [each for each in others if not _has(Kinked, each)]
+        single = len(rest) == len(others) - 1 and all(_has(Differentiable, each) for each in rest)
+        return self if lasting or single else None
 
 
 @final
@@ -337,9 +553,11 @@ class Smooth(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         first, second, target = probe.segments()
-        change = probe.distance(probe.gradient(first, target), probe.gradient(second, target))
+        here, there = probe.gradient(first, target), probe.gradient(second, target)
         apart = probe.distance(first, second)
-        steep = change > self.bound * apart * (1 + 1e-9) + 1e-12
+        # What float64 may have rounded away of the gradients.
+        slack = 1e-12 + 1e-15 * (probe.size(here) + probe.size(there))
+        steep = probe.distance(here, there) > self.bound * apart * (1 + 1e-9) + slack
         return probe.first(steep, between=first, and_=second, target=target)
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
@@ -382,17 +600,20 @@ class UnboundedGradient(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         prediction, target = probe.prediction(), probe.target()
-        if probe.loss.prediction.threshold == 0.5 or probe.loss.prediction.wanted.startswith("rows"):
+        if probe.loss.prediction.symbol == "p":
             prediction = 1e-6 * prediction  # probabilities close to 0
-            if prediction.ndim > 1:
+            if probe.rows:
                 prediction[..., 0] = 1.0 - prediction[..., 1:].sum(axis=-1)
         gradient = probe.gradient(prediction, target)
         steepest = float(probe.np.max(probe.size(gradient)))
         return None if steepest > 1e3 else f"the steepest gradient found is {steepest:g}"
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        grows = any(factor > 0 and _has(UnboundedGradient, each) for factor, each in zip(factors, others, strict=True))
-        return self if grows and all(_has(Convex, each) for each in others) else None
+        # The gradients of convex losses all grow outwards; a bounded one cannot hold another back.
+        convex = all(_has(Convex, each) for each in others)
+        rest = [each for each in others if not _has(UnboundedGradient, each)]
+        single = len(rest) == len(others) - 1 and all(_has(Lipschitz, each) for each in rest)
+        return self if convex or single else None
 
 
 @final
@@ -403,6 +624,8 @@ class Sparse(Claim):
     name = "zero gradient past the margin"
 
     def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.threshold != 0.0:
+            return "its prediction has no margin"
         target = probe.target()
         low = probe.loss.target.sample(probe.generator, (4096,)).min()
         prediction = probe.np.where(target > low, 1.0, -1.0) * probe.generator.uniform(1.001, 100.0, size=target.shape)
@@ -415,7 +638,11 @@ class Sparse(Claim):
 @final
 @dataclasses.dataclass(frozen=True)
 class Elicits(Claim):
-    """The expected loss over a distribution of targets is least at this functional of it ("mean", or a quantile)."""
+    """The expected loss is least at this functional of the targets' law, and nowhere else.
+
+    Without a level the functional is the mean; with one, the quantile of that level (all of them, where there are
+    several).
+    """
 
     functional: str
     level: float | None = None
@@ -424,23 +651,43 @@ class Elicits(Claim):
     def __str__(self) -> str:
         return f"elicits the {self.functional}"
 
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        return (ElicitsCentre(),) if self.level in (None, 0.5) else ()
+
+    @property
+    def estimated(self) -> str:
+        return self.functional
+
     def refute(self, probe: Probe) -> str | None:
-        np, generator = probe.np, probe.generator
-        for _ in range(max(1, probe.points // 200)):
-            targets = generator.gamma(1.5, 2.0, size=20)
-            if self.level is None:
-                best = float(targets.mean())
-            else:
-                best = float(np.quantile(targets, self.level, method="inverted_cdf"))
-            candidates = best + generator.normal(size=10) * generator.choice([0.01, 0.1, 1.0, 10.0], size=10)
-            costs = [
-                float(np.mean(probe.values(np.full_like(targets, candidate), targets)))
-                for candidate in (best, *candidates)
-            ]
-            if min(costs[1:]) < costs[0] * (1 - 1e-12):
-                better = candidates[int(np.argmin(costs[1:]))]
-                return f"{better:.6g} costs less than the {self.functional} {best:.6g}"
-        return None
+        np = probe.np
+        if probe.loss.prediction.threshold is not None or probe.rows:
+            return _NO_NUMBERS
+        values, shares = probe.laws(max(2, probe.points // 40))
+        lowest, highest = self._functional(probe, values, shares)
+        candidates = _between_ends(probe, values, lowest)
+        costs = probe.mean_costs(candidates, values, shares)
+        least = probe.mean_costs(np.stack([lowest, highest], axis=1), values, shares).max(axis=1)[:, None]
+        slack = 1e-12 * np.abs(least)
+        away = np.ptp(values, axis=1)[:, None] * 1e-3
+        outside = (candidates < lowest[:, None] - away) | (candidates > highest[:, None] + away)
+        cheaper = (costs < least - slack) | (outside & (costs <= least + slack))
+        return _cheaper_than(probe, cheaper, candidates, self.functional, lowest, values, shares)
+
+    def _functional(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
+        """The lowest and the highest value of the functional, for each law."""
+        np = probe.np
+        if self.level is None:
+            mean = (values * shares).sum(axis=1)
+            return mean, mean
+        order = np.argsort(values, axis=1)
+        ordered = np.take_along_axis(values, order, axis=1)
+        below = np.cumsum(np.take_along_axis(shares, order, axis=1), axis=1)
+        places = [(below < self.level - 1e-12).sum(axis=1), (below <= self.level + 1e-12).sum(axis=1)]
+        ends = [
+            np.take_along_axis(ordered, np.minimum(each, values.shape[1] - 1)[:, None], axis=1)[:, 0] for each in places
+        ]
+        return ends[0], ends[1]
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
         same = all(_found(Elicits, each) == self for each in others)
@@ -449,40 +696,160 @@ class Elicits(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Proper(Claim):
-    """The expected loss is least when the prediction is the true probability."""
+class ElicitsCentre(Claim):
+    """Where the targets' law is symmetric, the expected loss is least at its centre; of skewed laws it says nothing."""
 
-    name = "proper"
+    name = "elicits the centre of symmetry"
+
+    @property
+    def estimated(self) -> str:
+        return "centre of symmetry"
 
     def refute(self, probe: Probe) -> str | None:
-        np, generator = probe.np, probe.generator
-        rows = probe.loss.prediction.rows
-        classes = probe.classes if rows else 2
-        true = generator.dirichlet(np.ones(classes), size=probe.points)
-        other = generator.dirichlet(np.ones(classes), size=probe.points)
-        near = slice(0, probe.points // 2)  # a minimum that is off by little
-        other[near] = 0.97 * true[near] + 0.03 * other[near]
-        excess = self._expected(probe, other, true) - self._expected(probe, true, true)
-        return probe.first(excess < -1e-12, true=true, better=other)
-
-    def _expected(self, probe: Probe, share: Any, true: Any) -> Any:
-        """The mean loss of predicting `share` where the classes come up with the probabilities `true`."""
         np = probe.np
-        rows, logits = probe.loss.prediction.rows, probe.loss.prediction.symbol == "z"
-        if rows:
-            prediction = np.log(share) if logits else share
-        else:
-            prediction = np.log(share[:, 1] / share[:, 0]) if logits else share[:, 1]
-        expected = np.zeros(len(share))
-        for index in range(true.shape[1]):
-            if probe.loss.target.indices:
-                target = np.full(len(share), index)
-            elif rows:
-                target = np.eye(true.shape[1])[np.full(len(share), index)]
-            else:
-                target = np.full(len(share), float(index))
-            expected += true[:, index] * probe.values(prediction, target)
-        return expected
+        if probe.loss.prediction.threshold is not None or probe.rows:
+            return _NO_NUMBERS
+        offsets, shares = probe.laws(max(2, probe.points // 40))
+        centre = np.abs(offsets).max(axis=1)  # so that every value is legal where they must be above 0
+        values = centre[:, None] + np.concatenate([0.9 * offsets, -0.9 * offsets], axis=1)
+        shares = 0.5 * np.concatenate([shares, shares], axis=1)
+        candidates = _between_ends(probe, values, centre)
+        costs = probe.mean_costs(candidates, values, shares)
+        least = probe.mean_costs(centre[:, None], values, shares)
+        slack = 1e-12 * np.abs(least)
+        at_an_end = (candidates == values.min(axis=1)[:, None]) | (candidates == values.max(axis=1)[:, None])
+        cheaper = (costs < least - slack) | (at_an_end & (costs <= least + slack))
+        return _cheaper_than(probe, cheaper, candidates, "centre", centre, values, shares)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Proper(Claim):
+    """The expected loss is least when the prediction is the true probability, and nowhere else (strictly proper)."""
+
+    functional: str = "probability"
+    name = "proper"
+
+    @property
+    def estimated(self) -> str:
+        return self.functional
+
+    def refute(self, probe: Probe) -> str | None:
+        if not probe.is_of_probabilities:
+            return _NO_PROBABILITIES
+        np = probe.np
+        outcomes = probe.outcomes()
+        chances = np.moveaxis(probe.generator.dirichlet(np.ones(len(outcomes)), size=probe.lead), -1, 0)
+        true = sum(probe.over_rows(chance) * share for chance, (_, share) in zip(chances, outcomes, strict=True))
+        other = probe.shares()
+        other[::2] = 0.97 * true[::2] + 0.03 * other[::2]  # a minimum that is off by little
+
+        def cost(share: Any) -> Any:
+            prediction = probe.as_prediction(share)
+            return sum(
+                chance * probe.values(prediction, target) for chance, (target, _) in zip(chances, outcomes, strict=True)
+            )
+
+        here, there = cost(true), cost(other)
+        slack = 1e-12 * (np.abs(here) + np.abs(there))
+        apart = probe.distance(true, other) > 0.02
+        better = (there < here - slack) | (apart & (there <= here + slack))
+        return probe.first(better & np.isfinite(here), true=true, better=other)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class NotProper(Claim):
+    """Some prediction costs less, in the mean, than the true probability; refuted when none is found."""
+
+    name = "not proper"
+
+    @property
+    def estimated(self) -> str:
+        return "biased probability"
+
+    def refute(self, probe: Probe) -> str | None:
+        if not probe.is_of_probabilities:
+            return _NO_PROBABILITIES
+        return None if Proper().refute(probe) else "nothing was found that costs less than the true probability"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return _alone(self, others)  # two biases may cancel
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ClassificationCalibrated(Claim):
+    """The expected loss is least on the side of the likelier of two classes, and nowhere else as low."""
+
+    name = "classification-calibrated"
+
+    @property
+    def estimated(self) -> str:
+        return "likelier class"
+
+    def refute(self, probe: Probe) -> str | None:
+        np, threshold = probe.np, probe.loss.prediction.threshold
+        if threshold is None:
+            return "its prediction has no side"
+        (low, _), (high, _) = probe.outcomes()[:2]
+        few = max(2, probe.points // 40 // (probe.classes if len(probe.shape) > 1 else 1))
+        low, high = low[:few], high[:few]
+        chance = probe.generator.uniform(size=low.shape)
+        chance = np.where(np.abs(chance - 0.5) < 0.01, 0.9, chance)
+        sizes = threshold * np.geomspace(1e-3, 1.0, 31) if threshold else np.geomspace(1e-3, 1e3, 31)
+
+        # All at once: scores that are all 0 might be labels.
+        positions = np.concatenate([-sizes, [0.0], sizes]).reshape(-1, *(1,) * low.ndim)
+        prediction, low, high = np.broadcast_arrays(threshold + positions, low, high)
+        costs = (1.0 - chance) * probe.values(prediction, low) + chance * probe.values(prediction, high)
+
+        def least(side: Any) -> Any:
+            """The cost of the best prediction on a side of the threshold, or on it (0)."""
+            return np.min(np.where(np.sign(positions) == side, costs, np.inf), axis=0)
+
+        right = np.where(chance > 0.5, 1.0, -1.0)
+        wrong = np.minimum(least(-right), least(0.0 * right))
+        return probe.first(~(least(right) < wrong), chance_of_the_higher=chance)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        # Convex losses that are least on one side all fall towards it from the threshold, and so does their sum.
+        every = all(_has(ClassificationCalibrated, each) for each in others)
+        return self if every and (len(others) == 1 or all(_has(Convex, each) for each in others)) else None
+
+
+def _alone(claim: Claim, others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+    """A claim that is lost as soon as another loss is added."""
+    return claim if len(others) == 1 else None
+
+
+def _says_logarithms(domain: Domain) -> bool:
+    return bool(getattr(domain, "logarithms", False))
+
+
+def _between_ends(probe: Probe, values: Any, best: Any) -> Any:
+    """Predictions to try, for each law: over its whole range, and ever closer to what should be best."""
+    np = probe.np
+    ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
+    steps = np.linspace(0.0, 1.0, 13)
+    over = ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * steps
+    over[:, -1] = ends[:, 1]
+    close = [best[:, None] + (ends - best[:, None]) * 10.0**-k for k in range(1, 5)]
+    return np.concatenate([over, *close], axis=1)
+
+
+def _cheaper_than(
+    probe: Probe, cheaper: Any, candidates: Any, functional: str, best: Any, values: Any, shares: Any
+) -> str | None:
+    """The first candidate that costs no more than the functional, in words."""
+    np = probe.np
+    where = np.argwhere(cheaper)
+    if not len(where):
+        return None
+    law, which = where[0]
+    better = f"{candidates[law, which]:.6g} costs no more than the {functional} {best[law]:.6g}"
+    targets = ", ".join(f"{x:.4g} ({share:.2f})" for x, share in zip(values[law], shares[law], strict=True))
+    return f"{better} of targets (and shares) {targets}"
 
 
 def _along(probe: Probe, first: Any, second: Any, target: Any) -> tuple[Any, Any, Any]:
@@ -510,16 +877,16 @@ def _largest_jump(probe: Probe) -> str | None:
     """Bisect segments towards the larger change of the gradient; what is left after 60 halvings is a jump."""
     np = probe.np
     first, second, target = probe.segments()
-    if first.ndim == 1 and probe.loss.task == "regression":
+    if probe.is_regression:
         half = len(first) // 2
         first[:half], second[:half] = target[:half] - 1.5, target[:half] + 2.5
     for _ in range(60):
         middle = 0.5 * first + 0.5 * second
         at_first, at_middle, at_second = (probe.gradient(x, target) for x in (first, middle, second))
         left = probe.distance(at_first, at_middle) >= probe.distance(at_middle, at_second)
-        left = left[:, None] if first.ndim > 1 else left
+        left = probe.over_rows(left)
         first, second = np.where(left, first, middle), np.where(left, middle, second)
     jump = probe.distance(probe.gradient(first, target), probe.gradient(second, target))
-    scale = 1.0 + np.abs(first).reshape(len(first), -1).max(axis=1)
-    where = np.flatnonzero((jump > 1e-4) & (probe.distance(first, second) < 1e-12 * scale))
-    return probe.describe(int(where[0]), prediction=first, target=target) if len(where) else None
+    close = probe.distance(first, second) < 1e-12 * (1.0 + probe.size(first))
+    # At the edge of a domain the gradient may be infinite, which is no jump.
+    return probe.first((jump > 1e-4) & np.isfinite(jump) & close, prediction=first, target=target)

@@ -328,17 +328,11 @@ class Loss(Definition, abstract=True):
         """Whether the gradient is written; otherwise each framework differentiates `value`."""
         return type(self).gradient is not Loss.gradient
 
+    @final
     @property
     def elicits(self) -> str:
-        """What minimising it estimates: "mean", "median", "0.9-quantile", "probability"…; "" where it has no name."""
-        from lossary.claim import Elicits, Proper
-
-        for claim in self.claims:
-            if isinstance(claim, Elicits):
-                return claim.functional
-            if isinstance(claim, Proper):
-                return "probability"
-        return ""
+        """What minimising it estimates, as it claims: "mean", "median", "probability"…; "" where it claims nothing."""
+        return next((claim.estimated for claim in self.claims if claim.estimated), "")
 
 
 class Pointwise(Loss, abstract=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lossary import kernels, spelling
-from lossary.claim import Elicits, closure
+from lossary.claim import Elicits, ElicitsCentre, closure
 from lossary.loss import Pointwise
 from lossary.parameter import parameters_of
 
@@ -72,9 +72,7 @@ def code_and_sources(loss: Loss) -> list[tuple[str, list[str]]]:
 
 def elicited(loss: Loss) -> str:
     """What minimising it estimates, as a phrase."""
-    if not loss.elicits:
-        return "nothing that has a name"
-    return loss.elicits if loss.elicits.startswith("between") else f"the {loss.elicits}"
+    return f"the {loss.elicits}" if loss.elicits else "nothing that it claims"
 
 
 def examined(loss: Loss) -> list[Evidence]:
@@ -93,7 +91,7 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    shown = " · ".join(str(claim) for claim in loss.claims if not isinstance(claim, Elicits))
+    shown = " · ".join(str(claim) for claim in loss.claims if not isinstance(claim, Elicits | ElicitsCentre))
     return [shown, f"({verdict}; --claims shows each)"]
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import lossary
 from lossary.choice import AgainstNoise, Balance, Choice, Facts
-from lossary.claim import Lipschitz, Proper, closure
+from lossary.claim import Elicits, Lipschitz, Proper, closure
 from lossary.compare.profile import Codes, Numbers, Profile, Task
 from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
 from lossary.errors import LossaryError, ParameterError
@@ -299,12 +299,12 @@ def _reason(loss: Loss, profile: Profile) -> str:
             return "if probabilities are what you want"
         return f"if only the {loss.elicits} matters" if loss.elicits else "fits the task"
     steady = any(isinstance(claim, Lipschitz) for claim in closure(loss.claims))
-    if loss.elicits and not loss.elicits.startswith("between"):
+    if any(isinstance(claim, Elicits) for claim in loss.claims):
         affected = "" if steady or not profile.outliers else ", which outliers pull"
         return f"if the {loss.elicits} is what you want{affected}"
     if steady and profile.outliers:
         return f"caps the pull of {_percent(profile.outliers)} outliers"
-    return loss.elicits or "fits the task"
+    return f"estimates the {loss.elicits}" if loss.elicits else "fits the task"
 
 
 # ── in which order ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _WORDS = {
-    "between": "the mean and the median",
+    "centre": "of symmetric targets; of skewed ones neither mean nor median",
+    "likelier": "the likelier class",
     "biased": "probabilities that weights or smoothing shift",
 }  # of the column "elicits"
 

@@ -3,7 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.choice import AgainstNoise, Balance
-from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth, UnboundedGradient
+from lossary.claim import (
+    Claim,
+    ClassificationCalibrated,
+    Differentiable,
+    Lipschitz,
+    NonNegative,
+    NotProper,
+    Proper,
+    Smooth,
+    StrictlyConvex,
+    StronglyConvex,
+    UnboundedGradient,
+)
 from lossary.domain import Domain, Probability, Score
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
@@ -24,7 +36,7 @@ class BinaryCrossEntropy(Pointwise):
         symbol="a",
         doc="how much more a positive counts than a negative; one number, or one for each label of (…, K)",
         foreign=("positive_weight", "scale_pos_weight"),
-        examples=(3.0,),
+        examples=(3.0, (0.5, 2.0, 1.0, 0.25)),
         choose=Balance(),
     )
     label_smoothing: float = parameter(
@@ -43,8 +55,8 @@ class BinaryCrossEntropy(Pointwise):
     output_layer = "one linear unit (from_logits=True), or one unit with a sigmoid (from_logits=False)"
     choosing = "the default for two classes; pos_weight about negatives / positives where positives are rare and matter"
     strengths = (
-        "proper: the best prediction is the true probability",
-        "from logits, no example pulls harder than 1 and none is ever lost to rounding",
+        "without pos_weight and label_smoothing proper: the best prediction is the true probability",
+        "from logits, no example pulls harder than 1 (or than pos_weight, where that is more)",
     )
     weaknesses = (
         "confident mistakes cost without bound, so that mislabelled examples weigh much",
@@ -90,7 +102,7 @@ class BinaryCrossEntropy(Pointwise):
         ),
         Twin("optax.sigmoid_binary_cross_entropy(prediction, target)", when={"from_logits": True}),
         Twin(
-            "tensorflow.nn.weighted_cross_entropy_with_logits(labels=target, logits=prediction, pos_weight=pos_weight)",
+            "tensorflow.nn.weighted_cross_entropy_with_logits(labels=target, logits=prediction, pos_weight=tensorflow.constant(pos_weight))",
             when={"from_logits": True},
         ),
         Twin(
@@ -108,17 +120,23 @@ class BinaryCrossEntropy(Pointwise):
         return Score() if self.from_logits else Probability()
 
     @property
-    def elicits(self) -> str:
-        return "probability" if any(isinstance(claim, Proper) for claim in self.claims) else "biased probability"
-
-    @property
     def claims(self) -> tuple[Claim, ...]:
-        positive = max(self.pos_weight) if isinstance(self.pos_weight, tuple) else self.pos_weight
-        proper = (Proper(),) if positive == 1.0 and self.label_smoothing == 0.0 else ()
+        positive = self.pos_weight if isinstance(self.pos_weight, tuple) else (self.pos_weight,)
+        alike = all(weight == 1.0 for weight in positive)
+        proper = Proper() if alike and self.label_smoothing == 0.0 else NotProper()
+        estimates = (proper, ClassificationCalibrated()) if alike else (proper,)  # smoothing keeps sides
         if not self.from_logits:
-            return Convex(), NonNegative(), *proper, UnboundedGradient()
-        steepest = max(1.0, positive)
-        return Convex(), Smooth(0.25 * steepest), Lipschitz(steepest), NonNegative(), *proper
+            modulus = min(map(self._least_curvature, positive))
+            return StronglyConvex(modulus), Differentiable(), NonNegative(), *estimates, UnboundedGradient()
+        steepest = max(1.0, *positive)
+        return StrictlyConvex(), Smooth(0.25 * steepest), Lipschitz(steepest), NonNegative(), *estimates
+
+    def _least_curvature(self, positive: float) -> float:
+        """Of the loss of probabilities: A/p² + B/(1 − p)² is least at (∛A + ∛B)³, which is concave in the shares A and B
+        and so least at a label of 0 or 1."""
+        moved = 0.5 * self.label_smoothing
+        ends = ((positive * (1.0 - moved), moved), (positive * moved, 1.0 - moved))
+        return min(float(a ** (1 / 3) + b ** (1 / 3)) ** 3 for a, b in ends)
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         positive, negative = self._shares(xp, p, y)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, Convex, Kinked, Lipschitz, NonNegative, Sparse
+from lossary.claim import Claim, ClassificationCalibrated, Convex, Kinked, Lipschitz, NonNegative, Sparse
 from lossary.domain import Domain, Labels, Score
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
@@ -23,7 +23,6 @@ class Hinge(Pointwise):
     task = "binary"
     prediction = Score(logit=False)
     output_layer = "one linear unit; its sign is the class"
-    elicits = "sign"
     choosing = "when only the decision matters, and a wide margin is wanted; for probabilities take BinaryCrossEntropy"
     strengths = (
         "examples that are right by a margin do not pull at all: the solution rests on few of them",
@@ -55,7 +54,14 @@ class Hinge(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return Convex(), Lipschitz(1.0), NonNegative(), Sparse(), Kinked("margin 1")
+        return (
+            Convex(),
+            Lipschitz(1.0),
+            NonNegative(),
+            Sparse(),
+            Kinked("margin 1"),
+            ClassificationCalibrated(),
+        )
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.maximum(0.0, 1.0 - self._sign(y) * p)

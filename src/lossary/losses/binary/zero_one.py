@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, NonNegative, NotConvex
+from lossary.claim import Claim, ClassificationCalibrated, NonNegative, NotConvex
 from lossary.domain import Domain, Labels, Score
 from lossary.errors import DifferentiationError
 from lossary.loss import Pointwise
@@ -33,7 +33,6 @@ class ZeroOne(Pointwise):
 
     task = "binary"
     trainable = False
-    elicits = "sign"
     output_layer = "for evaluation: predicted labels (integer or bool), or any score whose sign is the class"
     choosing = "to report mistakes; to train, take BinaryCrossEntropy or Hinge"
     strengths = ("it is what is meant by a mistake: 1 − accuracy",)
@@ -71,7 +70,7 @@ class ZeroOne(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return NotConvex(), NonNegative()
+        return NotConvex(), NonNegative(), ClassificationCalibrated()
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         # The sign of 0 counts as wrong; what is neither right nor wrong is NaN.

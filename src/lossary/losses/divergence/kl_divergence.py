@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, Convex, Lipschitz, NotSymmetricInArguments, Smooth, UnboundedGradient, ZeroAtTarget
+from lossary.claim import (
+    Claim,
+    Convex,
+    Differentiable,
+    Lipschitz,
+    NotSymmetricInArguments,
+    Proper,
+    Smooth,
+    UnboundedGradient,
+    ZeroAtTarget,
+)
 from lossary.domain import Domain, Logits, Simplex
 from lossary.loss import Rowwise
 from lossary.parameter import parameter
@@ -20,14 +30,13 @@ class KLDivergence(Rowwise):
 
     task = "distribution"
     output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
-    elicits = "distribution"
     choosing = "when the target is a distribution itself: distillation, variational inference, soft labels"
     strengths = (
         "0 exactly when both distributions are the same, unlike cross-entropy with soft targets",
         "one number for each distribution, whose mean over a batch is a mean of divergences",
     )
     weaknesses = (
-        "infinite where the prediction rules out what the target allows",
+        "from probabilities, infinite where the prediction rules out what the target allows",
         "not symmetric, and no distance: the direction matters",
     )
     sources = ("Kullback & Leibler 1951, doi:10.1214/aoms/1177729694",)
@@ -78,10 +87,8 @@ class KLDivergence(Rowwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        if self.from_logits:
-            return Convex(), Smooth(0.5), Lipschitz(2**0.5)
-        apart = () if self.log_target else (ZeroAtTarget(), NotSymmetricInArguments())
-        return Convex(), *apart, UnboundedGradient()
+        slope = (Smooth(0.5), Lipschitz(2**0.5)) if self.from_logits else (Differentiable(), UnboundedGradient())
+        return Convex(), *slope, ZeroAtTarget(), NotSymmetricInArguments(), Proper("distribution")
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         q = xp.exp(p) / xp.row(xp.sum(xp.exp(p))) if self.from_logits else p

@@ -3,7 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.choice import AgainstNoise, Balance
-from lossary.claim import Claim, Convex, Lipschitz, NonNegative, Proper, Smooth, UnboundedGradient
+from lossary.claim import (
+    Claim,
+    Convex,
+    Differentiable,
+    Lipschitz,
+    NonNegative,
+    NotProper,
+    Proper,
+    Smooth,
+    StrictlyConvex,
+    UnboundedGradient,
+)
 from lossary.domain import ClassIndex, Domain, Logits, Simplex
 from lossary.loss import Rowwise
 from lossary.parameter import parameter
@@ -42,7 +53,7 @@ class SparseCategoricalCrossEntropy(Rowwise):
     output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
     choosing = "the default for more than two classes"
     strengths = (
-        "proper: the best prediction is the true distribution",
+        "without class_weight and label_smoothing proper: the best prediction is the true distribution",
         "the value and gradient of CategoricalCrossEntropy without the one-hot rows",
     )
     weaknesses = (
@@ -110,16 +121,17 @@ class SparseCategoricalCrossEntropy(Rowwise):
         return Logits() if self.from_logits else Simplex()
 
     @property
-    def elicits(self) -> str:
-        return "probability" if any(isinstance(claim, Proper) for claim in self.claims) else "biased probability"
-
-    @property
     def claims(self) -> tuple[Claim, ...]:
-        proper = (Proper(),) if self.label_smoothing == 0.0 and not self.class_weight else ()
-        if not self.from_logits:
-            return Convex(), NonNegative(), *proper, UnboundedGradient()
-        heaviest = max(self.class_weight, default=1.0)
-        return Convex(), Smooth(0.5 * heaviest), Lipschitz(2**0.5 * heaviest), NonNegative(), *proper
+        weights = self.class_weight or (1.0,)
+        lightest, heaviest = min(weights), max(weights)
+        alike = lightest == heaviest > 0.0
+        proper = Proper() if alike and self.label_smoothing == 0.0 else NotProper()
+        if self.from_logits:
+            return Convex(), Smooth(0.5 * heaviest), Lipschitz(2**0.5 * heaviest), NonNegative(), proper
+        # Only smoothing makes every class count in every row.
+        curve = StrictlyConvex() if self.label_smoothing and lightest > 0.0 else Convex()
+        steep = (UnboundedGradient(),) if heaviest > 0.0 else ()
+        return curve, Differentiable(), NonNegative(), proper, *steep
 
     def row_weight(self, xp: Any, y: Array, prediction: Array) -> Array | None:
         return xp.lookup(xp.table(self.class_weight, prediction), y) if len(self.class_weight) else None

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.choice import TimesSpread
-from lossary.claim import Claim, Convex, Lipschitz, Smooth, Symmetric, ZeroAtTarget
+from lossary.claim import Claim, Convex, ElicitsCentre, Lipschitz, Smooth, Symmetric, ZeroAtTarget
 from lossary.domain import Real
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
@@ -27,13 +27,15 @@ class Huber(Pointwise):
     task = "regression"
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
-    elicits = "between mean and median"
-    choosing = "delta about 1.345 × the robust spread of the residuals (95 % as efficient as the mean on clean data)"
+    choosing = "delta about 1.345 × the robust spread of the residuals (95 % as efficient as the mean on normal errors)"
     strengths = (
         "an outlier's pull is capped at δ",
         "smooth at 0, where absolute error has its kink",
     )
-    weaknesses = ("δ is on the target's scale: rescale the data, rescale δ",)
+    weaknesses = (
+        "of skewed targets it estimates neither the mean nor the median",
+        "δ is on the target's scale: rescale the data, rescale δ",
+    )
     sources = ("Huber 1964, doi:10.1214/aoms/1177703732",)
     foreign_names = ("HuberLoss", "SmoothL1Loss", "SmoothL1")
     same_as = (
@@ -47,7 +49,7 @@ class Huber(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return Convex(), Smooth(1.0), Lipschitz(self.delta), Symmetric(), ZeroAtTarget()
+        return Convex(), Smooth(1.0), Lipschitz(self.delta), Symmetric(), ZeroAtTarget(), ElicitsCentre()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         size = xp.abs(p - y)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, Lipschitz, Smooth, StrictlyConvex, Symmetric, ZeroAtTarget
+from lossary.claim import Claim, ElicitsCentre, Lipschitz, Smooth, StrictlyConvex, Symmetric, ZeroAtTarget
 from lossary.domain import Real
 from lossary.loss import Pointwise
 from lossary.twin import Departure, Twin
@@ -15,13 +15,15 @@ class LogCosh(Pointwise):
     task = "regression"
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
-    elicits = "between mean and median"
     choosing = "when Huber is wanted with a curvature everywhere; standardise the target first, for there is no scale"
     strengths = (
         "an outlier's pull is capped at 1",
         "smooth everywhere: second-order optimisers may use it",
     )
-    weaknesses = ("no parameter for the scale: residuals are large or small compared with 1",)
+    weaknesses = (
+        "of skewed targets it estimates neither the mean nor the median",
+        "no parameter for the scale: residuals are large or small compared with 1",
+    )
     sources = ("Saleh & Saleh 2022, arXiv:2208.04564",)
     foreign_names = ("LogCoshLoss", "logcosh", "LogCoshError")
     same_as = (
@@ -35,7 +37,7 @@ class LogCosh(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return StrictlyConvex(), Smooth(1.0), Lipschitz(1.0), Symmetric(), ZeroAtTarget()
+        return StrictlyConvex(), Smooth(1.0), Lipschitz(1.0), Symmetric(), ZeroAtTarget(), ElicitsCentre()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.log((xp.exp(p - y) + xp.exp(y - p)) / 2)

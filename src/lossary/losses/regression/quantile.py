@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.choice import Wanted
-from lossary.claim import Claim, Convex, Elicits, Kinked, Lipschitz, Symmetric, ZeroAtTarget
+from lossary.claim import Claim, Convex, Elicits, Kinked, Lipschitz, NotSymmetricInArguments, Symmetric, ZeroAtTarget
 from lossary.domain import Real
 from lossary.loss import Pointwise
 from lossary.parameter import parameter
@@ -31,7 +31,7 @@ class Quantile(Pointwise):
     choosing = "level is the share of targets that should lie below the prediction"
     strengths = (
         "estimates any quantile: two levels make an interval that needs no normal errors",
-        "robust, as the absolute error is",
+        "an outlier's pull is capped at the larger of level and 1 − level",
     )
     weaknesses = (
         "kink at 0; no curvature to learn from",
@@ -44,9 +44,9 @@ class Quantile(Pointwise):
     @property
     def claims(self) -> tuple[Claim, ...]:
         name = "median" if self.level == 0.5 else f"{self.level:g}-quantile"
-        symmetric = (Symmetric(),) if self.level == 0.5 else ()
+        symmetric = Symmetric() if self.level == 0.5 else NotSymmetricInArguments()
         steepest = max(self.level, 1.0 - self.level)
-        return Convex(), Lipschitz(steepest), *symmetric, ZeroAtTarget(), Kinked("0"), Elicits(name, self.level)
+        return Convex(), Lipschitz(steepest), symmetric, ZeroAtTarget(), Kinked("0"), Elicits(name, self.level)
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         return self.level * xp.maximum(y - p, 0) + (1 - self.level) * xp.maximum(p - y, 0)
