@@ -417,9 +417,15 @@ def undecided(xp: Framework, loss: Loss, prediction: Array) -> bool:
     Only for values that can be read; kernels, which look at one entry at a time, leave such calls to the vocabulary.
     """
     labels = loss.prediction.labels
-    if labels is None or labels.are_scores or "float" not in xp.dtype(prediction):
+    if labels is None or not may_be_labels(loss) or "float" not in xp.dtype(prediction):
         return False
     return 0 not in (xp.shape(prediction) or ()) and bool(xp.all(labels.holds(xp, prediction)))
+
+
+def may_be_labels(loss: Loss) -> bool:
+    """Whether floats can be labels to this loss, and other things to it as scores."""
+    labels = loss.prediction.labels
+    return labels is not None and not labels.are_scores
 
 
 def _as_scores(xp: Framework, loss: Loss, prediction: Array) -> Array:

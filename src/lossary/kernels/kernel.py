@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from lossary.inputs import may_be_labels
 from lossary.kernels import machine, threads
 from lossary.kernels.emitter import TOTALS, arguments, emit
 from lossary.kernels.program import Variant, program
@@ -39,6 +40,10 @@ class Kernel:
         self._reduces = loss.prediction.rows
         self._by_rows, self._cost, self._kept = read.rows, read.cost, len(read.kept)
         self._dtype = np.dtype(variant.dtype)
+        self._largest = _LARGEST[variant.dtype]
+        self._smallest = 1.0 / self._largest
+        # Whether predictions may be something that only the vocabulary form can tell, which sees all of them.
+        self.may_be_labels = variant.spacing is not None and may_be_labels(loss)
         # The settings and tables are kept alive with the kernel, which knows their addresses.
         self._constants = [np.array(each, dtype=self._dtype) for each in (read.settings, *read.tables)]
         self._settings, *tables = (each.ctypes.data for each in self._constants)
@@ -90,8 +95,7 @@ class Kernel:
     def averages(self, total: float, weight: float) -> bool:
         """Whether a mean is made of these as well as the vocabularies make it: its weights over their sum, and the sum
         of the losses, can be held."""
-        largest = _LARGEST[self._dtype.name]
-        return weight == 0.0 or (1.0 / largest < weight < largest and not math.isinf(total))
+        return weight == 0.0 or (self._smallest < weight < self._largest and not math.isinf(total))
 
     def _slice(self, given: list[int], rows: int, length: int, scale: float) -> tuple[float, float, float]:
         totals = _Totals()

@@ -40,8 +40,6 @@ def fused(
     "curvature") a tuple of the loss and those. None where the vocabulary form must look at the call."""
     if type(prediction) is not np.ndarray or prediction.dtype.name not in COMPUTED_IN:
         return None
-    if validate and undecided(vocabulary, loss, prediction):
-        return None
     target = _array(target, prediction, _INDICES if loss.target.indices else _NUMBERS)
     shapes = None if target is None else layout(loss, prediction.shape, target.shape)
     if shapes is None:
@@ -52,7 +50,7 @@ def fused(
     outputs: tuple[Output, ...] = ("values" if reduction == "none" else "total", *derivatives)
     variant = Variant(dtype, outputs, spacing, weight is not None, where is not None, ignored is not None)
     kernel = kernels.compiled(loss, variant)
-    if kernel is None:
+    if kernel is None or (kernel.may_be_labels and undecided(vocabulary, loss, prediction)):
         return None
     arrays = {
         "prediction": np.asarray(prediction, dtype=dtype, order="C"),

@@ -54,8 +54,6 @@ def fused(
     """The loss by a kernel: a tensor, or a `Total` for reduction="total"; None where a kernel must not run."""
     if _watched() or not _plain(prediction):
         return None
-    if validate and undecided(vocabulary, loss, prediction):
-        return None
     came, indices = prediction.dtype, loss.target.indices
     dtype = _COMPUTED_IN.get(came)
     target = _beside(target, prediction, _INDICES if indices else _NUMBERS)
@@ -68,7 +66,7 @@ def fused(
     outputs = _VALUES if reduction == "none" else _BOTH if differentiated else _TOTAL
     variant = Variant(_NAMES[dtype], outputs, spacing, weight is not None, where is not None, ignored is not None)
     kernel = kernels.compiled(loss, variant)
-    if kernel is None:
+    if kernel is None or (kernel.may_be_labels and undecided(vocabulary, loss, prediction)):
         return None
     arrays = {
         "prediction": _converted(prediction, dtype),
