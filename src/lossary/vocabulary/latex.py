@@ -449,6 +449,9 @@ class LaTeX(Vocabulary):
     def minimum(self, x: Array, y: Array) -> Array:
         return _Function("min", (_expression(x), _expression(y)))
 
+    def relu(self, x: Array) -> Array:
+        return self.maximum(0.0, x)
+
     def where(self, condition: Array, x: Array, y: Array) -> Array:
         x, y = _expression(x), _expression(y)
         if isinstance(condition, _Settled):

@@ -426,6 +426,9 @@ class Scalar(Vocabulary):
     def max(self, x: Array) -> Array:
         return self._reduced("max", x)
 
+    def _largest(self, x: Array, index: Array) -> Array:
+        return self.max(x)  # nothing is differentiated here
+
     def argmax(self, x: Array) -> Array:
         return self._reduced("argmax", x, kind="index")
 

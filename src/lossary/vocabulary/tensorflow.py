@@ -45,10 +45,15 @@ class TensorFlow(XLA):
         return tf.tanh(x)
 
     def maximum(self, x: Array, y: Array) -> Array:
-        return tf.maximum(*self._both(x, y))
+        return self._chosen(tf.maximum, *self._both(x, y))
 
     def minimum(self, x: Array, y: Array) -> Array:
-        return tf.minimum(*self._both(x, y))
+        return self._chosen(tf.minimum, *self._both(x, y))
+
+    def _chosen(self, choose: Callable[[Array, Array], Array], x: Array, y: Array) -> Array:
+        # The compiled ones overlook NaN in their second argument.
+        is_nan = tf.logical_or(tf.math.is_nan(x), tf.math.is_nan(y))
+        return self.where(is_nan, math.nan, _shared(choose(x, y), choose(y, x)))
 
     def where(self, condition: Array, x: Array, y: Array) -> Array:
         return tf.where(condition, *self._both(x, y))
@@ -210,3 +215,10 @@ class TensorFlow(XLA):
 
 
 vocabulary = TensorFlow()
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+def _shared(one: Array, same: Array) -> Any:
+    """One of two equal tensors, each with half of the derivative: at a tie TensorFlow gives all of it to its first
+    argument, and the two orders together give half to each."""
+    return tf.identity(one), lambda upstream: (0.5 * upstream, 0.5 * upstream)

@@ -81,8 +81,7 @@ class PyTorch(Framework):
         return torch.sum(x, dim=-1)
 
     def max(self, x: Array) -> Array:
-        # The derivative goes to the entry that `argmax` names; `amax` would share it out where entries tie.
-        return torch.gather(x, -1, torch.argmax(x, dim=-1, keepdim=True)).squeeze(-1)
+        return torch.amax(x, dim=-1)  # `torch.max` would give one of several all of the derivative
 
     def argmax(self, x: Array) -> Array:
         return torch.argmax(x, dim=-1)

@@ -26,7 +26,8 @@ class Vocabulary(ABC):
     # ── words that each vocabulary brings ────────────────────────────────────────────────────────────────────────
 
     @abstractmethod
-    def abs(self, x: Array) -> Array: ...
+    def abs(self, x: Array) -> Array:
+        """|x|, with the derivative 0 at 0."""
 
     @abstractmethod
     def exp(self, x: Array) -> Array: ...
@@ -51,11 +52,11 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def maximum(self, x: Array, y: Array) -> Array:
-        """The larger of the two; NaN where either is."""
+        """The larger of the two; NaN where either is. Where they are equal, each has half of the derivative."""
 
     @abstractmethod
     def minimum(self, x: Array, y: Array) -> Array:
-        """The smaller of the two; NaN where either is."""
+        """The smaller of the two; NaN where either is. Where they are equal, each has half of the derivative."""
 
     @abstractmethod
     def where(self, condition: Array, x: Array, y: Array) -> Array:
@@ -85,7 +86,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def max(self, x: Array) -> Array:
-        """The largest entry of the last axis; NaN where any is."""
+        """The largest entry of the last axis; NaN where any is. Entries that tie share its derivative equally."""
 
     @abstractmethod
     def argmax(self, x: Array) -> Array:
@@ -119,7 +120,18 @@ class Vocabulary(ABC):
 
     @final
     def clip(self, x: Array, low: float, high: float) -> Array:
+        """`x` kept within the bounds, with half of its derivative where it is at one of them.
+
+        Between bounds that meet there is one number only, and bounds that are swapped leave `high`: the derivative is
+        0 everywhere.
+        """
+        if isinstance(low, float | int) and isinstance(high, float | int) and low >= high:
+            return self.where(self.isnan(x), x, high)  # two ties at once would leave a quarter
         return self.minimum(self.maximum(x, low), high)
+
+    def relu(self, x: Array) -> Array:
+        """max(0, x), with the derivative 0 at 0, where `maximum` has a half."""
+        return self.where(x <= 0.0, 0.0, x)
 
     @final
     def softplus(self, x: Array) -> Array:
@@ -170,11 +182,11 @@ class Vocabulary(ABC):
     def log_cosh(self, x: Array) -> Array:
         """log(cosh x), to the last digits near 0 and far out."""
         size = self.abs(x)
-        near = self.minimum(size, 1.0)
+        is_near = size < 1.0
+        near = self.where(is_near, x, 0.0)  # not |x|, whose second derivative at 0 would be lost
         square = near * near
         # cosh x − 1 by its series: from expm1 it would carry twice that word's error.
         beyond_1 = square * self._series(square, [1.0 / math.factorial(k) for k in range(2, 20, 2)])
-        is_near = size < 1.0
         rest = self.log1p(self.where(is_near, beyond_1, self.exp(-2.0 * size)))
         return self.where(is_near, 0.0, size - math.log(2.0)) + rest
 
@@ -209,8 +221,9 @@ class Vocabulary(ABC):
         accurate when the margin is wide. The rounding error of the shift is fed back into the exponential, which
         would otherwise magnify it by the size of the shift.
         """
-        largest = self.row(self.max(logits))
-        is_largest = self.is_class(self.argmax(logits), logits)
+        index = self.argmax(logits)
+        largest = self.row(self._largest(logits, index))
+        is_largest = self.is_class(index, logits)
         # ∞ − ∞ is 0 for the largest class itself; NaN is not equal to itself and passes.
         shift = self.where(self.logical_and(is_largest, self.equal(logits, largest)), 0.0, largest - logits)
         # 1 − rounding first: part · rounding may be subnormal.
@@ -219,6 +232,10 @@ class Vocabulary(ABC):
         others = self.sum(self.where(is_largest, 0.0, parts))
         others_row = self.row(others)
         return shift, parts, others, self.where(is_largest, others_row, (1.0 + others_row) - parts)
+
+    def _largest(self, x: Array, index: Array) -> Array:
+        """`max`, all of whose derivative goes to the entry that `argmax` named: the one left out of the others' sum."""
+        return self.take(x, index)
 
     def _rounding_of_difference(self, x: Array, y: Array, difference: Array) -> Array:
         """(x − y) − difference, exactly (Knuth's TwoSum); 0 where that is not finite."""

@@ -37,9 +37,9 @@ class XLA(Framework):
     def sum_of_others(self, x: Array) -> Array:
         largest = self.row(self._max(x))
         marked = self.where(self.equal(x, largest), -x, x)
-        size = self.abs(marked)
-        others = self.row(0.5 * self.sum(size + marked))
-        as_large = self.row(0.5 * self.sum(size - marked)) - largest
+        # x is |marked|, with its derivative also where it is 0.
+        others = self.row(0.5 * self.sum(x + marked))
+        as_large = self.row(0.5 * self.sum(x - marked)) - largest
         return others + as_large + (largest - x)
 
     @final

@@ -64,7 +64,7 @@ class Hinge(Pointwise):
         )
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return xp.maximum(0.0, 1.0 - self._sign(y) * p)
+        return xp.relu(1.0 - self._sign(y) * p)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         sign = self._sign(y)

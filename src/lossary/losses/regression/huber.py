@@ -60,7 +60,8 @@ class Huber(Pointwise):
         # Half before the product, which may overflow; far out, δ·|r| may be finite where r is not.
         line = xp.abs(xp.scaled_difference(self.delta, p, y)) - (0.5 * self.delta) * self.delta
         near = self.delta * (size - 0.5 * self.delta)
-        return xp.where(size <= self.delta, (0.5 * small) * small, xp.where(xp.isfinite(size), near, line))
+        # At δ itself the line: `small` has half of its derivative there.
+        return xp.where(size < self.delta, (0.5 * small) * small, xp.where(xp.isfinite(size), near, line))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.clip(p - y, -self.delta, self.delta)

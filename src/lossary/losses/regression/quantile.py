@@ -52,7 +52,7 @@ class Quantile(Pointwise):
         return self.level * xp.maximum(y - p, 0) + (1 - self.level) * xp.maximum(p - y, 0)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return xp.where(p > y, xp.scaled_difference(1.0 - self.level, p, y), xp.scaled_difference(self.level, y, p))
+        return xp.scaled_difference(self.gradient(xp, p, y), p, y)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         # What is neither above nor below is equal (0) or NaN, and both are p − y.

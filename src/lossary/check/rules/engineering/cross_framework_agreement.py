@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 
 from lossary.check.backends import backend
+from lossary.check.differences import batches
 from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, shown
+from lossary.check.subject import Subject, described, shown
 from lossary.check.tags import Tag
 from lossary.loss import Loss
 
 _ULP = 4
 _LEAST = 1e-30
+_SLACK = 1e-3, 1e-6  # of gradients, relative and absolute: frameworks that disagree at a tie are far apart
 _FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 
 
@@ -65,10 +68,15 @@ EVERYWHERE = Tag(lambda s: written_once(s) is not None, "it is offered in one fr
     ),
 )
 def cross_framework_agreement(subject: Subject) -> Failure | None:
-    """A loss that is offered in several frameworks is the same number in each, to 4 units in the last place.
+    """A loss offered in several frameworks is the same in each, to 4 units in the last place, and so is its gradient.
 
     Versions of one loss drift apart where each is written by itself: a clip here, another mean there, a special case in
     one of them. A model that is moved then trains on another loss. Asked of the frameworks that are loaded.
+
+    Gradients are compared where terms tie, too. Each framework has a derivative of its own there: TensorFlow's maximum
+    gives all of it to the first of two equal arguments and PyTorch's a half, and |x| has the slope 1 at 0 in JAX and 0
+    in the others. The words of xp have one answer everywhere; array operators, as in abs(p - y), and a framework's own
+    functions have not.
     """
     loss = written_once(subject)
     assert loss is not None
@@ -87,4 +95,28 @@ def cross_framework_agreement(subject: Subject) -> Failure | None:
             if not np.all(apart <= _ULP):
                 title, other = subject.backend.title, words.title if fused else f"{words.title} without its kernel"
                 return Failure(f"the losses are {shown(rows)} in {title}, and {shown(found)} in {other}")
+    if loss.trainable:
+        for prediction, target in batches(subject):
+            if failure := _gradients_apart(loss, prediction, target):
+                return failure
+    return None
+
+
+def _gradients_apart(loss: Loss, prediction: Any, target: Any) -> Failure | None:
+    """The first row whose gradient in one framework is not that in another."""
+    first: tuple[str, Any] | None = None
+    for name in _FRAMEWORKS:
+        words = backend(name) if name == "numpy" or name in sys.modules else None
+        if words is None or not (words.differentiates or loss.has_gradient):
+            continue
+        with words.precision(str(prediction.dtype)):
+            p, y = words.array(prediction), words.array(target)
+            _, gradient = words.value_and_gradient(loss, p, y, reduction="sum")
+        title, wanted = first = first or (words.title, gradient)
+        apart = ~np.isclose(gradient, wanted, *_SLACK, equal_nan=True)
+        if apart.any():
+            row = int(np.argwhere(apart)[0, 0])
+            place = described(prediction[row : row + 1], target[row : row + 1])
+            there, here = shown(wanted[row]), shown(gradient[row])
+            return Failure(f"the gradient on {place} is {there} in {title}, and {here} in {words.title}")
     return None
