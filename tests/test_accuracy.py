@@ -3,6 +3,7 @@ words set the limit. The quick part tries a few points of the grid; `make accura
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from lossary import (
     BinaryCrossEntropy,
+    CategoricalCrossEntropy,
     Huber,
     KLDivergence,
     LogCosh,
@@ -18,12 +20,15 @@ from lossary import (
     SparseCategoricalCrossEntropy,
     kernels,
 )
+from lossary.check.accuracy.accuracy import Distance, Exact, Judged, exactly, of_curvature, of_target_gradient
+from lossary.domain import Logits, Probability, Real, Simplex
 from lossary.kernels import machine
 from lossary.kernels.kernel import Kernel
 from lossary.loss import Loss
 from lossary.vocabulary import exact
 from tests import grid
 from tests.accuracy import judge, measure, words
+from tests.accuracy.grid import smooth_points
 
 BOUND = {"kernels": 4, "numpy": 4, "torch": 4, "tensorflow": 12, "jax": 12}
 
@@ -108,6 +113,129 @@ def test_whole_grid(loss: Loss, framework: Any, dtype: str, compiled: bool) -> N
     if compiled and not framework.compiles:
         pytest.skip("NumPy does not compile")
     _check(loss, framework, dtype, judge.judged(loss, dtype), compiled=compiled)
+
+
+# ── where digits cancel, and at the ends of the range ────────────────────────────────────────────────────────────────
+
+# XLA compiles every operation for every shape.
+THOROUGH = [pytest.param(name, marks=pytest.mark.thorough) for name in ("tensorflow", "jax")]
+EVERYWHERE = pytest.mark.parametrize("framework", ["kernels", "numpy", "torch", *THOROUGH])
+UNBOUNDED = tuple(loss for loss in JUDGED if not isinstance(loss.prediction, Probability | Simplex))
+DIVERGENCES = tuple(loss for loss in JUDGED if isinstance(loss, KLDivergence))
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("classes", [4, 100])
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=DIVERGENCES)
+def test_divergences_of_neighbours(loss: KLDivergence, dtype: str, classes: int, framework: str) -> None:
+    """In units of what the terms add up to, and never negative where the exact sum is not."""
+    points = _neighbours(loss, dtype, classes)
+    found = measure.answers(loss, framework, dtype, points, compiled=False)[0]
+    errors = measure.errors(points.of_value(found), found, points.value.near, str)
+    assert errors.wrong == 0
+    assert errors.worst <= BOUND[framework], f"{errors.worst:.1f} ULP at {errors.at}"
+    assert not np.any((np.asarray(found) < 0) & (points.value.near >= 0))
+
+
+@functools.cache
+def _neighbours(loss: KLDivergence, dtype: str, classes: int) -> Judged:
+    """Rows that differ by between 10 units in the last place and 1e-3, relatively."""
+    random = grid.generator(f"neighbours {loss!r} {dtype}")
+    p = random.dirichlet(np.ones(classes), size=240 // classes)
+    apart = 10 ** random.uniform(np.log10(10 * np.finfo(dtype).eps), -3, size=(len(p), 1))
+    q = p * (1 + apart * random.uniform(-1, 1, size=p.shape))
+    q /= q.sum(axis=-1, keepdims=True)
+    if classes == 4:
+        p[0], q[0] = (0.1, 0.2, 0.3, 0.4), (0.1 + 3e-5, 0.2 - 3e-5, 0.3 + 3e-5, 0.4 - 3e-5)
+    q, p = (np.log(q) + 0.5 if loss.from_logits else q), (np.log(p) if loss.log_target else p)
+    q, p = q.astype(dtype), p.astype(dtype)
+    nothing = Exact(np.zeros(q.shape), np.zeros(q.shape))
+    return Judged.of(loss, q, p, value=Exact.of(exact.judge(loss, q, p)), low=nothing, high=nothing)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=UNBOUNDED)
+def test_the_ends_of_the_range(loss: Loss, dtype: str, framework: str) -> None:
+    """Infinite only where the exact answer is beyond every float: a sum of small shares of large costs is not."""
+    _check_by_name(loss, framework, dtype, _ends(loss, dtype), compiled=False)
+
+
+@functools.cache
+def _ends(loss: Loss, dtype: str) -> Judged:
+    most = float(np.finfo(dtype).max)
+    sizes = np.array([1.0, 0.9, 0.3, 0.0, -0.3, -0.9, -1.0]) * most
+    if not loss.prediction.rows:
+        targets = sizes if isinstance(loss.target, Real) else loss.target.sample(grid.generator("ends"), (7,))
+        p, y = (x.ravel() for x in np.meshgrid(sizes, targets))
+    else:
+        p = np.array([[sizes[0], -sizes[0], 0], [sizes[1], sizes[4], sizes[1]], [sizes[5], sizes[2], sizes[3]]])
+        y = np.array([[0.5, 0.5, 0], [0.25, 0.25, 0.5], [1e-3, 1e-3, 0.998]])
+        p, y = np.repeat(p, 3, axis=0), np.tile(y, (3, 1))
+        if loss.target.indices:
+            y = np.tile(np.arange(3), 3)
+        elif getattr(loss.target, "logarithms", False):
+            y = np.log(np.maximum(y, 1e-30))
+    p, y = p.astype(dtype), y if loss.target.indices else y.astype(dtype)
+    return Judged.of(loss, p, y, **exactly(loss, p, y))
+
+
+# ── second derivatives, and those with respect to the target ─────────────────────────────────────────────────────────
+
+# Entries of a matrix of second derivatives are products of two shares.
+MATRIX_BOUND = {"torch": 8, "tensorflow": 16, "jax": 16}
+TRAINABLE = tuple(loss for loss in JUDGED if loss.trainable and loss in grid.DEFAULTS)
+SOFT = tuple(loss for loss in TRAINABLE if isinstance(loss.target, Real | Probability | Simplex))
+SATURATED = tuple(loss for loss in JUDGED if isinstance(loss.prediction, Logits))
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=TRAINABLE)
+def test_second_derivatives(loss: Loss, dtype: str, framework: str) -> None:
+    if loss.prediction.rows and framework in ("kernels", "numpy"):
+        pytest.skip("NumPy has no second derivatives of rows")
+    _check_second(loss, framework, *smooth_points(loss, dtype, random=10, hard=20))
+
+
+@pytest.mark.parametrize("framework", ["torch", *THOROUGH])
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=SATURATED)
+def test_second_derivatives_of_the_almost_certain(loss: Loss, dtype: str, framework: str) -> None:
+    margins = [1.0, 17.0, 40.0] if dtype == "float32" else [1.0, 40.0, 100.0]
+    p = np.array([[0.0, margin, margin / 3, -1.0] for margin in margins] + [[9.0, 9.0, 0.0, 1.0]], dtype)
+    y = np.array([1, 0, 2, 3]) if loss.target.indices else np.array([[0.1, 0.2, 0.3, 0.4]] * 4, dtype)
+    _check_second(loss, framework, p, np.log(y) if getattr(loss.target, "logarithms", False) else y)
+
+
+@pytest.mark.parametrize("framework", ["tensorflow", "jax"])
+def test_what_xla_compiles_keeps_them_too(framework: str) -> None:
+    test_second_derivatives(LogCosh(), "float32", framework)
+    test_second_derivatives_of_the_almost_certain(SparseCategoricalCrossEntropy(), "float32", framework)
+    test_divergences_of_neighbours(KLDivergence(), "float32", 4, framework)
+    test_the_ends_of_the_range(CategoricalCrossEntropy(), "float32", framework)
+
+
+def _check_second(loss: Loss, framework: str, p: Any, y: Any) -> None:
+    found = measure.second_derivatives(loss, framework, p, y)
+    bound = (MATRIX_BOUND if loss.prediction.rows else BOUND)[framework]
+    _check_found(found, of_curvature(loss, p, y, found), bound)
+
+
+@pytest.mark.parametrize("framework", ["torch", *THOROUGH])
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=SOFT)
+def test_target_derivatives(loss: Loss, dtype: str, framework: str) -> None:
+    p, y = smooth_points(loss, dtype, random=20, hard=20)
+    found = measure.target_derivatives(loss, framework, p, y)
+    _check_found(found, of_target_gradient(loss, p, y, found), BOUND[framework])
+
+
+def _check_found(found: Any, distance: Distance, bound: float) -> None:
+    errors = measure.errors(distance, found, found, str)
+    assert errors.wrong == 0, f"{errors.wrong} wrong, such as {errors.at}"
+    assert errors.worst <= bound, f"{errors.worst:.1f} ULP at {errors.at}"
 
 
 @pytest.mark.parametrize("dtype", grid.DTYPES)

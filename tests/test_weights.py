@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lossary import KLDivergence, MeanSquaredError, SparseCategoricalCrossEntropy, ZeroOne
+from lossary import KLDivergence, MeanAbsoluteError, MeanSquaredError, SparseCategoricalCrossEntropy, ZeroOne
 from lossary.check.backends import backend as adapter
 from lossary.domain import Real
 from lossary.loss import Pointwise
@@ -177,6 +178,32 @@ def test_weights_of_what_cannot_be_trained_are_differentiated(framework: Any) ->
     weights = framework.array(np.zeros(2, "float32"))
     _, slope = framework.pulled(lambda w: ZeroOne()(prediction=p, target=y, weight=w, reduction="sum"), weights)
     assert framework.numpy(slope).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("framework", ["torch"], indirect=True)
+def test_torch_sums_in_two_numbers_where_there_is_no_float64(framework: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Apple's GPUs, of which there is none here: the same paths, on the CPU."""
+    monkeypatch.setattr(type(framework.vocabulary), "has_float64", lambda self, x: False)
+    losses = np.random.default_rng(0).uniform(0.1, 0.4, size=2000).astype("float32")
+    losses[0] = 2.0**24
+    p, y = framework.array(losses), framework.array(np.zeros_like(losses))
+    exact, loss = math.fsum(losses), MeanAbsoluteError()
+
+    def total(rows: Any) -> Any:
+        return loss.compute_total(p[rows], y[rows], None, None, fused=False)
+
+    assert [part.dtype for part in total(slice(None)).exact_sum] == [framework.torch.float32] * 2
+    whole = sum(total(slice(first, first + 7)) for first in range(0, 2000, 7))
+    for each in (whole, total(slice(None))):
+        assert float(each.sum) == np.float32(exact)
+        assert float(each.weight) == 2000
+        assert float(each.mean) == pytest.approx(exact / 2000, rel=1.51 * 2.0**-23)
+    large = framework.array(np.full(8, 9e18), "float32")
+    value, slope = framework.pulled(
+        lambda p: MeanSquaredError().compute(p, 0 * p, large * 1e19, None, reduction="mean", fused=False), large
+    )
+    assert float(value) == pytest.approx(8.1e37, rel=1e-6)
+    np.testing.assert_allclose(framework.numpy(slope), np.full(8, 9e18 / 4), rtol=1e-6)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)

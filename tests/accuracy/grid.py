@@ -37,6 +37,27 @@ def points(loss: Loss, dtype: str, *, random: int = RANDOM, hard: int | None = N
     return p[judged], y[judged]
 
 
+def smooth_points(loss: Loss, dtype: str, *, random: int, hard: int) -> tuple[Any, Any]:
+    """Points where a loss has a curvature, and a derivative with respect to the target: finite, no kinks, inside the
+    domain, and not so far out or so near an edge that the answer is beyond the dtype."""
+    p, y = points(loss, dtype, random=random, hard=hard)
+    most = 1e4 if loss.prediction.rows else 1e15
+    inside = _inside(loss.prediction, p, most, np.finfo(dtype).tiny ** 0.45)
+    if loss.target.indices:
+        chosen = np.all(inside, axis=-1)
+    else:
+        inside &= _inside(loss.target, y, most, np.finfo(dtype).tiny)
+        inside &= (np.abs(p - y) >= np.finfo(dtype).tiny) & (np.abs(p - y) != getattr(loss, "delta", np.nan))
+        chosen = np.all(inside, axis=-1) if p.ndim > 1 else inside
+    return p[chosen], y[chosen]
+
+
+def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
+    if isinstance(domain, Probability | Simplex) and not getattr(domain, "logarithms", False):
+        return (x > least) & (x < 1)
+    return np.abs(x) < most
+
+
 def _hard_pairs(loss: Loss) -> tuple[Any, Any]:
     p = np.array(PROBABILITIES if isinstance(loss.prediction, Probability) else REALS)
     match loss.target:

@@ -77,6 +77,35 @@ def measure(loss: Loss, framework: str, dtype: str, points: Judged, *, compiled:
     return found
 
 
+def second_derivatives(loss: Loss, framework: str, p: Any, y: Any) -> Any:
+    """The curvature of each entry, or for rows the matrix of each: by the method where nothing differentiates."""
+    fused = framework == "kernels"
+    adapter = backend("numpy" if fused else framework)
+    with adapter.precision(p.dtype.name), paths.by_kernels() if fused else paths.in_words():
+        if adapter.title == "NumPy":
+            return loss.value_gradient_curvature(prediction=p, target=y, reduction="none")[2]
+        at, target = adapter.array(p), adapter.array(y)
+
+        def along(direction: Any) -> Any:
+            function = lambda p: loss(prediction=p, target=target, reduction="sum")  # noqa: E731 - one call
+            return adapter.numpy(adapter.second(function, at, adapter.array(direction.astype(p.dtype))))
+
+        if not loss.prediction.rows:
+            return along(np.ones_like(p))
+        units = [np.broadcast_to(unit, p.shape) for unit in np.eye(p.shape[-1])]
+        return np.stack([along(unit) for unit in units], axis=-1)
+
+
+def target_derivatives(loss: Loss, framework: str, p: Any, y: Any) -> Any:
+    """The derivatives of each loss with respect to its target, by a framework that differentiates."""
+    adapter = backend(framework)
+    with adapter.precision(p.dtype.name), paths.in_words():
+        at = adapter.array(p)
+        return adapter.numpy(
+            adapter.pulled(lambda y: loss(prediction=at, target=y, reduction="sum"), adapter.array(y))[1]
+        )
+
+
 def errors(distance: Distance, got: Any, exact: Any, names: Any) -> Errors:
     """The worst of all points; `names` says what a point is called."""
     ulp, wrong, ordinary, got = distance.ulp, distance.wrong, ~distance.apart, np.asarray(got)

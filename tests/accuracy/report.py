@@ -19,8 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import rich.progress
 
+from lossary.check.accuracy.accuracy import of_curvature, of_target_gradient
+from lossary.domain import Probability, Real, Simplex
 from lossary.loss import Loss
 from tests import grid
+from tests.accuracy import grid as grid_of_points
 from tests.accuracy import judge, measure, words
 from tests.accuracy.grid import RANDOM
 from tests.accuracy.measure import Errors
@@ -56,8 +59,14 @@ that are infinite, NaN or 0 where the exact one is not, or the reverse. “Kerne
 on a CPU; the columns under their own names are the form in their words, for where no kernel runs."""
 ABOUT_LOSSES = """\
 Where the exact answer is a sum of terms of both signs, ULP are those of the sum of the terms' sizes: for the divergence
-Σ P log P − Σ P log Q, and for the gradient at a soft target, which is the mixture of the hard targets' gradients. Class
-weights are applied by the reduction and are not part of this table."""
+Σ |P log(P / Q)|, with log-probabilities as targets Σ P |log P| + Σ P |log Q|, and for the gradient at a soft target,
+which is the mixture of the hard targets' gradients. Class weights are applied by the reduction and are not part of this
+table."""
+ABOUT_DERIVATIVES = """\
+Where there are any: not at kinks, and not where the answer is beyond the dtype. For rows the curvature is the matrix of
+all second derivatives, entry by entry. NumPy has the curvature of pointwise losses, by their own method; elsewhere the
+framework differentiates the gradient, and the value with respect to the target. ULP of LogCosh's curvature are those of
+1 + 2 |residual| times it, because the residual itself is rounded."""
 ABOUT_SUBNORMALS = """\
 Reported apart, because XLA and TensorFlow take subnormal numbers for 0, and nothing can be computed from
 what is gone. The worst of value and gradient."""
@@ -73,6 +82,27 @@ def of_loss(loss: Loss, dtype: str, random: int) -> tuple[Row, int]:
         (name, compiled): measure.measure(loss, name, dtype, points, compiled=compiled) for name, compiled in COLUMNS
     }
     return row, len(points.prediction)
+
+
+def of_derivatives(loss: Loss, dtype: str) -> Row:
+    """What was found of the curvature (or the matrix of second derivatives) and of the derivative with respect to the
+    target, where a framework has them: NumPy differentiates neither rows nor targets."""
+    warnings.simplefilter("ignore")
+    p, y = grid_of_points.smooth_points(loss, dtype, random=200, hard=100)
+    row: Row = {}
+    for column in COLUMNS:
+        name, compiled = column
+        row[column] = {}
+        if compiled:
+            continue
+        differentiates = name not in ("kernels", "numpy")
+        if differentiates or not loss.prediction.rows:
+            found = measure.second_derivatives(loss, name, p, y)
+            row[column]["curvature"] = measure.errors(of_curvature(loss, p, y, found), found, found, str)
+        if differentiates and isinstance(loss.target, Real | Probability | Simplex):
+            found = measure.target_derivatives(loss, name, p, y)
+            row[column]["target"] = measure.errors(of_target_gradient(loss, p, y, found), found, found, str)
+    return row
 
 
 def of_words(dtype: str) -> Row:
@@ -115,7 +145,11 @@ def beyond(row: Row, dtype: str) -> list[str]:
     ]
 
 
-def document(of_each: dict[tuple[Loss, str], tuple[Row, int]], of_every_word: dict[str, Row]) -> str:
+def document(
+    of_each: dict[tuple[Loss, str], tuple[Row, int]],
+    of_derivatives: dict[tuple[Loss, str], Row],
+    of_every_word: dict[str, Row],
+) -> str:
     packages = ("lossary", "numpy", "torch", "tensorflow-cpu", "jax", "mpmath")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     limits = [limit for dtype in grid.DTYPES for limit in beyond(of_every_word[dtype], dtype)]
@@ -134,6 +168,14 @@ def document(of_each: dict[tuple[Loss, str], tuple[Row, int]], of_every_word: di
     for dtype in grid.DTYPES:
         rows = [(f"`{loss!r}`", [cell(of_each[loss, dtype][0][c].values()) for c in COLUMNS]) for loss in JUDGED]
         parts += [f"### {dtype}", table("loss", rows)]
+    parts += ["## Curvature · derivative with respect to the target", ABOUT_DERIVATIVES]
+    for dtype in grid.DTYPES:
+        rows = [
+            (f"`{loss!r}`", [cell(of_derivatives[loss, dtype][c].values()) or "–" for c in COLUMNS])
+            for loss in JUDGED
+            if loss.trainable
+        ]
+        parts += [f"### {dtype} derivatives", table("loss", rows)]
     parts += ["## Words"]
     if limits:
         parts += ["Beyond 4 ULP, and so the limit of what is built from them: " + ", ".join(limits) + "."]
@@ -165,11 +207,18 @@ def main() -> None:
         of_each = {
             (loss, dtype): pool.submit(of_loss, loss, dtype, chosen.random) for loss in JUDGED for dtype in grid.DTYPES
         }
-        every = [*of_every_word.values(), *of_each.values()]
+        derivatives = {
+            (loss, dtype): pool.submit(of_derivatives, loss, dtype)
+            for loss in JUDGED
+            if loss.trainable
+            for dtype in grid.DTYPES
+        }
+        every = [*of_every_word.values(), *of_each.values(), *derivatives.values()]
         for _ in rich.progress.track(concurrent.futures.as_completed(every), "Measuring", total=len(every)):
             pass
     text = document(
         {case: found.result() for case, found in of_each.items()},
+        {case: found.result() for case, found in derivatives.items()},
         {dtype: found.result() for dtype, found in of_every_word.items()},
     )
     DOCUMENT.write_text(text, encoding="utf-8")

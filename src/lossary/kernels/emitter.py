@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, final
 
 from llvmlite import ir
@@ -111,7 +111,8 @@ class _Emitter:
         reduced = [node for node in program.nodes if node.operation in _REDUCTIONS and node.operands[0].level == level]
         for node in reduced:
             key = _REDUCTIONS[node.operation], node.operands[0]
-            reductions.setdefault(key, key[0](self))
+            wanted = {each.operation for each in reduced if each.operands[0] is node.operands[0]}
+            reductions.setdefault(key, key[0](self, wanted))
         sums = {
             name: ((RowSum if node.kind == "number" else RowAny)(self), node)
             for name, node in program.totals.items()
@@ -395,6 +396,12 @@ class _Emitter:
     def exponent(self, x: Any) -> Any:
         return self.builder.sitofp(self._exponent_bits(x)[1], x.type)
 
+    def exponent_between(self, x: Any, y: Any) -> Any:
+        """The k for which x / (y · 2ᵏ) lies between ⅔ and 3/2: the bits of a number are near its logarithm."""
+        b, apart = self.builder, self.builder.sub(self._as_bits(x), self._as_bits(y))
+        nearest = b.add(apart, self.like(apart, 1 << (self.mantissa - 1)))
+        return b.sitofp(b.ashr(nearest, self.like(nearest, self.mantissa)), x.type)
+
     def fraction(self, x: Any) -> Any:
         b = self.builder
         bits, exponent = self._exponent_bits(x)
@@ -420,15 +427,15 @@ class ExactSum:
         after = b.fadd(before, amount)
         back = b.fsub(after, before)
         lost = b.fadd(b.fsub(before, b.fsub(after, back)), b.fsub(amount, back))
-        # Where the sum is infinite nothing is lost, and ∞ − ∞ is no number.
-        finite = b.fcmp_ordered("==", b.fsub(after, after), self.emitter.like(after, 0.0))
-        lost = b.select(finite, lost, self.emitter.like(lost, 0.0))
         b.store(after, self.sum)
         b.store(b.fadd(b.load(self.lost, typ=self.kind), lost), self.lost)
 
     def parts(self) -> tuple[Any, Any]:
         b = self.emitter.builder
-        return b.load(self.sum, typ=self.kind), b.load(self.lost, typ=self.kind)
+        lost = b.load(self.lost, typ=self.kind)
+        # Where the sum is infinite nothing is lost, and ∞ − ∞ is no number.
+        number = b.fcmp_ordered("ord", lost, lost)
+        return b.load(self.sum, typ=self.kind), b.select(number, lost, self.emitter.like(lost, 0.0))
 
     def finished(self) -> Any:
         return self.emitter.builder.fadd(*self.parts())
@@ -436,12 +443,14 @@ class ExactSum:
 
 @final
 class RowSum:
-    """The sum of a row of numbers in float64, with what is lost where that is the entries' own dtype."""
+    """The sum of a row of numbers in float64; with what is lost where that is wanted, or where the loss is computed in
+    float64."""
 
-    def __init__(self, emitter: _Emitter) -> None:
+    def __init__(self, emitter: _Emitter, wanted: Collection[str] = ()) -> None:
         self.emitter = emitter
         self.kind = ir.VectorType(_DOUBLE, emitter.lanes)
-        self.total = ExactSum(emitter, self.kind) if emitter.number == _DOUBLE else None
+        exactly = emitter.number == _DOUBLE or "rest" in wanted
+        self.total = ExactSum(emitter, self.kind) if exactly else None
         self.sum = None if self.total else emitter.slot(self.kind, ir.Constant(self.kind, [0.0] * emitter.lanes))
 
     def add(self, value: Any, place: _Place) -> None:
@@ -458,16 +467,29 @@ class RowSum:
         b = self.emitter.builder
         if self.total is None:
             return self.emitter.folded((b.load(self.sum, typ=self.kind),), lambda x, y: (b.fadd(x, y),))[0]
+        return self._exact_total().finished()
+
+    def _exact_total(self) -> ExactSum:
+        """All lanes of a sum of float64, with what they have lost."""
         total = ExactSum(self.emitter, _DOUBLE)
-        vectors = self.total.parts()
-        for vector in vectors:
+        for vector in self.total.parts() if self.total else ():
             for lane in range(self.emitter.lanes):
-                total.add(b.extract_element(vector, _INT(lane)))
-        return total.finished()
+                total.add(self.emitter.builder.extract_element(vector, _INT(lane)))
+        return total
 
     def finished(self, operation: str) -> Any:
-        exact = self.finished_exactly()
-        return exact if self.total else self.emitter.builder.fptrunc(exact, self.emitter.number)
+        """The sum in the entries' dtype, or what rounding it has lost."""
+        b, narrow = self.emitter.builder, self.emitter.number != _DOUBLE
+        if self.total is None:
+            return b.fptrunc(self.finished_exactly(), self.emitter.number)
+        total, lost = self._exact_total().parts()
+        rounded = b.fadd(total, lost)
+        if narrow:
+            rounded = b.fptrunc(rounded, self.emitter.number)
+        if operation == "sum":
+            return rounded
+        rest = b.fadd(b.fsub(total, b.fpext(rounded, _DOUBLE) if narrow else rounded), lost)
+        return b.fptrunc(rest, self.emitter.number) if narrow else rest
 
 
 @final
@@ -494,10 +516,11 @@ class RowAny:
 
 @final
 class Largest:
-    """The largest entry of a row and the index of the first such; NaN where any entry is."""
+    """The largest entry of a row and, if wanted, the index of the first such; NaN where any entry is."""
 
-    def __init__(self, emitter: _Emitter) -> None:
+    def __init__(self, emitter: _Emitter, wanted: Collection[str]) -> None:
         self.emitter = emitter
+        self.indexed = "argmax" in wanted
         lanes, number = emitter.lanes, emitter.number
         self.numbers, self.indices = ir.VectorType(number, lanes), ir.VectorType(_INT, lanes)
         self.truths = ir.VectorType(_BIT, lanes)
@@ -513,7 +536,8 @@ class Largest:
         best, index = b.load(self.best, typ=self.numbers), b.load(self.index, typ=self.indices)
         better = b.fcmp_ordered(">", value, best)
         b.store(b.select(better, value, best), self.best)
-        b.store(b.select(better, self.emitter.positions(place), index), self.index)
+        if self.indexed:
+            b.store(b.select(better, self.emitter.positions(place), index), self.index)
         undefined = b.or_(b.load(self.undefined, typ=self.truths), b.fcmp_unordered("uno", value, value))
         b.store(undefined, self.undefined)
 
@@ -535,7 +559,7 @@ class Largest:
         return self.found[operation == "argmax"]
 
 
-_REDUCTIONS: dict[str, Any] = {"sum": RowSum, "max": Largest, "argmax": Largest}
+_REDUCTIONS: dict[str, Any] = {"sum": RowSum, "rest": RowSum, "max": Largest, "argmax": Largest}
 
 _LEAVES: dict[str, Callable[[_Emitter, Expression, _Place], Any]] = {
     "input": _Emitter._input,
@@ -562,5 +586,6 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "not": lambda e, x: e.builder.not_(x),
     "scale": _Emitter.scale,
     "exponent": _Emitter.exponent,
+    "exponent_between": _Emitter.exponent_between,
     "fraction": _Emitter.fraction,
 }

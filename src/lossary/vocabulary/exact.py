@@ -1,6 +1,6 @@
 """The judge: the same words on numbers of as many digits as the input needs.
 
-`judge` and `judge_gradient` read a loss's `formula` (its `value`, where it has none) on NumPy arrays of mpmath numbers.
+`judge` and its like read a loss's `formula` (its `value`, where it has none) on NumPy arrays of mpmath numbers.
 Inputs are taken exactly as they are. Infinite ones are answered by the limit: a number far beyond every float stands
 in for them.
 """
@@ -14,7 +14,7 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
-from lossary.domain import Probability, Real, Simplex
+from lossary.domain import Domain, Probability, Real, Simplex
 from lossary.loss import Loss
 from lossary.vocabulary.vocabulary import Array, Vocabulary
 
@@ -29,7 +29,7 @@ class Exact(Vocabulary):
 
     def __init__(self, digits: int) -> None:
         self._mp: Any = mpmath.MPContext()  # a context of its own: no global precision is touched
-        self._mp.dps = digits
+        self._mp.dps = self.digits = digits
         self._huge = self._mp.mpf(10) ** _INFINITY
         self._functions = {
             name: np.frompyfunc(function, 1, 1)
@@ -148,8 +148,8 @@ def judge(loss: Loss, prediction: Any, target: Any) -> Any:
     return _in_groups(loss, value, prediction, target)[0]
 
 
-def judge_gradient(loss: Loss, prediction: Any, target: Any) -> tuple[Any, Any]:
-    """The lowest and the highest subgradient with respect to the prediction, in its shape.
+def judge_gradient(loss: Loss, prediction: Any, target: Any, *, of_target: bool = False) -> tuple[Any, Any]:
+    """The lowest and the highest subgradient with respect to the prediction (or the target), in its shape.
 
     They are the same number but at kinks, where any number between them is right. At the edge of the domain there is
     only the derivative from inside.
@@ -157,21 +157,51 @@ def judge_gradient(loss: Loss, prediction: Any, target: Any) -> tuple[Any, Any]:
 
     def slopes(xp: Exact, p: Array, y: Array, steps: Array) -> list[Array]:
         if not loss.prediction.rows:
-            return list(_slopes(xp, lambda h, at: sentence(xp, p[at] + h, y[at]), steps))
+            return list(_slopes(xp, lambda h, at: moved(xp, p[at], y[at], h), steps))
         low, high = np.empty_like(p), np.empty_like(p)
         for k in range(p.shape[-1]):
             only = np.arange(p.shape[-1]) == k
 
             def along(h: Array, at: Array, only: Array = only) -> Array:
-                return sentence(xp, p[at] + np.where(only, h[..., None], 0), y[at])
+                return moved(xp, p[at], y[at], np.where(only, h[..., None], 0))
 
             low[..., k], high[..., k] = _slopes(xp, along, steps[..., k])
         return [low, high]
 
-    def sentence(xp: Exact, p: Array, y: Array) -> Array:
-        return np.asarray(_sentence(loss)(xp, p, y))
+    def moved(xp: Exact, p: Array, y: Array, h: Array) -> Array:
+        return np.asarray(_sentence(loss)(xp, p, y + h) if of_target else _sentence(loss)(xp, p + h, y))
 
-    low, high = _in_groups(loss, slopes, prediction, target)
+    low, high = _in_groups(loss, slopes, prediction, target, of_target=of_target)
+    return low, high
+
+
+def judge_curvature(loss: Loss, prediction: Any, target: Any) -> tuple[Any, Any]:
+    """The lowest and the highest second derivative with respect to the prediction: of its shape, or for rows the matrix
+    of all pairs of classes; from either side, so that they differ where the curvature jumps."""
+
+    def curvatures(xp: Exact, p: Array, y: Array, steps: Array) -> list[Array]:
+        def value(h: Array) -> Array:
+            return np.asarray(_sentence(loss)(xp, p + h, y))
+
+        def second(one: Array, other: Array, size: Array) -> Array:
+            ahead, behind = value(one + other) + value(0 * one), value(one) + value(other)
+            rounding = np.abs(ahead) * xp.power_of_10(30 - xp.digits)
+            return np.where(np.abs(ahead - behind) < rounding, 0, ahead - behind) / size
+
+        if not loss.prediction.rows:
+            sides = [second(h, h, h * h) for h in (-steps, steps)]
+            sides = [np.where(xp.isnan(one), other, one) for one, other in (sides, sides[::-1])]
+            return [np.where(sides[0] < sides[1], *sides), np.where(sides[0] < sides[1], *sides[::-1])]
+        classes = p.shape[-1]
+        along = [np.where(np.arange(classes) == k, steps, 0) for k in range(classes)]
+        found = np.empty((*p.shape, classes), dtype=object)
+        for i in range(classes):
+            for j in range(i + 1):
+                found[..., i, j] = second(along[i], along[j], steps[..., i] * steps[..., j])
+                found[..., j, i] = found[..., i, j]
+        return [found, found]
+
+    low, high = _in_groups(loss, curvatures, prediction, target, order=2)
     return low, high
 
 
@@ -200,8 +230,11 @@ def _slopes(xp: Exact, along: Any, step: Array) -> tuple[Array, Array]:
     return low, high
 
 
-def _in_groups(loss: Loss, answer: Any, prediction: Any, target: Any) -> list[Any]:
-    """`answer` for all entries (rows) that need equally many digits at once, put together again."""
+def _in_groups(
+    loss: Loss, answer: Any, prediction: Any, target: Any, *, of_target: bool = False, order: int = 1
+) -> list[Any]:
+    """`answer` for all entries (rows) that need equally many digits at once, put together again; it takes differences
+    of this order, of the target or of the prediction."""
     prediction, target = np.asarray(prediction), np.asarray(target)
     smallest = 45 if prediction.dtype.itemsize < 8 else 324
     prediction = prediction.astype(np.float64)
@@ -210,8 +243,8 @@ def _in_groups(loss: Loss, answer: Any, prediction: Any, target: Any) -> list[An
     leading = prediction.shape[:-1] if prediction.ndim > 1 else prediction.shape
     p = prediction.reshape(math.prod(leading), *prediction.shape[len(leading) :])
     y = target.reshape(len(p), *target.shape[len(leading) :])
-    steps = _powers_of_steps(loss, p, y)
-    digits = _digits(loss, p, y, steps, smallest)
+    steps = _powers_of_steps(loss.target, y, p) if of_target else _powers_of_steps(loss.prediction, p, y)
+    digits = _digits(loss, p, y, steps, smallest, order)
     finished: list[Any] = []
     for count in np.unique(digits):
         chosen, xp = digits == count, exact(int(count))
@@ -225,24 +258,24 @@ def _in_groups(loss: Loss, answer: Any, prediction: Any, target: Any) -> list[An
     return [each.reshape(leading + each.shape[1:]) for each in finished]
 
 
-def _powers_of_steps(loss: Loss, p: Any, y: Any) -> Any:
+def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
     """The power of 10 of each entry's step: far below the distance to whatever the loss does next."""
-    if isinstance(loss.prediction, Probability | Simplex):
+    if isinstance(domain, Probability | Simplex) and not getattr(domain, "logarithms", False):
         # Probabilities live on the scale of their distance from 0 and from 1, but for 0 and 1 themselves.
-        scale = np.where((p > 0) & (p < 1), np.minimum(p, 1 - p), 1.0)
-    elif isinstance(loss.prediction, Real):
+        scale = np.where((x > 0) & (x < 1), np.minimum(x, 1 - x), 1.0)
+    elif isinstance(domain, Real):
         # Numbers on the scale of what they are compared with.
-        scale = np.minimum(np.maximum(np.abs(p), np.abs(y)), 1.0)
+        scale = np.minimum(np.maximum(np.abs(x), np.abs(beside)), 1.0)
         scale[scale == 0] = 1.0
     else:
         # Logits and scores on the scale of 1, where exponentials change and margins lie.
-        scale = np.ones_like(p)
+        scale = np.ones_like(x)
     power = np.floor(np.log10(np.where(np.isnan(scale), 1.0, scale))).astype(int)
-    return np.where(np.isinf(p), _INFINITY, power) - _STEP
+    return np.where(np.isinf(x), _INFINITY, power) - _STEP
 
 
-def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int) -> Any:
-    """How many digits each entry (row) needs, so that textbook formulas and differences keep 20 of them."""
+def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -> Any:
+    """How many digits each entry (row) needs, so that textbook formulas and differences of this order keep 20."""
     together = np.stack([np.abs(p), np.zeros_like(p) if loss.target.indices else np.abs(y)], axis=-1)
     together = together.reshape(len(p), -1)
     largest = np.max(np.where(np.isnan(together), 0.0, together), axis=1, initial=0.0)
@@ -251,7 +284,7 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int) -> Any:
     lowest = steps.reshape(len(p), -1).min(axis=1)
     # 1 + exp(−x) hides 0.43·x digits, log cosh x hides as many as x has zeros; answers below the smallest
     # float are nobody's.
-    exponentials = np.where(largest < 1e4, 0.87 * largest, 0.0)  # beyond, they are 0 to every float
+    exponentials = np.where(largest < 1e4, order * 0.87 * largest, 0.0)  # beyond, they are 0 to every float
     hidden = np.clip(np.maximum(exponentials, -lowest - _STEP), 0.0, smallest)
     infinite = np.isinf(largest)
     if isinstance(loss.prediction, Simplex):
@@ -259,7 +292,7 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int) -> Any:
         hidden = _smallness_of_targets(loss, y, smallest)  # log p hides nothing
     else:
         hidden = hidden + _smallness_of_targets(loss, y, smallest)
-    wanted = np.where(infinite, _MOST_DIGITS, 50 + ahead - lowest + hidden)
+    wanted = np.where(infinite, _MOST_DIGITS, 50 + ahead - order * lowest + hidden)
     return np.minimum(np.ceil(wanted / 50) * 50, _MOST_DIGITS).astype(int)
 
 

@@ -43,7 +43,7 @@ class JAX(XLA):
         return jnp.sqrt(x)
 
     def tanh(self, x: Array) -> Array:
-        return jnp.tanh(x)
+        return self._tanh_with_derivatives(x, _tanh)
 
     def maximum(self, x: Array, y: Array) -> Array:
         return jnp.maximum(x, y)
@@ -102,6 +102,9 @@ class JAX(XLA):
 
     def lookup(self, table: Array, index: Array) -> Array:
         return jnp.take(table, index)
+
+    def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
+        return _softmax(logits)
 
     # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,6 +202,30 @@ def _abs(x: Array) -> Array:
 
 
 _abs.defjvps(lambda along, size, x: jnp.sign(x) * along)
+
+
+@jax.custom_jvp
+def _tanh(x: Array) -> Array:
+    """JAX's own derivative is (1 − tanh) (1 + tanh), whose own derivative cancels near 0."""
+    return jnp.tanh(x)
+
+
+@_tanh.defjvp
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    result = _tanh(*primals)
+    return result, (1.0 - result * result) * tangents[0]
+
+
+@jax.custom_jvp
+def _softmax(logits: Array) -> tuple[Array, Array]:
+    return vocabulary._softmax_and_complement(logits)
+
+
+@_softmax.defjvp
+def _(primals: Any, tangents: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    share, complement = _softmax(*primals)
+    tangent = vocabulary._softmax_tangent(share, complement, tangents[0])
+    return (share, complement), (tangent, -tangent)
 
 
 @jax.custom_jvp

@@ -337,10 +337,9 @@ class Scalar(Vocabulary):
         return self._bounded(self._fma(scale, beyond_1, scale - 1.0), -1.0, 0.0)
 
     def log(self, x: Array) -> Array:
-        x, known = self._lifted(x), self._precision
-        small = x < known.smallest
-        normal = self.where(small, x * known.raised, x)
-        exponent = self._node("exponent", (normal,)) - self.where(small, known.raised_exponent, 0.0)
+        x = self._lifted(x)
+        normal, lift = self._raised(x)
+        exponent = self._node("exponent", (normal,)) - lift
         near = self._logarithm(self._node("fraction", (normal,)) - 1.0, exponent)
         return self._at_the_ends(x, self.where(self.isnan(x), x, near), 0.0)
 
@@ -395,6 +394,45 @@ class Scalar(Vocabulary):
         tail = self._fma(s, self._fma(square, series, half), exponent * rest)
         return self._fma(exponent, log_2, f - (half - tail))
 
+    def _relative_entropy(self, x: Array, y: Array, half_surprisal: Array | None = None) -> tuple[Array, Array, Array]:
+        # The logarithm of a quotient and what it exceeds by the same series.
+        x, y = self._lifted(x), self._lifted(y)
+        apart = self.logical_not(self._precision.smallest <= y)
+        if half_surprisal is None:
+            (a, lift_of_x), (b, lift_of_y) = self._raised(x), self._raised(y)
+            power, s = self._quotient(a, b)
+            power = power + (lift_of_y - lift_of_x)
+            near = self.logical_and(self.equal(power, 0.0), x > 0.0)
+        else:
+            # A subnormal share of what is true counts for nothing beside the normal ones; one that is predicted does.
+            power, s = self._quotient(x, self.where(apart, 1.0, y))
+            near = self.logical_and(self.equal(power, 0.0), self.logical_not(apart))
+        square = s * s
+        odd = s * self._series(square, [1.0 / k for k in range(3, 33, 2)], 0.04)
+        log_2, rest = (0.5 * each for each in self._precision.log_2)
+        half = self._fma(power, log_2, self._fma(power, rest, self._fma(square, odd, s)))
+        far = (x + x) * half
+        if half_surprisal is None:
+            far = self.where(self.logical_and(x > 0.0, self.equal(y, 0.0)), math.inf, far)
+            far = self.where(self.equal(x, 0.0), 0.0 * y, far)
+            far = self.where(self.logical_or(x < 0.0, y < 0.0), math.nan, far)
+        else:
+            far = self.where(self.logical_and(apart, x > 0.0), self._fma(x + x, half_surprisal, far), far)
+            far = self.where(x < 0.0, math.nan, far)
+        return near, (x - y) * s * self._fma(odd, 1.0 + s, 1.0), far
+
+    def _quotient(self, x: Expression, y: Any) -> tuple[Expression, Expression]:
+        """(k, (m − 1) / (m + 1)) with x / y = m · 2ᵏ and m between ⅔ and 3/2."""
+        power = self._node("exponent_between", (x, self._lifted(y)))
+        scaled = self._scaled(y, power)
+        return power, (x - scaled) / (x + scaled)
+
+    def _raised(self, x: Expression) -> tuple[Expression, Expression]:
+        """(x · 2ᵏ, k), the former a normal number."""
+        known = self._precision
+        small = x < known.smallest
+        return self.where(small, x * known.raised, x), self.where(small, known.raised_exponent, 0.0)
+
     def _bounded(self, x: Expression, low: float, high: float) -> Expression:
         """The same, with bounds that are known better."""
         if x.bounds != (low, high):
@@ -422,6 +460,9 @@ class Scalar(Vocabulary):
 
     def sum(self, x: Array) -> Array:
         return self._reduced("sum", x)
+
+    def sum_with_rest(self, x: Array) -> tuple[Array, Array]:
+        return self.sum(x), self._reduced("rest", x)
 
     def max(self, x: Array) -> Array:
         return self._reduced("max", x)

@@ -42,7 +42,7 @@ class TensorFlow(XLA):
         return tf.sqrt(x)
 
     def tanh(self, x: Array) -> Array:
-        return tf.tanh(x)
+        return self._tanh_with_derivatives(x, tf.tanh)
 
     def maximum(self, x: Array, y: Array) -> Array:
         return self._chosen(tf.maximum, *self._both(x, y))
@@ -109,6 +109,17 @@ class TensorFlow(XLA):
 
     def lookup(self, table: Array, index: Array) -> Array:
         return tf.gather(table, tf.cast(index, tf.int64))
+
+    def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def softmax(logits: Array) -> Any:
+            def gradient(of_share: Array, of_complement: Array) -> Array:
+                return self._softmax_tangent(*self.softmax_and_complement(logits), of_share - of_complement)
+
+            return self._softmax_and_complement(logits), gradient
+
+        share, complement = softmax(logits)
+        return share, complement
 
     def _both(self, x: Array, y: Array) -> tuple[Array, Array]:
         """A plain number in the dtype of the tensor beside it: TensorFlow would round it to float32 first."""

@@ -48,7 +48,7 @@ class PyTorch(Framework):
         return torch.sqrt(x)
 
     def tanh(self, x: Array) -> Array:
-        return torch.tanh(x)
+        return self._tanh_with_derivatives(x, torch.tanh)
 
     def maximum(self, x: Array, y: Array) -> Array:
         return torch.maximum(*self._both(x, y))
@@ -103,6 +103,12 @@ class PyTorch(Framework):
 
     def lookup(self, table: Array, index: Array) -> Array:
         return torch.index_select(table, 0, index.long().reshape(-1)).reshape(index.shape)
+
+    def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
+        if torch.compiler.is_compiling():  # what is compiled is differentiated once
+            return self._softmax_and_complement(logits)
+        share, complement = _Softmax.apply(logits)  # type: ignore[no-untyped-call]  # torch has no types for it
+        return share, complement
 
     def _both(self, x: Array, y: Array) -> tuple[Tensor, Tensor]:
         """A plain number as a tensor beside the other: `clamp` would not halve the derivative at a tie."""
@@ -185,10 +191,20 @@ class PyTorch(Framework):
         return bool(x.device.type != "mps")
 
     def accumulate(self, x: Array) -> Exact:
-        return torch.sum(x, dtype=torch.float64)
+        if self.has_float64(x):
+            return torch.sum(x, dtype=torch.float64)
+        plain = torch.sum(x)
+        if torch.compiler.is_compiling():  # which takes seconds for the two parts
+            return plain, torch.zeros_like(plain)
+        whole, rest = self.sum_with_rest(x.reshape(-1))
+        finite = torch.isfinite(plain)
+        return torch.where(finite, whole, plain), torch.where(finite, rest, 0.0)
 
     def count(self, x: Array) -> Exact:
-        return self.convert(x.numel(), like=x).double()
+        if self.has_float64(x):
+            return self.convert(x.numel(), like=x).double()
+        whole = self.convert(x.numel(), like=x).float()
+        return whole, self.convert(x.numel() - int(np.float32(x.numel())), like=x).float()
 
     def largest(self, x: Array) -> Array:
         return torch.cat([x.reshape(-1), x.new_zeros(1)]).amax()
@@ -273,6 +289,33 @@ class _Eager(_Rule):
             from_target = _push(lambda y: ctx.sentence.value(vocabulary, prediction, y), target, along_target)
             tangent = from_target if tangent is None else tangent + from_target
         return tangent
+
+
+@final
+class _Softmax(torch.autograd.Function):
+    """Softmax and its complement, with a derivative that keeps its digits where one class is almost certain."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(logits: Tensor) -> Any:
+        return vocabulary._softmax_and_complement(logits)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*output)
+        ctx.save_for_forward(*output)
+
+    @staticmethod
+    def backward(ctx: Any, of_share: Tensor, of_complement: Tensor) -> Any:
+        share, complement = ctx.saved_tensors
+        return vocabulary._softmax_tangent(share, complement, of_share - of_complement)
+
+    @staticmethod
+    def jvp(ctx: Any, along: Tensor) -> Any:
+        share, complement = ctx.saved_tensors
+        tangent = vocabulary._softmax_tangent(share, complement, along)
+        return tangent, -tangent
 
 
 def _push(function: Callable[[Tensor], Tensor], at: Tensor, along: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from typing import Any, ClassVar, final
 # Whatever a vocabulary computes with: a framework's array, an array of high-precision numbers, an expression.
 Array = Any
 
+_FAR = 2.0**40  # a quotient whose logarithm is large enough to be taken in two parts
+
 
 class Vocabulary(ABC):
     """The words a loss may use. NaN passes through every word."""
@@ -191,21 +193,102 @@ class Vocabulary(ABC):
         return self.where(is_near, 0.0, size - math.log(2.0)) + rest
 
     @final
+    def relative_entropy(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """(d, e) with x · log(x / y) = d + e, both to the last digits, for numbers ≥ 0.
+
+        d is x − y, which is exact, where the two are near each other, and there e ≥ 0; elsewhere d is 0. Near equality
+        d is by far the larger one, but it is the smaller one that is left of a sum over distributions.
+        """
+        near, excess, far = self._relative_entropy(x, y)
+        return self.where(near, x - y, 0.0), self.where(near, excess, far)
+
+    @final
+    def divergence(self, x: Array, y: Array, half_surprisal: Array | None = None) -> Array:
+        """x · log(x / y) − x + y, which is ≥ 0, to the last digits, for numbers ≥ 0; `half_surprisal` is half of
+        −log y, where that is known better than from a y that may have underflown."""
+        near, excess, far = self._relative_entropy(x, y, half_surprisal)
+        return self.where(near, excess, far - (x - y))
+
+    def _relative_entropy(self, x: Array, y: Array, half_surprisal: Array | None = None) -> tuple[Array, Array, Array]:
+        """(Whether x and y are within a factor of 2, x · log(x / y) − x + y if so, x · log(x / y) if not)."""
+        if half_surprisal is None:
+            half_surprisal = -0.5 * self.log(y)
+        near = self.logical_and(x < 2.0 * y, y < 2.0 * x)
+        difference = self.where(near, x - y, 0.0)
+        # With s = (x − y) / (x + y) it is log(x / y) = 2 (s + s³/3 + s⁵/5 + …).
+        s = difference / self.where(near, x + y, 1.0)
+        odd = s * self._series(s * s, [1.0 / k for k in range(3, 37, 2)], 1.0 / 9.0)
+        # Where the quotient is far from 1 the difference of the logarithms is as good, and y may be 0.
+        apart = self.logical_not(self.logical_and(x < _FAR * y, y < _FAR * x))
+        logarithm = self.log(self.where(apart, x, x / self.where(apart, 1.0, y)))
+        far = self.product(x, logarithm) + self.where(apart, self.product(2.0 * x, half_surprisal), 0.0)
+        return near, difference * s * (1.0 + (1.0 + s) * odd), far
+
+    def sum_with_rest(self, x: Array) -> tuple[Array, Array]:
+        """The sum over the last axis of finite numbers, and what rounding it has lost.
+
+        Rounded beside a number well above their sum, the entries add up without an error (Rump, Ogita & Oishi 2008,
+        doi:10.1137/050645671); so do then the remainders, twice.
+        """
+        totals = []
+        for _ in range(3):
+            beside = 3.0 * self.row(self.sum(self.abs(x)))
+            rounded = (beside + x) - beside
+            totals.append(self.sum(rounded))
+            x = x - rounded
+        return totals[0], totals[1] + (totals[2] + self.sum(x))
+
+    @final
     def surprisal(self, logits: Array) -> Array:
         """−log softmax(logits) over the last axis, each entry to the last digits."""
         shift, _, others, _ = self._shifted(logits)
         return shift + self.row(self.log1p(others))
 
+    @final
+    def half_surprisal(self, logits: Array) -> Array:
+        """Half the surprisal, which is finite where the logits are: their difference may be beyond every float."""
+        _, _, others, _ = self._shifted(logits)
+        return self._half_surprisal(logits, others)
+
+    @final
+    def softmax_and_half_surprisal(self, logits: Array) -> tuple[Array, Array]:
+        """exp(logits) / Σ exp(logits) over the last axis, and half the surprisal of each class."""
+        _, parts, others, _ = self._shifted(logits)
+        return self._share(parts, 1.0 + self.row(others)), self._half_surprisal(logits, others)
+
+    def _half_surprisal(self, logits: Array, others: Array) -> Array:
+        largest = self.row(self.max(logits))
+        # ∞ − ∞ is 0 for the largest class itself.
+        shift = self.where(self.equal(logits, largest), 0.0, 0.5 * largest - 0.5 * logits)
+        return shift + 0.5 * self.row(self.log1p(others))
+
     def surprisal_at(self, logits: Array, index: Array) -> Array:
         """The surprisal of the class that `index` names."""
         return self.take(self.surprisal(logits), index)
 
-    @final
     def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
-        """exp(logits) / Σ exp(logits) over the last axis, and 1 minus that: the sum of the other classes' shares."""
+        """exp(logits) / Σ exp(logits) over the last axis, and 1 minus that: the sum of the other classes' shares.
+
+        What differentiates gives it the derivative of `_softmax_tangent`.
+        """
+        return self._softmax_and_complement(logits)
+
+    @final
+    def _softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
         _, parts, others, rest = self._shifted(logits)
         total = 1.0 + self.row(others)
         return self._share(parts, total), self._share(rest, total)
+
+    @final
+    def _softmax_tangent(self, share: Array, complement: Array, along: Array) -> Array:
+        """The derivative of softmax along a direction, entry by entry to the last digits: share · complement on the
+        diagonal, −share · share beside it. The matrix is symmetric, so that this serves both modes; the complement's
+        derivative is minus this."""
+        heavy = complement < share  # its own part is left out of the others' before they are added up
+        weighted = share * along
+        light = self.row(self.sum(self.where(heavy, 0.0, weighted)))
+        others = self.where(heavy, light, self.row(self.sum(weighted)) - weighted)
+        return share * (complement * along - others)
 
     def sum_of_others(self, x: Array) -> Array:
         """For each entry of a row of numbers ≥ 0 the sum of all other entries, small beside itself or not."""

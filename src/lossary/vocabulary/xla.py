@@ -52,6 +52,11 @@ class XLA(Framework):
         rest = self.where(marked < 0.0, all_others + (1.0 - parts), (1.0 + all_others) - parts)
         return self._shift(largest, logits), parts, others, rest
 
+    def _share(self, part: Array, total: Array) -> Array:
+        # So that no compiler takes quotient and difference in one step, which leaves of two equal shares what rounding
+        # one of them has lost.
+        return self.maximum(part / total, 0.0)
+
     def _shift(self, largest: Array, logits: Array) -> Array:
         # ∞ − ∞ is 0 for the largest class itself.
         shift = largest - logits

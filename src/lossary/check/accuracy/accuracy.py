@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 import ml_dtypes
 import numpy as np
 
-from lossary import CategoricalCrossEntropy, KLDivergence
+from lossary import CategoricalCrossEntropy, KLDivergence, LogCosh
 from lossary.domain import Probability, Simplex
 from lossary.loss import Loss
 from lossary.vocabulary import exact
@@ -118,6 +118,35 @@ def exactly(loss: Loss | Formula, p: Any, y: Any, factor: float = 1.0) -> dict[s
     return {"value": value, "low": low, "high": high}
 
 
+def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
+    """How far curvatures are from the exact ones, or for rows the matrices of second derivatives.
+
+    A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts.
+    """
+    low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
+    sizes = np.fmax(np.abs(low.near), np.abs(high.near))
+    # A product of a share with one that is almost subnormal has lost its digits.
+    subnormal = (sizes > 0) & (sizes < smallest_normal(p.dtype.name) / np.finfo(p.dtype).eps)
+    if isinstance(loss, LogCosh):
+        sizes = sizes * (1.0 + 2.0 * np.abs(p.astype(np.float64) - y))
+    return _distance(loss, p, y, got, low, high, sizes, subnormal)
+
+
+def of_target_gradient(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
+    """How far derivatives with respect to the target are from the exact ones, in ULP of what their terms add up to."""
+    low, high = (Exact.of(x) for x in exact.judge_gradient(loss, p, y, of_target=True))
+    sizes = np.fmax(np.fmax(np.abs(low.near), np.abs(high.near)), _target_size(loss, p, y))
+    return _distance(loss, p, y, got, low, high, sizes, False)
+
+
+def _distance(loss: Loss, p: Any, y: Any, got: Any, low: Exact, high: Exact, sizes: Any, subnormal: Any) -> Distance:
+    nan = np.isnan(p) if loss.target.indices else np.isnan(p) | np.isnan(y)
+    if loss.prediction.rows:
+        nan = np.any(nan, axis=-1).reshape(len(p), *(1,) * (np.ndim(got) - 1))
+    with np.errstate(all="ignore"):
+        return distance(got, low, high, sizes, str(p.dtype.name), nan, subnormal)
+
+
 @final
 @dataclasses.dataclass(frozen=True)
 class Distance:
@@ -148,10 +177,11 @@ def distance(got: Any, low: Exact, high: Exact, size: Any, dtype: str, nan: Any,
         # Just beyond the largest float, infinity and the largest float are both near.
         overflows = np.maximum(np.abs(low.near), np.abs(high.near)) > most
         expected = np.where(overflows, np.sign(low.near) * np.inf, low.near)
-        edge = np.abs(low.near) > most * (1 - 4 * float(limits.eps))
+        edge = np.abs(np.abs(low.near) / most - 1) < 4 * float(limits.eps)
         finite = np.isfinite(got)
         wrong = np.where(nan, ~np.isnan(got), np.isnan(got))
-        wrong |= ~nan & np.where(overflows, ~(got == expected), ~finite) & ~(edge & (got == np.sign(low.near) * np.inf))
+        at_edge = edge & (np.abs(got) > most * (1 - 4 * float(limits.eps))) & (np.sign(got) == np.sign(low.near))
+        wrong |= ~nan & ~at_edge & np.where(overflows, ~(got == expected), ~finite)
         # A kink's interval may hold 0; elsewhere 0 must be 0.
         wrong |= ~nan & (size == 0) & (got != 0)
     unknown = np.isnan(low.near)  # what the judge cannot say: the neighbours of a NaN
@@ -177,14 +207,35 @@ def _limits(dtype: str) -> Any:
 
 
 def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
-    """For the divergence Σ P (log P − log Q) what its terms add up to, all with the same sign; 0 for all others."""
+    """For the divergence Σ P log(P / Q) what its terms add up to, all with the same sign; where P itself is a rounded
+    softmax, those of Σ P log P − Σ P log Q. 0 for all others."""
     if not isinstance(loss, KLDivergence):
         return np.zeros(len(p))
-    p, y = p.astype(np.float64), y.astype(np.float64)
-    surprisals = _numpy().surprisal(p) if loss.from_logits else -np.log(p)
+    p, y, xp = p.astype(np.float64), y.astype(np.float64), _numpy()
     share = _shares(y) if loss.log_target else y
-    terms = share * (np.abs(surprisals) + np.abs(np.log(share)))
-    return np.sum(np.where(share == 0, 0, terms), axis=-1)
+    predicted, half_surprisal = xp.softmax_and_half_surprisal(p) if loss.from_logits else (p, -0.5 * np.log(p))
+    if loss.log_target:
+        return np.sum(xp.product(share, np.abs(np.log(share)) + 2.0 * half_surprisal), axis=-1)
+    near = np.abs(share - predicted) < 0.5 * predicted
+    small = np.sum(xp.relative_entropy(np.where(near, share, 0.0), predicted), axis=0)
+    large = xp.product(share, np.where(near, 0.0, np.log(share) + 2.0 * half_surprisal))
+    return np.sum(np.abs(np.where(near, small, large)), axis=-1)
+
+
+def _target_size(loss: Loss, p: Any, y: Any) -> Any:
+    """What the terms of a derivative with respect to the target add up to, where they are of both signs."""
+    p, y = p.astype(np.float64), y.astype(np.float64)
+    with np.errstate(all="ignore"):
+        if isinstance(loss.target, Probability):  # what a 1 costs less what a 0 costs
+            return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
+        if not isinstance(loss, KLDivergence):
+            return np.zeros(p.shape)
+        share = _shares(y) if loss.log_target else y
+        cost = _numpy().surprisal(p) if loss.from_logits else -np.log(p)
+        of_each = np.abs(np.log(share)) + np.abs(cost)
+        if not loss.log_target:
+            return of_each + 1.0
+        return share * (of_each + np.sum(share * of_each, axis=-1, keepdims=True))
 
 
 def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:

@@ -96,21 +96,26 @@ class KLDivergence(Rowwise):
         return xp.sum(xp.product(true, xp.log(true) - xp.log(q)))
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        share, surprise = self._target(xp, y)
-        excess = xp.surprisal(p) if self.from_logits else -xp.log(p)
-        # Where nothing is expected both surprises may be infinite, and 0 · log 0 is 0.
-        return xp.sum(xp.product(share, xp.where(xp.equal(share, 0.0), excess, excess - surprise)))
+        # Near equality nothing is left of the terms of Σ P log(P / Q) but what P log(P / Q) − P + Q sums up to. A
+        # softmax sums to exactly 1, and rounding must not touch that; other rows sum to what they do.
+        share = xp.softmax_and_complement(y)[0] if self.log_target else y
+        if self.from_logits:
+            total = xp.sum(xp.divergence(share, *xp.softmax_and_half_surprisal(p)))
+            if self.log_target:
+                return total
+            given, rest = xp.sum_with_rest(share)
+            return ((given - 1.0) + rest) + total
+        if self.log_target:
+            given, rest = xp.sum_with_rest(p)
+            return ((1.0 - given) - rest) + xp.sum(xp.divergence(share, p))
+        difference, excess = xp.relative_entropy(share, p)
+        total, rest = xp.sum_with_rest(difference)
+        return total + (rest + xp.sum(excess))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        share, _ = self._target(xp, y)
+        # Log-probabilities are read as logits, so that rounding in their normalisation does not count.
+        share = xp.softmax_and_complement(y)[0] if self.log_target else y
         if not self.from_logits:
             return -xp.quotient(share, p)
         predicted, complement = xp.softmax_and_complement(p)
         return predicted * xp.sum_of_others(share) - share * complement
-
-    def _target(self, xp: Any, y: Array) -> tuple[Array, Array]:
-        """The target as probabilities and as surprisals. Log-probabilities are read as logits, so that rounding in
-        their normalisation does not count."""
-        if self.log_target:
-            return xp.softmax_and_complement(y)[0], xp.surprisal(y)
-        return y, -xp.log(y)

@@ -132,7 +132,10 @@ class CategoricalCrossEntropy(Rowwise):
         return -xp.sum(xp.product(self._smoothed(xp, p, y), xp.log(share)))
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return xp.sum(xp.product(self._smoothed(xp, p, y), xp.surprisal(p) if self.from_logits else -xp.log(p)))
+        y = self._smoothed(xp, p, y)
+        if self.from_logits:
+            return xp.sum(xp.product(2.0 * y, xp.half_surprisal(p)))
+        return xp.sum(xp.product(y, -xp.log(p)))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         y = self._smoothed(xp, p, y)

@@ -144,7 +144,10 @@ class SparseCategoricalCrossEntropy(Rowwise):
         if self.from_logits and not self.label_smoothing:
             return xp.surprisal_at(p, y)
         if self.from_logits:
-            return self._of_surprisal(xp, p, xp.surprisal(p), y)
+            half, spread = xp.half_surprisal(p), 2.0 * self.label_smoothing / xp.classes(p)
+            return xp.sum(
+                xp.where(xp.is_class(y, p), (2.0 * (1.0 - self.label_smoothing) + spread) * half, spread * half)
+            )
         # NaN anywhere in a row is NaN, as it is for the one-hot row.
         return self._of_surprisal(xp, p, -xp.log(p), y) + 0.0 * xp.sum(p)
 
