@@ -423,19 +423,31 @@ class ExactSum:
 
     def add(self, amount: Any) -> None:
         b = self.emitter.builder
-        before = b.load(self.sum, typ=self.kind)
-        after = b.fadd(before, amount)
-        back = b.fsub(after, before)
-        lost = b.fadd(b.fsub(before, b.fsub(after, back)), b.fsub(amount, back))
+        after, lost = self._added(b.load(self.sum, typ=self.kind), amount)
         b.store(after, self.sum)
         b.store(b.fadd(b.load(self.lost, typ=self.kind), lost), self.lost)
 
-    def parts(self) -> tuple[Any, Any]:
+    def _added(self, before: Any, amount: Any) -> tuple[Any, Any]:
+        """The sum of two, and what rounding it has lost."""
         b = self.emitter.builder
-        lost = b.load(self.lost, typ=self.kind)
+        after = b.fadd(before, amount)
+        back = b.fsub(after, before)
+        return after, b.fadd(b.fsub(before, b.fsub(after, back)), b.fsub(amount, back))
+
+    def parts(self) -> tuple[Any, Any]:
+        """The sum and what it has lost, of all lanes together."""
+        b = self.emitter.builder
+        total, lost = b.load(self.sum, typ=self.kind), b.load(self.lost, typ=self.kind)
+        if isinstance(self.kind, ir.VectorType):
+            total, lost = self.emitter.folded((total, lost), self._together)
         # Where the sum is infinite nothing is lost, and ∞ − ∞ is no number.
         number = b.fcmp_ordered("ord", lost, lost)
-        return b.load(self.sum, typ=self.kind), b.select(number, lost, self.emitter.like(lost, 0.0))
+        return total, b.select(number, lost, self.emitter.like(lost, 0.0))
+
+    def _together(self, one: Any, lost_of_one: Any, other: Any, lost_of_other: Any) -> tuple[Any, Any]:
+        b = self.emitter.builder
+        total, lost = self._added(one, other)
+        return total, b.fadd(lost, b.fadd(lost_of_one, lost_of_other))
 
     def finished(self) -> Any:
         return self.emitter.builder.fadd(*self.parts())
@@ -467,22 +479,14 @@ class RowSum:
         b = self.emitter.builder
         if self.total is None:
             return self.emitter.folded((b.load(self.sum, typ=self.kind),), lambda x, y: (b.fadd(x, y),))[0]
-        return self._exact_total().finished()
-
-    def _exact_total(self) -> ExactSum:
-        """All lanes of a sum of float64, with what they have lost."""
-        total = ExactSum(self.emitter, _DOUBLE)
-        for vector in self.total.parts() if self.total else ():
-            for lane in range(self.emitter.lanes):
-                total.add(self.emitter.builder.extract_element(vector, _INT(lane)))
-        return total
+        return self.total.finished()
 
     def finished(self, operation: str) -> Any:
         """The sum in the entries' dtype, or what rounding it has lost."""
         b, narrow = self.emitter.builder, self.emitter.number != _DOUBLE
         if self.total is None:
             return b.fptrunc(self.finished_exactly(), self.emitter.number)
-        total, lost = self._exact_total().parts()
+        total, lost = self.total.parts()
         rounded = b.fadd(total, lost)
         if narrow:
             rounded = b.fptrunc(rounded, self.emitter.number)
