@@ -19,7 +19,15 @@ from lossary import (
     SparseCategoricalCrossEntropy,
     kernels,
 )
-from lossary.check.accuracy.accuracy import Distance, Exact, Judged, exactly, of_curvature, of_target_gradient
+from lossary.check.accuracy.accuracy import (
+    Distance,
+    Exact,
+    Judged,
+    exactly,
+    of_curvature,
+    of_target_gradient,
+    of_weight_gradient,
+)
 from lossary.domain import Logits, Probability, Real, Simplex
 from lossary.kernels import machine
 from lossary.kernels.kernel import Kernel
@@ -27,7 +35,7 @@ from lossary.loss import Loss
 from lossary.vocabulary import exact
 from tests import grid
 from tests.accuracy import judge, measure, words
-from tests.accuracy.grid import smooth_points
+from tests.accuracy.grid import smooth_points, weighted
 
 BOUND = {"kernels": 4, "numpy": 4, "torch": 4, "tensorflow": 12, "jax": 12}
 
@@ -227,6 +235,15 @@ def test_target_derivatives(loss: Loss, dtype: str, framework: str) -> None:
     p, y = smooth_points(loss, dtype, random=20, hard=20)
     found = measure.target_derivatives(loss, framework, p, y)
     _check_found(found, of_target_gradient(loss, p, y, found), BOUND[framework])
+
+
+@pytest.mark.parametrize("framework", ["torch", *THOROUGH])
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@grid.losses(of=tuple(loss for loss in JUDGED if loss.trainable))
+def test_weight_derivatives(loss: Loss, dtype: str, framework: str) -> None:
+    of_size = weighted(loss, *smooth_points(loss, dtype, random=20, hard=20))
+    found = measure.weight_derivatives(loss, framework, *of_size)
+    _check_found(found, of_weight_gradient(loss, *of_size, found), BOUND[framework])
 
 
 def _check_found(found: Any, distance: Distance, bound: float) -> None:

@@ -1,4 +1,4 @@
-"""Derivatives by prediction and weight, and the mixed second one, against the exact judge, whatever the weights are."""
+"""Derivatives by prediction, target and weight, and the mixed second one, against the exact judge: at any weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from lossary import KLDivergence, MeanAbsoluteError, MeanSquaredError, SparseCategoricalCrossEntropy, ZeroOne
 from lossary.check.backends import backend as adapter
-from lossary.domain import Real
+from lossary.domain import Labels, Real
 from lossary.loss import Pointwise
 from lossary.vocabulary.exact import judge, judge_gradient
 from tests.grid import DEFAULTS, FRAMEWORKS, cases, losses, ordinary
@@ -27,19 +27,21 @@ WEIGHTS = {
     "tiny": [1e-40, 2e-40, 0.0, 1e-40, 3e-40],
 }
 ROWS = 5
+ROOM = {"mean": 1.0, "sum": 8.0}  # below the largest number, for compilers to double a factor that they halve elsewhere
 CLOSE = 1e-6  # eight units in the last place of what is added up
 FLUSHED = 20 * 2.0**-126  # each of so many terms may be taken for 0 if it is below the smallest normal number
 
 
 def exactly(loss: Any, prediction: Any, target: Any, weight: Any, along: Any, reduction: str) -> tuple[Any, ...]:
-    """(answer, size of what it is made of) of the value, of its derivatives by prediction and by weight, and of the
-    derivative by the weight of the one by the prediction along `along`."""
+    """(answer, size of what it is made of) of the value, of its derivatives by prediction and by weight, of the
+    derivative by the weight of the one by the prediction along `along`, and of that by a target of numbers."""
     if loss.prediction.rows:
         values, slopes = judge(loss, prediction, target)[:, None], judge_gradient(loss, prediction, target)[0]
     else:
         columns = [(of_column(loss, k), prediction[:, k], target[:, k]) for k in range(prediction.shape[1])]
         values = np.stack([judge(*column) for column in columns], axis=1)
         slopes = np.stack([judge_gradient(*column)[0] for column in columns], axis=1)
+    by_target = of_targets(loss, prediction, target)
     of_class = weights_of_classes(loss, prediction, target)
     counts, values, slopes = of_class * values.shape[1], of_class * values.sum(axis=1), of_class[:, None] * slopes
     # A gradient is the difference of what pulls to both sides, each of size 1 for ordinary inputs.
@@ -47,18 +49,36 @@ def exactly(loss: Any, prediction: Any, target: Any, weight: Any, along: Any, re
     along, of_along = (slopes * along).sum(axis=1), (size * abs(along)).sum(axis=1)
     weight = weight.astype("float64") + 0 * values
     value, by_prediction, of_size = (weight * values).sum(), weight[:, None] * slopes, weight[:, None] * size
+    # By the target: a difference of what both classes cost, each below 10 for ordinary inputs.
+    by_target = weight[:, None] * by_target, weight[:, None] * (abs(by_target) + 10.0)
     if reduction == "sum":
-        return (value, value), (by_prediction, of_size), (values, values), (along, of_along)
+        return (value, value), (by_prediction, of_size), (values, values), (along, of_along), by_target
     whole = (weight * counts).sum()
     if whole == 0:
-        return tuple((0 * x, 0 * x) for x in (value, by_prediction, values, along))
+        return tuple((0 * x, 0 * x) for x in (value, by_prediction, values, along, by_target[0]))
     value, mean_along, of_mean = value / whole, (weight * along).sum() / whole, (weight * of_along).sum() / whole
     return (
         (value, value),
         (by_prediction / whole, of_size / whole),
         ((values - counts * value) / whole, (values + counts * value) / whole),
         ((along - counts * mean_along) / whole, (of_along + counts * of_mean) / whole),
+        (by_target[0] / whole, by_target[1] / whole),
     )
+
+
+def has_target_slope(loss: Any) -> bool:
+    """Whether the target is of numbers on which nothing else depends."""
+    return not (loss.target.indices or isinstance(loss.target, Labels) or getattr(loss, "class_weight", ()))
+
+
+def of_targets(loss: Any, prediction: Any, target: Any) -> Any:
+    """The exact derivatives by the target, or zeros."""
+    if not has_target_slope(loss):
+        return np.zeros(prediction.shape)
+    if loss.prediction.rows:
+        return judge_gradient(loss, prediction, target, of_target=True)[0]
+    columns = [(of_column(loss, k), prediction[:, k], target[:, k]) for k in range(prediction.shape[1])]
+    return np.stack([judge_gradient(*column, of_target=True)[0] for column in columns], axis=1)
 
 
 def weights_of_classes(loss: Any, prediction: Any, target: Any) -> Any:
@@ -96,21 +116,22 @@ def test_derivatives_are_exact_whatever_the_weights(loss: Any, framework: Any, d
     y, heaviest = framework.array(target), weights_of_classes(loss, prediction, target).max()
     for reduction in ("mean", "sum"):
 
-        def call(both: Any, reduction: Any = reduction) -> Any:
+        def call(both: Any, y: Any = y, reduction: Any = reduction) -> Any:
             return loss(prediction=both[:, :columns], target=y, weight=both[:, columns], reduction=reduction)
 
         def derivatives(both: Any, way: Any, call: Any = call) -> Any:
-            return *framework.pulled(call, both), framework.second(call, both, way)
+            of_target = framework.pulled(lambda y: call(both, y), y)[1:] if has_target_slope(loss) else ()
+            return *framework.pulled(call, both), framework.second(call, both, way), *of_target
 
         quick = TRACED[framework.title](framework, derivatives)
         way = framework.array(np.concatenate([along, 0 * along[:, :1]], axis=1))
         for name, entries in WEIGHTS.items():
-            weight = (np.array(entries) / heaviest).astype(dtype)
+            weight = (np.array(entries) / heaviest / ROOM[reduction]).astype(dtype)
             both = framework.array(np.concatenate([prediction, weight[:, None]], axis=1))
-            value, slope, second = map(framework.numpy, quick(both, way))
+            value, slope, second, *of_target = map(framework.numpy, quick(both, way))
             answers = exactly(loss, prediction, target, weight, along, reduction)
-            came = (value, slope[:, :columns], slope[:, columns], second[:, columns])
-            for its, answer in zip(came, answers, strict=True):
+            came = (value, slope[:, :columns], slope[:, columns], second[:, columns], *of_target)
+            for its, answer in zip(came, answers, strict=False):
                 agree(its, answer, flushed=name == "tiny" and framework.title != "PyTorch")
 
 
@@ -128,7 +149,7 @@ def test_the_gradient_in_numpy_is_exact_whatever_the_weights(loss: Any, random: 
     heaviest = weights_of_classes(loss, prediction, target).max()  # weights count times those of the classes
     for reduction in ("mean", "sum"):
         for entries in WEIGHTS.values():
-            weight = (np.array(entries) / heaviest).astype("float32")
+            weight = (np.array(entries) / heaviest / ROOM[reduction]).astype("float32")
             came = loss.value_and_gradient(prediction=prediction, target=target, weight=weight, reduction=reduction)
             answers = exactly(loss, prediction, target, weight, 0 * prediction, reduction)
             for its, answer in zip(came, answers[:2], strict=True):

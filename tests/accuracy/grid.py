@@ -47,7 +47,9 @@ def smooth_points(loss: Loss, dtype: str, *, random: int, hard: int) -> tuple[An
         chosen = np.all(inside, axis=-1)
     else:
         inside &= _inside(loss.target, y, most, np.finfo(dtype).tiny)
-        inside &= (np.abs(p - y) >= np.finfo(dtype).tiny) & (np.abs(p - y) != getattr(loss, "delta", np.nan))
+        with np.errstate(all="ignore"):
+            size = np.abs(p - y)
+        inside &= (size >= np.finfo(dtype).tiny) & (size != getattr(loss, "delta", np.nan))
         chosen = np.all(inside, axis=-1) if p.ndim > 1 else inside
     return p[chosen], y[chosen]
 
@@ -152,3 +154,13 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
     if isinstance(loss.target, Real):
         return ~(np.isinf(p) & (p == y))
     return np.ones(len(p), dtype=bool)
+
+
+def weighted(loss: Loss, p: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Of these points those whose losses have a mean, and weights for them, of which every third is 0."""
+    with np.errstate(all="ignore"):
+        values = loss.values(prediction=p.astype(np.float64), target=y)
+    held = np.isfinite(values) & (np.abs(values) < 1e30)
+    weight = generator(f"{loss!r} weights").uniform(0.5, 2.0, size=np.count_nonzero(held))
+    weight[::3] = 0.0
+    return p[held], y[held], weight.astype(p.dtype)

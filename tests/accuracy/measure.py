@@ -106,6 +106,15 @@ def target_derivatives(loss: Loss, framework: str, p: Any, y: Any) -> Any:
         )
 
 
+def weight_derivatives(loss: Loss, framework: str, p: Any, y: Any, weight: Any) -> Any:
+    """The derivatives of the mean with respect to its weights."""
+    adapter = backend(framework)
+    with adapter.precision(p.dtype.name), paths.in_words():
+        at, target = adapter.array(p), adapter.array(y)
+        call = lambda w: loss(prediction=at, target=target, weight=w)  # noqa: E731 - one call
+        return adapter.numpy(adapter.pulled(call, adapter.array(weight))[1])
+
+
 def errors(distance: Distance, got: Any, exact: Any, names: Any) -> Errors:
     """The worst of all points; `names` says what a point is called."""
     ulp, wrong, ordinary, got = distance.ulp, distance.wrong, ~distance.apart, np.asarray(got)

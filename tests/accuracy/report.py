@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import rich.progress
 
-from lossary.check.accuracy.accuracy import of_curvature, of_target_gradient
+from lossary.check.accuracy.accuracy import of_curvature, of_target_gradient, of_weight_gradient
 from lossary.domain import Probability, Real, Simplex
 from lossary.loss import Loss
 from tests import grid
@@ -65,7 +65,8 @@ table."""
 ABOUT_DERIVATIVES = """\
 Where there are any: not at kinks, and not where the answer is beyond the dtype. For rows the curvature is the matrix of
 all second derivatives, entry by entry. NumPy has the curvature of pointwise losses, by their own method; elsewhere the
-framework differentiates the gradient, and the value with respect to the target. ULP of LogCosh's curvature are those of
+framework differentiates the gradient, and the value with respect to the target. The derivative with respect to a weight
+is that of the mean, (ℓ − mean) / Σ w, at weights of which every third is 0. ULP of LogCosh's curvature are those of
 1 + 2 |residual| times it, because the residual itself is rounded."""
 ABOUT_SUBNORMALS = """\
 Reported apart, because XLA and TensorFlow take subnormal numbers for 0, and nothing can be computed from
@@ -85,10 +86,11 @@ def of_loss(loss: Loss, dtype: str, random: int) -> tuple[Row, int]:
 
 
 def of_derivatives(loss: Loss, dtype: str) -> Row:
-    """What was found of the curvature (or the matrix of second derivatives) and of the derivative with respect to the
-    target, where a framework has them: NumPy differentiates neither rows nor targets."""
+    """What was found of the curvature (or the matrix of second derivatives) and of the derivatives with respect to the
+    target and to the weight, where a framework has them: NumPy differentiates neither rows nor targets nor weights."""
     warnings.simplefilter("ignore")
     p, y = grid_of_points.smooth_points(loss, dtype, random=200, hard=100)
+    of_size = grid_of_points.weighted(loss, p, y)
     row: Row = {}
     for column in COLUMNS:
         name, compiled = column
@@ -102,6 +104,9 @@ def of_derivatives(loss: Loss, dtype: str) -> Row:
         if differentiates and isinstance(loss.target, Real | Probability | Simplex):
             found = measure.target_derivatives(loss, name, p, y)
             row[column]["target"] = measure.errors(of_target_gradient(loss, p, y, found), found, found, str)
+        if differentiates:
+            found = measure.weight_derivatives(loss, name, *of_size)
+            row[column]["weight"] = measure.errors(of_weight_gradient(loss, *of_size, found), found, found, str)
     return row
 
 
@@ -125,6 +130,12 @@ def cell(found: Iterable[Errors]) -> str:
     found = list(found)
     wrong = sum(errors.wrong for errors in found)
     return " · ".join(f"{errors.worst:.1f}" for errors in found) + (f", **{wrong} wrong**" if wrong else "")
+
+
+def of_kinds(found: dict[str, Errors]) -> str:
+    """ "0.5 · – · 1.2": a cell of derivatives, of which a framework may not have all."""
+    kinds = [cell([found[kind]]) if kind in found else "–" for kind in ("curvature", "target", "weight")]
+    return " · ".join(kinds) if found else "–"
 
 
 def apart(found: Iterable[Errors]) -> str:
@@ -168,10 +179,10 @@ def document(
     for dtype in grid.DTYPES:
         rows = [(f"`{loss!r}`", [cell(of_each[loss, dtype][0][c].values()) for c in COLUMNS]) for loss in JUDGED]
         parts += [f"### {dtype}", table("loss", rows)]
-    parts += ["## Curvature · derivative with respect to the target", ABOUT_DERIVATIVES]
+    parts += ["## Curvature · derivative with respect to the target · with respect to the weight", ABOUT_DERIVATIVES]
     for dtype in grid.DTYPES:
         rows = [
-            (f"`{loss!r}`", [cell(of_derivatives[loss, dtype][c].values()) or "–" for c in COLUMNS])
+            (f"`{loss!r}`", [of_kinds(of_derivatives[loss, dtype][c]) for c in COLUMNS])
             for loss in JUDGED
             if loss.trainable
         ]

@@ -255,8 +255,9 @@ def _(sentence: Sentence, primals: Any, tangents: Any) -> tuple[Array, Array]:
         steps = _gradient(sentence, prediction, target) * along_prediction
         tangent = jnp.sum(steps, axis=-1) if jnp.ndim(value) < jnp.ndim(steps) else steps
     if not isinstance(along_target, SymbolicZero):
-        _, from_target = jax.jvp(lambda y: sentence.value(vocabulary, prediction, y), (target,), (along_target,))
-        tangent = tangent + from_target
+        # The slope before the product: its terms times a large derivative might be infinite.
+        steps = vocabulary.slope(lambda y: sentence.value(vocabulary, prediction, y), target) * along_target
+        tangent = tangent + (jnp.sum(steps, axis=-1) if jnp.ndim(value) < jnp.ndim(steps) else steps)
     return value, tangent
 
 

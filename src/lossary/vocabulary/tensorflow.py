@@ -205,11 +205,10 @@ class TensorFlow(XLA):
                 to_prediction = steps * self._beside(upstream, steps)
                 if not target.dtype.is_floating:
                     return to_prediction, None
-                fixed, variable = tf.identity(prediction), tf.identity(target)
-                with tf.GradientTape() as tape:
-                    tape.watch(variable)
-                    value = sentence.value(self, fixed, variable)
-                return to_prediction, tape.gradient(value, variable, upstream, unconnected_gradients="zero")
+                # The slope before the product: its terms times a large derivative might be infinite.
+                fixed = tf.identity(prediction)
+                slope = self.slope(lambda y: sentence.value(self, fixed, y), tf.identity(target))
+                return to_prediction, slope * self._beside(upstream, slope)
 
             return value, gradient
 

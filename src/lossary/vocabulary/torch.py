@@ -264,8 +264,9 @@ class _Rule(torch.autograd.Function):
             gradient = ctx.sentence.gradient(vocabulary, prediction, target)
             to_prediction = gradient * (upstream.unsqueeze(-1) if ctx.rowwise else upstream)
         if ctx.needs_input_grad[2]:
-            pull = torch.func.vjp(lambda y: ctx.sentence.value(vocabulary, prediction, y), target)[1]
-            (to_target,) = pull(upstream)
+            # The slope before the product: its terms times a large derivative might be infinite.
+            slope = vocabulary.slope(lambda y: ctx.sentence.value(vocabulary, prediction, y), target)
+            to_target = slope * (upstream.unsqueeze(-1) if upstream.dim() < slope.dim() else upstream)
         return None, to_prediction, to_target
 
 

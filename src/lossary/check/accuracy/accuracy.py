@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING, Any, Self, final
 
 import ml_dtypes
@@ -137,6 +138,20 @@ def of_target_gradient(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     low, high = (Exact.of(x) for x in exact.judge_gradient(loss, p, y, of_target=True))
     sizes = np.fmax(np.fmax(np.abs(low.near), np.abs(high.near)), _target_size(loss, p, y))
     return _distance(loss, p, y, got, low, high, sizes, False)
+
+
+def of_weight_gradient(loss: Loss, p: Any, y: Any, weight: Any, got: Any) -> Distance:
+    """How far the derivatives of the weighted mean with respect to its weights are from (ℓ − mean) / Σw, in ULP of what
+    that is the difference of."""
+    values = exact.judge(loss, p, y)
+    weight = weight.astype(np.float64)
+    total = math.fsum(weight)
+    mean = (weight * values).sum() / total
+    slope = Exact.of((values - mean) / total)
+    with np.errstate(all="ignore"):
+        size = np.fmax(_value_size(loss, p, y), values.astype(np.float64))
+    sizes = (size + (weight * size).sum() / total) / total
+    return _distance(loss, p, y, got, slope, slope, sizes, False)
 
 
 def _distance(loss: Loss, p: Any, y: Any, got: Any, low: Exact, high: Exact, sizes: Any, subnormal: Any) -> Distance:
