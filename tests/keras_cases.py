@@ -29,6 +29,7 @@ from lossary import (
     Quantile,
     SparseCategoricalCrossEntropy,
     catalogue,
+    metrics,
 )
 from lossary.domain import Labels, Probability, Simplex
 from lossary.errors import (
@@ -672,3 +673,48 @@ def test_illegal_values_become_nan_where_nothing_can_raise() -> None:
     assert np.isnan(fitted(lossary.keras.Hinge(), np.zeros(64, "float32")))
     assert np.isfinite(fitted(lossary.keras.Hinge(validate=False), np.zeros(64, "float32")))
     assert SparseCategoricalCrossEntropy().keras().validate
+
+
+# ── the loss as a metric ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_mean_of_a_loss_is_exact_in_fit_of_a_loaded_model(tmp_path: pathlib.Path) -> None:
+    random = np.random.default_rng(0)
+    x, y, weight = random.normal(size=(13, 3)), random.integers(0, 3, 13), 3.0 ** np.arange(13)
+    loss = SparseCategoricalCrossEntropy(label_smoothing=0.1)
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3, kernel_initializer="identity")])
+    weighted, plain = metrics.as_metric(loss.keras()), metrics.as_metric(loss.keras(), name="plain")
+    model.compile(keras.optimizers.SGD(0.0), loss.keras(), weighted_metrics=[weighted], metrics=[plain])
+    wanted = {
+        "sparse_categorical_cross_entropy": float(loss(prediction=x, target=y, weight=weight)),
+        "plain": float(loss(prediction=x, target=y)),
+    }
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    found = loaded.fit(x, y, sample_weight=weight, batch_size=8, verbose=0).history
+    assert {name: found[name][0] for name in wanted} == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_mean_of_a_loss_counts_masks_and_columns_and_does_not_stop_counting() -> None:
+    metric = metrics.as_metric(lossary.keras.MeanAbsoluteError())
+    prediction = keras.ops.convert_to_tensor(np.array([[1.0], [2.0], [np.nan]], "float32"))
+    prediction._keras_mask = keras.ops.convert_to_tensor([True, True, False])
+    metric.update_state(np.zeros(3), prediction)
+    assert float(metric.result()) == 1.5
+    metric.reset_state()
+    metric.update_state([0.0], np.array([1.0], "float32"), [2.0**25])
+    for _ in range(2**4):
+        metric.update_state([0.0], np.array([-3.0], "float32"))
+    assert float(metric.result()) == pytest.approx((2.0**25 + 3 * 2**4) / (2.0**25 + 2**4), rel=2e-7)  # 1 + 1e-6
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone trains without state")
+def test_the_mean_of_a_loss_without_state() -> None:
+    import jax
+
+    metric = metrics.as_metric(lossary.keras.Huber())
+    step, variables = jax.jit(metric.stateless_update_state), metric.stateless_reset_state()
+    for residual in (0.5, 4.0):
+        variables = step(variables, np.zeros(1, "float32"), np.array([residual], "float32"))
+    assert float(metric.stateless_result(variables)) == pytest.approx((0.125 + 3.5) / 2)
+    assert float(metric.result()) == 0.0

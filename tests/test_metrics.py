@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import pathlib
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -197,3 +200,138 @@ def test_bad_input_is_refused():
 def test_what_is_no_loss_is_refused(host, wrong):
     with pytest.raises(UsageError, match=r"(?s)takes a loss or an objective.*Hint: .*lossary.get\('bce'\)"):
         host(wrong)
+
+
+# ── the loss itself, as a metric ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def batches(size=(5, 1, 0, 7, 3)):
+    """Logits, class indices and weights of unequal batches; the weights grow, so that a mean of means is far off."""
+    random = np.random.default_rng(0)
+    for index, count in enumerate(size):
+        weight = random.uniform(0, 3.0**index, count).astype("float32")
+        yield random.normal(size=(count, 3)).astype("float32"), random.integers(0, 3, count), weight
+
+
+def on_all(loss):
+    """One call on all batches, in float64."""
+    prediction, target, weight = (np.concatenate(parts) for parts in zip(*batches(), strict=True))
+    return float(loss(prediction=prediction.astype("float64"), target=target, weight=weight.astype("float64")))
+
+
+SPARSE = lossary.SparseCategoricalCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5))
+
+
+def torch_batches(torch):
+    return [tuple(torch.from_numpy(part) for part in batch) for batch in batches()]
+
+
+def test_torchmetrics_mean_is_one_call_on_all():
+    torch = pytest.importorskip("torch")
+    metric = metrics.as_metric(SPARSE.torch())
+    means = []
+    for prediction, target, weight in torch_batches(torch):
+        means.append(float(metric(prediction, target, weight)))  # forward: the batch's own
+        assert means[-1] == pytest.approx(float(SPARSE.torch()(prediction, target, weight)), rel=1e-6)
+    assert float(metric.compute()) == pytest.approx(on_all(SPARSE), rel=1e-6)
+    assert np.mean(means) != pytest.approx(on_all(SPARSE), rel=0.01)
+    metric.reset()
+    metric.update(*torch_batches(torch)[0])
+    assert float(metric.compute()) == pytest.approx(means[0], rel=1e-6)
+
+
+def test_torchmetrics_mean_over_processes():
+    """What torchmetrics does where there are several processes: gather the states, and add them."""
+    torch = pytest.importorskip("torch")
+    parts = torch_batches(torch)
+    ranks = [metrics.as_metric(SPARSE.torch()) for _ in range(2)]
+    for rank, metric in enumerate(ranks):
+        for batch in parts[rank::2]:
+            metric.update(*batch)
+    copied = pickle.loads(pickle.dumps(ranks[1]))
+    gathered = {id(value): name for name, value in ranks[0].metric_state.items()}
+    found = metrics.as_metric(
+        SPARSE.torch(),
+        dist_sync_fn=lambda state, group=None: [state, copied.metric_state[gathered[id(state)]]],
+        distributed_available_fn=lambda: True,
+    )
+    for batch in parts[0::2]:
+        found.update(*batch)
+    gathered = {id(value): name for name, value in found.metric_state.items()}
+    assert float(found.compute()) == pytest.approx(on_all(SPARSE), rel=1e-6)
+    ranks[0].merge_state(copied)
+    assert float(ranks[0].compute()) == pytest.approx(on_all(SPARSE), rel=1e-6)
+
+
+def test_torchmetrics_mean_is_differentiable_in_a_step_and_keeps_no_graph():
+    torch = pytest.importorskip("torch")
+    metric = metrics.as_metric(lossary.Huber().torch())
+    for _ in range(2):
+        prediction = torch.tensor([0.5, 4.0], requires_grad=True)
+        metric(prediction, torch.zeros(2)).backward()
+        assert prediction.grad.tolist() == [0.25, 0.5]
+    metric.update(prediction, torch.zeros(2))
+    assert not metric.compute().requires_grad
+
+
+def test_torchmetrics_collection_keeps_losses_apart_that_begin_alike():
+    torch = pytest.importorskip("torch")
+    torchmetrics = pytest.importorskip("torchmetrics")
+    collection = torchmetrics.MetricCollection(
+        {f"huber{delta}": metrics.as_metric(lossary.Huber(delta=delta).torch()) for delta in (1, 2)}
+    )
+    for residual in (0.5, 4.0):  # the two losses are equal on the first
+        collection.update(torch.tensor([residual]), torch.zeros(1))
+    found = {name: float(value) for name, value in collection.compute().items()}
+    assert found == pytest.approx({"huber1": (0.125 + 3.5) / 2, "huber2": (0.125 + 6.0) / 2})
+
+
+def test_torchmetrics_mean_has_the_options_of_its_module():
+    torch = pytest.importorskip("torch")
+    criterion = lossary.torch.SparseCategoricalCrossEntropy(class_axis=-1, ignore_index=0)
+    metric = metrics.as_metric(criterion)
+    logits, labels = torch.zeros(2, 4, 3), torch.tensor([[0, 1, 2, 1], [1, 0, 0, 0]])
+    metric.update(logits, labels, where=torch.tensor([[True, True, False, True], [True] * 4]))
+    assert metric.metric_state["weight"] == 3
+    assert float(metric.compute()) == pytest.approx(math.log(3))
+    metric.reset()
+    metric.update(logits, torch.zeros(2, 4, dtype=torch.long))
+    assert float(metric.compute()) == 0.0
+
+
+def test_torchmetrics_mean_does_not_stop_counting():
+    """Where a float32 sum stands still: 1 beside 2²⁵."""
+    torch = pytest.importorskip("torch")
+    metric = metrics.as_metric(lossary.MeanAbsoluteError().torch())
+    metric.update(torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([2.0**25]))
+    for _ in range(4):
+        metric.update(torch.tensor([0.0]), torch.tensor([0.0]))
+    assert metric.metric_state["weight"] == 2**25 + 4
+
+
+def test_keras_mean_is_one_call_on_all():
+    pytest.importorskip("keras")
+    metric = metrics.as_metric(SPARSE.keras())
+    for prediction, target, weight in batches():
+        metric.update_state(target, prediction, weight)
+    assert float(metric.result()) == pytest.approx(on_all(SPARSE), rel=1e-6)
+    assert metric.name == "sparse_categorical_cross_entropy"
+    metric.reset_state()
+    assert float(metric.result()) == 0.0
+
+
+@pytest.mark.parametrize("wrong", [lossary.Huber(), "huber", None, lossary.Huber])
+def test_only_hosts_become_metrics(wrong):
+    with pytest.raises(UsageError, match=r"(?s)at home in PyTorch or in Keras.*as_metric\(loss.torch\(\)\)"):
+        metrics.as_metric(wrong)
+
+
+@pytest.mark.thorough
+def test_torchmetrics_mean_over_two_real_processes(tmp_path):
+    pytest.importorskip("torchmetrics")
+    script = pathlib.Path(__file__).with_name("metric_processes.py")
+    command = [sys.executable, str(script), str(tmp_path / "rendezvous")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=script.parent.parent)
+    assert ran.returncode == 0, ran.stderr
+    found = [float(line) for line in ran.stdout.split()]
+    assert found == pytest.approx([on_all(SPARSE)] * 2, rel=1e-6)

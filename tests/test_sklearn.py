@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
+import pandas
+import polars
 import pytest
+import sklearn
 from sklearn import datasets, metrics
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import lossary.sklearn
-from lossary import BinaryCrossEntropy, Hinge, UsageError
+from lossary import BinaryCrossEntropy, Hinge, ShapeError, UsageError
 from tests import grid
 
 
@@ -136,3 +141,157 @@ def test_a_binary_loss_refuses_more_than_two_classes(scorer):
     model, X, y = _classification(datasets.load_iris)
     with pytest.raises(UsageError, match=r"(?s)two classes.*3 columns.*SparseCategoricalCrossEntropy"):
         scorer(model.fit(X, y), X, y)
+
+
+# ── metadata routing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+def _weighted(size=90):
+    random = np.random.default_rng(0)
+    X, weight = random.normal(size=(size, 2)), random.uniform(0.1, 5, size)
+    return X, X[:, 0] + random.normal(size=size) * weight, weight
+
+
+def _pair(loss, name):
+    """Our scorer and scikit-learn's own, asked alike."""
+    ours, theirs = getattr(lossary.sklearn, loss)(), metrics.get_scorer(name)
+    if sklearn.get_config()["enable_metadata_routing"]:
+        ours, theirs = (scorer.set_score_request(sample_weight=True) for scorer in (ours, theirs))
+    return ours, theirs
+
+
+PAIRS = pytest.mark.parametrize(
+    ("loss", "name"),
+    [("MeanAbsoluteError", "neg_mean_absolute_error"), ("MeanSquaredError", "neg_mean_squared_error")],
+)
+
+
+@PAIRS
+def test_a_weight_that_was_asked_for_is_routed(routing, loss, name):
+    X, y, weight = _weighted()
+    model = Ridge().set_fit_request(sample_weight=True)
+    ours, theirs = _pair(loss, name)
+    for scoring in ({"ours": ours, "theirs": theirs}, {"ours": ours, "theirs": theirs, "r2": "r2"}):
+        if "r2" in scoring:
+            scoring["r2"] = metrics.get_scorer("r2").set_score_request(sample_weight=False)
+        found = cross_validate(model, X, y, scoring=scoring, params={"sample_weight": weight}, cv=KFold(3))
+        np.testing.assert_allclose(found["test_ours"], found["test_theirs"], rtol=1e-12)
+    unweighted = cross_validate(
+        model,
+        X,
+        y,
+        scoring=getattr(lossary.sklearn, loss)().set_score_request(sample_weight=False),
+        params={"sample_weight": weight},
+        cv=KFold(3),
+    )
+    assert not np.allclose(found["test_ours"], unweighted["test_score"], rtol=0.01)
+
+
+@PAIRS
+def test_a_weight_that_was_not_asked_for_is_an_error_as_scikit_learn_has_it(routing, loss, name):
+    X, y, weight = _weighted()
+    model = Ridge().set_fit_request(sample_weight=True)
+    for scorer in (getattr(lossary.sklearn, loss)(), metrics.get_scorer(name)):
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            cross_validate(model, X, y, scoring=scorer, params={"sample_weight": weight}, error_score="raise")
+
+
+def test_a_request_is_under_its_own_name(routing):
+    X, y, weight = _weighted()
+    scorer = lossary.sklearn.MeanAbsoluteError().set_score_request(sample_weight="exposure")
+    came = cross_validate(Ridge(), X, y, scoring=scorer, params={"exposure": weight}, cv=KFold(3))["test_score"]
+    wanted = [
+        -metrics.mean_absolute_error(
+            y[test], Ridge().fit(X[train], y[train]).predict(X[test]), sample_weight=weight[test]
+        )
+        for train, test in KFold(3).split(X)
+    ]
+    np.testing.assert_allclose(came, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_meta_estimators_with_weights_agree_with_scikit_learns_own_scorers(enabled):
+    X, y, weight = _weighted()
+    with sklearn.config_context(enable_metadata_routing=enabled):
+        found = []
+        for scorer in _pair("MeanAbsoluteError", "neg_mean_absolute_error"):
+            model = Ridge().set_fit_request(sample_weight=True) if enabled else Ridge()
+            search = GridSearchCV(model, {"alpha": [0.1, 100.0]}, scoring={"cost": scorer}, refit="cost", cv=3)
+            search.fit(X, y, sample_weight=weight)
+            ridge = RidgeCV(scoring=scorer, alphas=[0.1, 100.0]).fit(X, y, sample_weight=weight)
+            found.append([*search.cv_results_["mean_test_cost"], ridge.best_score_])
+            if not enabled:
+                boosted = HistGradientBoostingRegressor(scoring=scorer, early_stopping=True, max_iter=2, random_state=0)
+                found[-1] += [*boosted.fit(X, y, sample_weight=weight).validation_score_]
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_requests_are_part_of_a_scorer(routing):
+    plain, asked = lossary.sklearn.Huber(), lossary.sklearn.Huber().set_score_request(sample_weight=True)
+    assert plain != asked
+    assert plain == lossary.sklearn.Huber()
+    for made in (pickle.loads(pickle.dumps(asked)), copy.deepcopy(asked), clone(asked, safe=False)):
+        assert made == asked
+        assert made.get_metadata_routing().score.requests == {"sample_weight": True}
+
+
+def test_requests_need_routing():
+    with pytest.raises(RuntimeError, match="enable_metadata_routing=True"):
+        lossary.sklearn.Huber().set_score_request(sample_weight=True)
+
+
+# ── columns and frames ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+FORMS = {
+    "column": lambda x: x[:, None],
+    "frame": lambda x: pandas.DataFrame({"x": x}, index=range(len(x), 0, -1)),
+    "series": lambda x: pandas.Series(x, index=np.arange(len(x))[::-1]),
+    "nullable": lambda x: pandas.DataFrame({"x": x}).convert_dtypes(),
+    "polars frame": lambda x: polars.DataFrame({"x": x}),
+    "polars series": polars.Series,
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_targets_and_weights_as_columns_series_and_frames(form):
+    X, y, weight = _weighted()
+    scorer, model = lossary.sklearn.MeanAbsoluteError(), Ridge().fit(X, y)
+    wanted = -metrics.mean_absolute_error(y, model.predict(X), sample_weight=weight)
+    for fitted in (model, Ridge().fit(X, y[:, None])):  # predictions (n,) and (n, 1)
+        assert scorer(fitted, X, form(y), sample_weight=form(weight)) == pytest.approx(wanted, rel=1e-12)
+    assert -scorer.metric(form(y), form(model.predict(X)), form(weight)) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("loss", ["BinaryCrossEntropy", "SparseCategoricalCrossEntropy", "CategoricalCrossEntropy"])
+@pytest.mark.parametrize("names", [np.array(["no", "yes"]), np.array([1, 3])], ids=["text", "numbers"])
+def test_classes_as_columns_series_and_frames(loss, names, form):
+    X, y, weight = _weighted()
+    labels = names[(y > 0).astype(int)]
+    model = LogisticRegression().fit(X, labels)
+    wanted = -metrics.log_loss(labels, model.predict_proba(X), sample_weight=weight)
+    came = getattr(lossary.sklearn, loss)()(model, X, form(labels), sample_weight=form(weight))
+    assert came == pytest.approx(wanted, rel=1e-9)
+
+
+def test_nothing_is_broadcast():
+    y, two = np.arange(3.0), np.ones((3, 2))
+    metric = lossary.sklearn.MeanAbsoluteError().metric
+    for y_true, y_pred, weight in ((two, y, None), (y, two, None), (y[None], y, None), (y, y, two), (y, y, y[None])):
+        with pytest.raises(ShapeError):
+            metric(y_true, y_pred, weight)
+
+
+def test_estimators_of_several_targets_are_refused():
+    X, y, _ = _weighted()
+    labels = (np.stack([y, -X[:, 1]], axis=-1) > 0).astype(int)
+    model = RandomForestClassifier(2).fit(X, labels)
+    with pytest.raises(UsageError, match=r"(?s)predictions of one target.*predicts 2 of them.*np.stack"):
+        lossary.sklearn.BinaryCrossEntropy()(model, X, labels)

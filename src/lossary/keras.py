@@ -26,6 +26,7 @@ from lossary.host import Classes
 from lossary.loss import Loss
 from lossary.objective import Objective
 from lossary.penalty import Penalty
+from lossary.reduce import Total
 
 if TYPE_CHECKING:
     from lossary.vocabulary.framework import Framework
@@ -39,6 +40,7 @@ import keras
 from lossary.loss import Loss
 from lossary.objective import Objective
 from lossary.penalty import Penalty
+from lossary.reduce import Total
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 
@@ -47,6 +49,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     def loss(self) -> Loss | Objective: ...
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = ...) -> Any: ...
     def call(self, y_true: Any, y_pred: Any) -> Any: ...
+    def total(self, y_true: Any, y_pred: Any, sample_weight: Any = ...) -> Total: ...
     def get_config(self) -> dict[str, Any]: ...
 
 class ObjectiveLoss(KerasLoss): ...
@@ -158,12 +161,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             sample_weight: how often each entry counts; 0 leaves it out, NaN included.
         """
         with keras.name_scope(self.name):
-            _refuse_activated(self.loss, y_pred)
-            mask = backend.get_keras_mask(y_pred)
-            target, prediction, came_in = self._aligned(y_true, y_pred)
-            mask = self._counted(target, mask)
-            weight = None if sample_weight is None else _beside(_tensor("sample_weight", sample_weight))
-            target = self._readied(target, prediction, unmasked=mask is None and weight is None)
+            prediction, target, weight, mask, came_in = self._prepared(y_true, y_pred, sample_weight)
             reduced: Any = 0.0
             for factor, loss in self._terms:
                 values, weights = self._entries(loss, prediction, target, weight, mask, came_in)
@@ -173,6 +171,21 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
                 valid = ops.sum(ops.cast(mask, reduced.dtype))
                 reduced = reduced * ops.divide_no_nan(ops.cast(ops.size(mask), reduced.dtype), valid)
             return ops.cast(reduced, self.dtype)
+
+    @final
+    def total(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Total:
+        """The sum of the losses and the weight it stands for, Σw, whatever the reduction; totals of batches add.
+
+        Arguments as in the call.
+
+        Raises:
+            UsageError: an objective whose losses have different class weights.
+        """
+        prediction, target, weight, mask, came_in = self._prepared(y_true, y_pred, sample_weight)
+        total: Total = self.loss.compute_total(
+            prediction, target, weight, mask, validate=self.validate, came_in=came_in
+        )
+        return total
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value for each entry of the batch: for losses of single numbers, their mean over the last axis."""
@@ -191,6 +204,17 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         return {**settings, **super().get_config(), **options}
 
     # ── from Keras' habits to ours and back ──────────────────────────────────────────────────────────────────────
+
+    @final
+    def _prepared(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any, str | None]:
+        """Prediction, target, weight and mask as the loss takes them, and the coarse dtype that the prediction had."""
+        _refuse_activated(self.loss, y_pred)
+        mask = backend.get_keras_mask(y_pred)
+        target, prediction, came_in = self._aligned(y_true, y_pred)
+        mask = self._counted(target, mask)
+        weight = None if sample_weight is None else _beside(_tensor("sample_weight", sample_weight))
+        target = self._readied(target, prediction, unmasked=mask is None and weight is None)
+        return prediction, target, weight, mask, came_in
 
     @final
     def _aligned(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, str | None]:

@@ -3,7 +3,8 @@
     cross_val_score(model, X, y, scoring=lossary.sklearn.Quantile(level=0.9))
     lossary.sklearn.Quantile(level=0.9).metric(y_true, y_pred)
 
-There is a class for every loss of the catalogue; `loss.sklearn()` makes the same from an instance.
+There is a class for every loss of the catalogue; `loss.sklearn()` makes the same from an instance. With metadata
+routing, `scorer.set_score_request(sample_weight=True)` asks for weights, as of scikit-learn's own scorers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, final
 
 import numpy as np
+
+try:
+    from sklearn.metrics._scorer import _BaseScorer  # what scikit-learn knows a scorer by; it has no public name
+except ModuleNotFoundError as error:
+    from lossary.errors import MissingExtraError
+
+    raise MissingExtraError("lossary.sklearn needs scikit-learn.", hint="pip install scikit-learn.") from error
 
 from lossary import catalogue
 from lossary.definition import Definition
@@ -30,7 +38,9 @@ from lossary.objective import Objective
 class Scorer:
     @property
     def loss(self) -> Loss | Objective: ...
-    def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = ...) -> float: ...
+    def __call__(self, estimator: Any, X: Any, y_true: Any, *, sample_weight: Any = ...) -> float: ...
+    def set_score_request(self, **requests: Any) -> Scorer: ...
+    def get_metadata_routing(self) -> Any: ...
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = ...) -> float: ...
 
 def host(loss: Loss | Objective) -> Scorer: ...
@@ -42,12 +52,15 @@ STUB_OPTIONS = ""
 __all__ = ["Scorer", "get", "host"]
 
 
-class Scorer:
+class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
     """A loss as a scikit-learn scorer: minus the loss, so that greater is better.
 
     What the estimator is asked for follows from the loss: `predict` for a number or a label, `predict_proba` for
     probabilities, `decision_function` for scores and logits. Where a loss takes logits or probabilities, the latter are
     the default here, because that is what scikit-learn's classifiers have.
+
+    It is called as `scorer(estimator, X, y, sample_weight=None)`. Where metadata routing is enabled, a weight must be
+    asked for (`set_score_request`), and one that was not is an error, as scikit-learn has it.
     """
 
     definition: ClassVar[Any] = Definition
@@ -56,19 +69,35 @@ class Scorer:
         if "from_logits" in getattr(self.definition, "__dataclass_fields__", ()):
             settings.setdefault("from_logits", False)
         self.loss = self.definition(*positional, **settings)
+        super().__init__(self.metric, sign=-1, kwargs={}, response_method=self.response)
 
-    def __call__(self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None) -> float:  # noqa: N803
-        """Minus the loss of `estimator` on X; classes of any kind are put in the estimator's order."""
+    def _score(
+        self,
+        method_caller: Any,
+        estimator: Any,
+        X: Any,  # noqa: N803
+        y_true: Any,
+        sample_weight: Any = None,
+    ) -> float:
+        """Minus the loss of `estimator` on X; classes of any kind are put in the estimator's order.
+
+        The estimator is asked without `method_caller`, which keeps one column where there are two classes.
+        """
         return -self.metric(self._encoded(estimator, y_true), self._predicted(estimator, X), sample_weight)
 
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """The loss itself, as `sklearn.metrics` has its functions: targets first, a float, smaller is better."""
+        """The loss itself, as `sklearn.metrics` has its functions: targets first, a float, smaller is better.
+
+        Arrays, series and frames are taken by position, whatever their index. A column, (n, 1), may stand beside (n,).
+        """
         target, prediction = np.asarray(y_true), np.asarray(y_pred)
         if prediction.dtype.kind in "iub" and self.loss.prediction.labels is None:
             prediction = prediction.astype(np.float64)
-        if prediction.shape == (*target.shape, 1) and not self.loss.prediction.rows:
+        if not self.loss.prediction.rows and prediction.shape == (*target.shape, 1):
             prediction = prediction[..., 0]
-        weight = None if sample_weight is None else np.asarray(sample_weight)
+        if target.shape == (*prediction.shape[: prediction.ndim - self.loss.target.indices], 1):
+            target = target[..., 0]
+        weight = None if sample_weight is None else _without_column(np.asarray(sample_weight))
         return float(self.loss.compute(prediction, target, weight, None, reduction="mean"))
 
     @property
@@ -91,7 +120,14 @@ class Scorer:
                 received=f"{type(estimator).__name__}.",
                 hint="say from_logits=False for predict_proba." if self.response == "decision_function" else None,
             )
-        predicted = np.asarray(method(X))
+        predicted = method(X)
+        if isinstance(predicted, list):
+            raise UsageError(
+                f"{self!r} needs the predictions of one target.",
+                received=f"{type(estimator).__name__}, which predicts {len(predicted)} of them.",
+                hint="its .metric(y_true, y_pred) takes (n, labels): np.stack([p[:, 1] for p in predicted], axis=-1).",
+            )
+        predicted = np.asarray(predicted)
         if self._takes_labels and hasattr(estimator, "classes_"):
             if len(estimator.classes_) > 2:
                 raise UsageError(
@@ -114,7 +150,7 @@ class Scorer:
 
     def _encoded(self, estimator: Any, y_true: Any) -> Any:
         """The targets as the loss takes them: class names become indices, one-hot rows or the loss's labels."""
-        classes, y_true = getattr(estimator, "classes_", None), np.asarray(y_true)
+        classes, y_true = getattr(estimator, "classes_", None), _without_column(np.asarray(y_true))
         if self.loss.task == "regression" or classes is None or y_true.ndim > 1:
             return y_true
         index = np.searchsorted(classes, y_true)
@@ -127,8 +163,13 @@ class Scorer:
         low, high = self.loss.target.values if isinstance(self.loss.target, Labels) else (0.0, 1.0)
         return np.where(index > 0, high, low)
 
+    @property
+    def _requests(self) -> Any:
+        """Which metadata it asks for, by name."""
+        return self.get_metadata_routing().score.requests
+
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
+        return isinstance(other, Scorer) and self.loss == other.loss and self._requests == other._requests
 
     def __hash__(self) -> int:
         return hash((type(self), self.loss))
@@ -138,7 +179,7 @@ class Scorer:
 
     def __reduce__(self) -> Any:
         """Through the loss, so that scorers of users' losses are found again too."""
-        return host, (self.loss,)
+        return host, (self.loss,), {name: x for name, x in vars(self).items() if name == "_metadata_request"}
 
 
 @final
@@ -159,6 +200,11 @@ def host(loss: Loss | Objective) -> Scorer:
 def get(name: str, **settings: Any) -> Scorer:
     """The scorer of a loss by name or alias: `get("pinball", level=0.9)`."""
     return host(catalogue.get(name, **settings))
+
+
+def _without_column(x: Any) -> Any:
+    """(n, 1), as a frame of one column has it, as (n,)."""
+    return x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
 
 
 _classes = Classes(__name__, Scorer)

@@ -111,6 +111,7 @@ class LossModule(nn.Module):
             cls.forward = FunctionType(  # type: ignore[method-assign]  # the same function
                 shared.__code__.replace(), shared.__globals__, shared.__name__, shared.__defaults__, shared.__closure__
             )
+            cls.forward.__kwdefaults__ = shared.__kwdefaults__
 
     def __init__(
         self,
@@ -174,7 +175,15 @@ class LossModule(nn.Module):
                 self._buffers[name] = None if buffer is None else buffer.float()
             return super()._apply(*positional, **named)  # type: ignore[no-untyped-call]  # as above
 
-    def forward(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Tensor:
+    def forward(
+        self,
+        input: Tensor | dict[str, Any],
+        target: Any,
+        weight: Any | None = None,
+        where: Any | None = None,
+        *,
+        num_items_in_batch: Any | None = None,
+    ) -> Tensor:
         """The loss of a batch.
 
         Args:
@@ -182,7 +191,11 @@ class LossModule(nn.Module):
             target: what the loss takes: the same shape, or class indices without the class axis.
             weight: how often each entry counts: the losses' shape or a leading part of it.
             where: boolean, False leaves an entry out.
+            num_items_in_batch: what Hugging Face's Trainer divides by; it calls with a model's outputs and labels, as
+                `lossary.trainers.hugging_face` says.
         """
+        if num_items_in_batch is not None or isinstance(input, dict):
+            return self._of_outputs(input, target, num_items_in_batch)
         arranged, options = self._arranged(input, target, weight, where), self._options(input)
         result: Tensor | None = vocabulary.fused(self._bound, *arranged, reduction=self.reduction, **options)
         if result is None:
@@ -194,6 +207,13 @@ class LossModule(nn.Module):
         """The sum of the losses and the weight it stands for: exact under micro-batches and ranks."""
         total: Total = self._bound.compute_total(*self._arranged(input, target, weight, where), **self._options(input))
         return total
+
+    @final
+    def _of_outputs(self, outputs: Any, labels: Any, num_items_in_batch: Any) -> Tensor:
+        """The loss as Hugging Face's Trainer calls it."""
+        from lossary.trainers.hugging_face import compute_loss_func
+
+        return compute_loss_func(self)(outputs, labels, num_items_in_batch)
 
     @final
     def _options(self, input: Tensor) -> dict[str, Any]:
@@ -287,7 +307,17 @@ class ObjectiveModule(LossModule):
         self.counted: tuple[nn.Parameter, ...] = tuple(_trainable(model)) if model is not None else ()
         self._settle(objective, reduction, class_axis, ignore_index, validate)
 
-    def forward(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Tensor:
+    def forward(
+        self,
+        input: Tensor | dict[str, Any],
+        target: Any,
+        weight: Any | None = None,
+        where: Any | None = None,
+        *,
+        num_items_in_batch: Any | None = None,
+    ) -> Tensor:
+        if num_items_in_batch is not None or isinstance(input, dict):
+            return self._of_outputs(input, target, num_items_in_batch)
         result: Tensor = self.loss.compute(
             *self._arranged(input, target, weight, where),
             reduction=self.reduction,

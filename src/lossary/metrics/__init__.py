@@ -3,6 +3,8 @@
     lossary.metrics.sklearn(loss)                  {"accuracy": f(y_true, y_pred, sample_weight=None), …}
     lossary.metrics.torchmetrics(loss)             a MetricCollection: metrics(input, target)
     lossary.metrics.keras(loss)                    a list for model.compile(metrics=…)
+    lossary.metrics.as_metric(loss.torch())        the mean of the loss itself, a torchmetrics.Metric
+    lossary.metrics.as_metric(loss.keras())        the same as a keras.metrics.Metric
 
 Every one of them takes what the loss takes: its predictions (logits stay logits) and its targets (indices, one-hot
 rows, −1 and 1). Classes are decided before a library sees them, so that no logit is compared with 0.5, no probability
@@ -16,6 +18,7 @@ class.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
@@ -24,10 +27,12 @@ from lossary.errors import MissingExtraError, UsageError
 from lossary.metrics.decision import Decision
 
 if TYPE_CHECKING:
+    from lossary.keras import KerasLoss
     from lossary.loss import Loss
     from lossary.objective import Objective
+    from lossary.torch import LossModule
 
-__all__ = ["keras", "sklearn", "torchmetrics"]
+__all__ = ["as_metric", "keras", "sklearn", "torchmetrics"]
 
 
 # ── scikit-learn ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,6 +173,42 @@ def keras(loss: Loss | Objective, *, classes: int | None = None, ignore_class: i
             "f1": [known.F1Score(average="macro", threshold=0.5)],
         }
     return [Decided(loss, metrics, name=name, ignore_class=ignore_class) for name, metrics in chosen.items()]
+
+
+# ── the loss itself ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_metric(criterion: LossModule | KerasLoss, **options: Any) -> Any:
+    """The mean of a loss over all batches, as a metric of the library that its host belongs to.
+
+    Exact: Σwℓ / Σw of everything, as one call on all of it, where the batches, their weights or the counts behind their
+    masks differ, and over processes.
+
+    Args:
+        criterion: a loss's module, for a `torchmetrics.Metric` that is updated as the module is called; or its Keras
+            loss, for a `keras.metrics.Metric`. Their options count: class_axis, ignore_index, from_logits, ….
+        options: what every metric of that library takes: `name` in Keras, `sync_on_compute` in torchmetrics, ….
+
+    Raises:
+        UsageError: it is neither; or, when it is updated, an objective that has no total.
+    """
+    # Whoever brings a host has loaded its module.
+    torch, keras = sys.modules.get("lossary.torch"), sys.modules.get("lossary.keras")
+    if torch is not None and isinstance(criterion, torch.LossModule):
+        try:
+            from lossary.metrics import mean_torchmetrics
+        except ModuleNotFoundError as error:
+            raise _missing("torchmetrics") from error
+        return mean_torchmetrics.MeanLoss(criterion, **options)
+    if keras is not None and isinstance(criterion, keras.KerasLoss):
+        from lossary.metrics import mean_keras
+
+        return mean_keras.MeanLoss(criterion, **options)
+    raise UsageError(
+        "lossary.metrics.as_metric takes a loss at home in PyTorch or in Keras.",
+        received=f"{criterion!r}.",
+        hint="as_metric(loss.torch()) is a torchmetrics.Metric, as_metric(loss.keras()) a keras.metrics.Metric.",
+    )
 
 
 # ── what they share ──────────────────────────────────────────────────────────────────────────────────────────────────
