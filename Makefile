@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-thorough lint accuracy bench scoreboard evaluate-suggest index format clean
+.PHONY: demo test test-thorough test-minimum lint accuracy bench scoreboard evaluate-suggest index format clean
 
 demo: .venv/installed-compare  ## the main job on real data: which loss serves you best?
 	$(BIN)/lossary compare engel
@@ -14,6 +14,25 @@ test: .venv/installed-dev  ## every test but the thorough ones, in all four fram
 
 test-thorough: .venv/installed-dev  ## the whole product of cases
 	$(BIN)/python -m pytest -n 2 -m "thorough or not thorough"
+
+THREE_LOSSES := -k "Huber or BinaryCrossEntropy or SparseCategorical"
+LAWS := -m pytest -q -p no:cacheprovider tests/test_laws.py $(THREE_LOSSES) --frameworks
+COMMANDS := tests/test_check_command.py tests/test_compare_command.py tests/test_list.py
+
+test-minimum: $(addprefix .venv-minimum/installed-,fast torch keras jax cli)  ## the laws of three losses, and the command line, at the lower bounds of pyproject.toml
+	.venv-minimum/fast/bin/python $(LAWS) numpy
+	.venv-minimum/torch/bin/python $(LAWS) torch
+	.venv-minimum/keras/bin/python $(LAWS) tensorflow
+	KERAS_BACKEND=tensorflow .venv-minimum/keras/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/keras_cases.py $(THREE_LOSSES)
+	.venv-minimum/jax/bin/python $(LAWS) jax
+	.venv-minimum/cli/bin/python -m pytest -q -p no:cacheprovider $(COMMANDS) -k "not keras and not torch"
+
+.venv-minimum/installed-keras: EXTRAS := keras tensorflow cli
+.venv-minimum/installed-%: EXTRAS = $*
+.venv-minimum/installed-%: $(SOURCES) scripts/minimum.py
+	$(PYTHON) -m venv .venv-minimum/$*
+	.venv-minimum/$*/bin/python -m pip install --quiet --disable-pip-version-check --editable . pytest jsonschema $$($(PYTHON) scripts/minimum.py $(EXTRAS))
+	@touch $@
 
 lint: .venv/installed-dev  ## style, types, and nothing generated is stale
 	$(BIN)/ruff check .
@@ -47,7 +66,7 @@ format: .venv/installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-minimum build dist .pytest_cache .mypy_cache .ruff_cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -17,7 +17,7 @@ from lossary.parameter import parameter
 class Cauchy(Pointwise):
     """Squared error for small residuals, and hardly more than the logarithm of large ones."""
 
-    scale: float = parameter(1.0, above=0, symbol="c", doc="residual size from which the pull declines")
+    scale: float = parameter(default=1.0, above=0, symbol="c", doc="residual size from which the pull declines")
 
     task = "regression"
     prediction, target = Real(), Real()

@@ -9,9 +9,12 @@ from __future__ import annotations
 import ast
 import pathlib
 import sys
+import typing
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "lossary"
+sys.path.insert(0, str(ROOT / "src"))
+
 HEADER = "# Written by `make index` from the catalogue; do not edit.\n"
 # The order in which tasks stand in the catalogue; folders that are not named here follow.
 FOLDERS = ["regression", "binary", "multiclass", "divergence"]
@@ -40,22 +43,34 @@ def hyper_parameters(node: ast.ClassDef) -> list[tuple[str, str, str]]:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Call):
             call = statement.value
             if isinstance(call.func, ast.Name) and call.func.id == "parameter":
-                name, kind = ast.unparse(statement.target), ast.unparse(statement.annotation)
+                name, kind = ast.unparse(statement.target), _given(ast.unparse(statement.annotation))
                 default = next((word.value for word in call.keywords if word.arg == "default"), *call.args)
                 fields.append((name, kind, ast.unparse(default)))
     return fields
 
 
-def signature(node: ast.ClassDef, options: str = "", *, required: tuple[str, ...] = ()) -> str:
-    """The constructor's parameters: the first is positional unless it is a flag, the rest are not."""
+def _given(kind: str) -> str:
+    """What a constructor takes for a field of that type."""
+    from lossary import parameter
+
+    types = typing.get_args(getattr(parameter, kind, None))
+    return str(types[0]) if types else kind
+
+
+def signature(node: ast.ClassDef, options: str, defaults: dict[str, typing.Any]) -> str:
+    """The constructor's parameters: the first is positional unless it is a flag, the rest are not.
+
+    In `defaults` is where a host has others than the loss; None for what must be given.
+    """
     parts = ["self"]
-    for index, (name, kind, default) in enumerate(hyper_parameters(node)):
+    for index, (name, kind, its) in enumerate(hyper_parameters(node)):
+        default = repr(defaults[name]) if name in defaults else its
         if len(parts) == 1 and index == 0 and kind != "bool":
             parts.append(f"{name}: {kind} = {default}")
             continue
         if "*" not in parts:
             parts.append("*")
-        parts.append(f"{name}: {kind}" if name in required else f"{name}: {kind} = {default}")
+        parts.append(f"{name}: {kind}" if default == "None" else f"{name}: {kind} = {default}")
     if options:
         if "*" not in parts:
             parts.append("*")
@@ -73,12 +88,11 @@ def index(losses: dict[str, tuple[str, ast.ClassDef]], penalties: dict[str, tupl
 
 def public(losses: dict[str, tuple[str, ast.ClassDef]], penalties: dict[str, tuple[str, ast.ClassDef]]) -> str:
     """`lossary/__init__.pyi`: what `from lossary import …` finds."""
-    sys.path.insert(0, str(ROOT / "src"))
-    import lossary
+    from lossary import PUBLIC, SUBMODULES
 
-    homes = {name: module for name, (module, _) in (losses | penalties).items()} | lossary.PUBLIC
+    homes = {name: module for name, (module, _) in (losses | penalties).items()} | PUBLIC
     lines = [f"from {module} import {name} as {name}" for name, module in sorted(homes.items(), key=lambda x: x[::-1])]
-    lines += [f"from lossary import {name} as {name}" for name in sorted(lossary.SUBMODULES)]
+    lines += [f"from lossary import {name} as {name}" for name in sorted(SUBMODULES)]
     return HEADER + "\n" + "\n".join(lines) + "\n\n__version__: str\n"
 
 
@@ -90,11 +104,12 @@ def host_stub(host: str, losses: dict[str, tuple[str, ast.ClassDef]]) -> str:
         for node in source.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("STUB")
     }
-    lines = [HEADER, constants["STUB"].strip() + "\n"]
+    given = "import collections.abc\nimport lossary.parameter\n"  # the types that tables are written in
+    lines = [HEADER, given + constants["STUB"].strip() + "\n"]
     for name, (_, node) in losses.items():
-        required = constants.get("STUB_REQUIRED", ())
+        parameters = signature(node, constants["STUB_OPTIONS"], constants.get("STUB_DEFAULTS", {}))
         lines.append(f"class {name}({constants['STUB_BASE']}):")
-        lines.append(f"    def __init__({signature(node, constants['STUB_OPTIONS'], required=required)}) -> None: ...")
+        lines.append(f"    def __init__({parameters}) -> None: ...")
     return "\n".join(lines) + "\n"
 
 

@@ -342,4 +342,4 @@ def test_a_missing_extra_is_one_sentence_with_the_command() -> None:
     command = [sys.executable, "-c", code, "compare", "engel"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "error: this needs polars: pip install 'lossary[compare]'\n"
+    assert done.stderr == "error: lossary.compare needs polars. Hint: pip install 'lossary[compare]'.\n"

@@ -1,12 +1,16 @@
 """lossary: loss functions you can trust, the same in NumPy, PyTorch, TensorFlow/Keras and JAX.
 
-Public names are resolved on first use: `import lossary` loads neither a framework nor NumPy.
+Public names are resolved on first use: `import lossary` loads neither a framework nor NumPy. `help` of a loss says what
+it computes and takes; `lossary.torch`, `lossary.keras`, `lossary.jax` and `lossary.sklearn` have each loss as that
+framework has them. What needs more than NumPy is installed with it:
+
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 from typing import Any
 
 from lossary.index import LOSSES, PENALTIES
@@ -36,8 +40,22 @@ PUBLIC = {
     "MissingExtraError": "lossary.errors",
 }
 
-# Submodules that are reached as attributes without importing them first.
-SUBMODULES = ("torch", "keras", "jax", "sklearn", "metrics", "compare", "check", "catalogue")
+# Submodules that are reached as attributes without importing them first, and the package that each is nothing without:
+# it comes with the extra of the submodule's own name.
+SUBMODULES = {
+    "torch": "torch",
+    "keras": "keras",
+    "jax": "jax",
+    "sklearn": None,
+    "metrics": None,
+    "compare": "polars",
+    "check": "hypothesis",
+    "catalogue": None,
+}
+
+__doc__ += "".join(
+    f"    {f'lossary.{name}':<17} pip install 'lossary[{name}]'\n" for name, package in SUBMODULES.items() if package
+)
 
 __all__ = sorted([*LOSSES, *PENALTIES, *PUBLIC])  # noqa: PLE0605  # made from the index, so that it cannot be stale
 
@@ -61,4 +79,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *SUBMODULES, "__version__"]
+    # Whoever asks for all that is here, as `help` does, asks for nothing that is not installed.
+    found = [name for name, package in SUBMODULES.items() if package is None or importlib.util.find_spec(package)]
+    return [*__all__, *found, "__version__"]

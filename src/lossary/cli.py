@@ -293,9 +293,11 @@ def check(
     """
     from rich.console import Console
 
-    from lossary.check import configuration
+    from lossary.check import configuration, require
     from lossary.check.process import isolated
     from lossary.check.report.progress import Display
+
+    require()
 
     if output_format not in _FORMATS:
         raise ParameterError(f"--output-format must be one of {', '.join(_FORMATS)}, not {output_format!r}.")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self, dataclass_transform, final
 
 from lossary import catalogue
+from lossary.docstring import Docstring
 from lossary.errors import ParameterError, UsageError
 from lossary.parameter import Setting, check_fields, parameter, parameters_of
 
@@ -72,7 +73,9 @@ class Definition:
         if missing:
             raise TypeError(f"{cls.__name__} must define {' and '.join(missing)}.")
         _take_names_only(cls)
+        docstring = Docstring.of(cls)
         dataclasses.dataclass(frozen=True, repr=False)(cls)
+        cls.__doc__ = docstring  # type: ignore[assignment]  # a text when it is read, as dataclass() does
         check_fields(cls)
         cls.__init__ = _teaching(cls, cls.__init__)  # type: ignore[method-assign]  # the same signature, better errors
         cls.tables = tuple(name for name, known in parameters_of(cls).items() if known.table)

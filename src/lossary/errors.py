@@ -18,6 +18,9 @@ Each message says what was wanted, what came, and what to do.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 class LossaryError(Exception):
     """The root: `except lossary.LossaryError` catches everything that lossary raises on purpose."""
@@ -73,3 +76,19 @@ class UnknownNameError(LossaryError, LookupError):
 
 class MissingExtraError(LossaryError, ImportError):
     """An optional dependency that is not installed."""
+
+
+@contextlib.contextmanager
+def needs(extra: str, *, what: str) -> Iterator[None]:
+    """What is imported in here comes with an extra.
+
+    Raises:
+        MissingExtraError: some of it is not installed; it says which, and what to install.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "lossary"):
+            raise
+        raise MissingExtraError(f"{what} needs {package}.", hint=f"pip install 'lossary[{extra}]'.") from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from typing import Any, final
 
 from lossary import catalogue
 from lossary.definition import Definition
+from lossary.docstring import Defaults, Docstring
 from lossary.index import LOSSES, PENALTIES
 from lossary.loss import Loss
 
@@ -16,13 +18,20 @@ from lossary.loss import Loss
 class Classes:
     """The classes of one host, each made from `base` when it is first asked for.
 
-    A host module says `__getattr__ = Classes(__name__, Base).attribute`. The class for a loss carries it as
-    `definition`, and its constructor takes the loss's hyper-parameters beside the options of `base.__init__`.
+    A host module's `__getattr__` is `Classes(__name__, Base).attribute`, and its `__dir__` the `names`. The class for a
+    loss carries it as `definition`, and its constructor takes the loss's hyper-parameters beside the options of
+    `base.__init__`.
+
+    Args:
+        module: the host's name; its `__all__` has what it has beside the losses, and the losses.
+        base: the class that they derive from.
+        defaults: of hyper-parameters, where the host has others than the losses; None for what must be given.
     """
 
-    def __init__(self, module: str, base: type) -> None:
+    def __init__(self, module: str, base: type, defaults: Defaults | None = None) -> None:
         self._module = module
         self._base = base
+        self._defaults = defaults or {}
         self._made: dict[type[Definition], Any] = {}
 
     def of(self, definition: type[Loss]) -> Any:
@@ -32,7 +41,7 @@ class Classes:
                 "definition": definition,
                 "__module__": self._module,
                 "__qualname__": definition.__name__,
-                "__doc__": f"{definition.__doc__}\n\n    {inspect.getdoc(self._base)}",
+                "__doc__": Docstring.at_home(definition, self._base, self._defaults),
                 "__signature__": _OfClass(self._signature(definition)),
             }
             self._made[definition] = type(self._base)(definition.__name__, (self._base,), names)
@@ -51,11 +60,20 @@ class Classes:
         advice = f"; did you mean {close[0]}?" if close else ""
         raise AttributeError(f"module {self._module!r} has no attribute {name!r}{advice}")
 
+    def names(self) -> list[str]:
+        """The module's `__dir__`: what it is for, and nothing of how it is made."""
+        return sorted(sys.modules[self._module].__all__)
+
     def _signature(self, definition: type[Loss]) -> inspect.Signature:
         """The loss's hyper-parameters, then the host's options."""
         options = inspect.signature(self._base).parameters.values()
-        own = inspect.signature(definition).parameters.values()
+        own = [self._at_home(each) for each in inspect.signature(definition).parameters.values()]
         return inspect.Signature([*own, *(x for x in options if x.kind is inspect.Parameter.KEYWORD_ONLY)])
+
+    def _at_home(self, hyper_parameter: inspect.Parameter) -> inspect.Parameter:
+        """With the host's own default."""
+        default = self._defaults.get(hyper_parameter.name, hyper_parameter.default)
+        return hyper_parameter.replace(default=inspect.Parameter.empty if default is None else default)
 
 
 @final

@@ -21,6 +21,7 @@ from lossary import catalogue
 from lossary.definition import Definition
 from lossary.errors import UsageError
 from lossary.host import Classes
+from lossary.index import LOSSES
 from lossary.loss import Loss
 from lossary.objective import Objective
 from lossary.reduce import Total
@@ -48,7 +49,7 @@ def get(name: str, **settings: Any) -> LossFunction: ...
 STUB_BASE = "LossFunction"
 STUB_OPTIONS = "validate: bool = ..."
 
-__all__ = ["LossFunction", "get", "host"]
+__all__ = ["LossFunction", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
 
 
 class LossFunction:
@@ -172,4 +173,4 @@ def _remade(loss: Loss | Objective, validate: bool) -> LossFunction:
 
 
 _classes = Classes(__name__, LossFunction)
-__getattr__ = _classes.attribute
+__getattr__, __dir__ = _classes.attribute, _classes.names

@@ -12,9 +12,19 @@ try:
     import keras
     from keras import ops
 except ModuleNotFoundError as error:
+    from importlib.util import find_spec
+
     from lossary.errors import MissingExtraError
 
-    raise MissingExtraError("lossary.keras needs Keras.", hint="pip install 'lossary[keras]'.") from error
+    if error.name is None or find_spec("keras") is None:
+        raise MissingExtraError("lossary.keras needs Keras.", hint="pip install 'lossary[keras]'.") from error
+    absent = error.name.partition(".")[0]
+    others = [name for name in ("jax", "torch", "tensorflow") if name != absent and find_spec(name) is not None]
+    raise MissingExtraError(
+        f"lossary.keras needs a backend: Keras is set to compute with {absent}, which is not installed.",
+        hint="pip install 'lossary[tensorflow]', "
+        + (f"or set KERAS_BACKEND={others[0]}." if others else "or 'lossary[jax]' and set KERAS_BACKEND=jax."),
+    ) from error
 import numpy as np
 from keras.src import backend  # masks have no public accessor
 from keras.src.losses.loss import reduce_values, squeeze_or_expand_to_same_rank
@@ -23,6 +33,7 @@ from lossary import catalogue, dispatch
 from lossary.definition import Definition
 from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
 from lossary.host import Classes
+from lossary.index import LOSSES
 from lossary.loss import Loss
 from lossary.objective import Objective
 from lossary.penalty import Penalty
@@ -77,9 +88,9 @@ STUB_OPTIONS = (
     "reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., "
     "ignore_class: int | None = ..., validate: bool = ..."
 )
-STUB_REQUIRED = ("from_logits",)
+STUB_DEFAULTS = {"from_logits": None}  # it must be said
 
-__all__ = ["KerasLoss", "ObjectiveLoss", "Regularizer", "get", "host", "regularizer"]
+__all__ = ["KerasLoss", "ObjectiveLoss", "Regularizer", "get", "host", "regularizer", *LOSSES]  # noqa: PLE0604  # from the index
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 
@@ -465,8 +476,8 @@ def _register(definition: type[Definition]) -> None:
         keras.saving.register_keras_serializable("lossary", catalogue.key(definition))(_classes.of(definition))
 
 
-_classes = Classes(__name__, KerasLoss)
-__getattr__ = _classes.attribute
+_classes = Classes(__name__, KerasLoss, STUB_DEFAULTS)
+__getattr__, __dir__ = _classes.attribute, _classes.names
 
 keras.saving.register_keras_serializable("lossary", "Objective")(ObjectiveLoss)
 keras.saving.register_keras_serializable("lossary", "Regularizer")(Regularizer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, final
 
 from lossary import dispatch, reduce, spelling
 from lossary.definition import Definition
@@ -14,8 +14,12 @@ from lossary.reduce import Total
 if TYPE_CHECKING:
     from lossary.claim import Claim
     from lossary.domain import Domain
+    from lossary.jax import LossFunction
+    from lossary.keras import KerasLoss
     from lossary.objective import Objective
     from lossary.penalty import Penalty
+    from lossary.sklearn import Scorer
+    from lossary.torch import LossModule
     from lossary.twin import Twin
     from lossary.vocabulary.vocabulary import Array
 
@@ -271,28 +275,28 @@ class Loss(Definition, abstract=True):
     # ── hosts: where it goes to live ─────────────────────────────────────────────────────────────────────────────
 
     @final
-    def torch(self, **options: Any) -> Any:
+    def torch(self, **options: Any) -> LossModule:
         """The `torch.nn.Module` of this loss: `criterion(input, target)`; options as `lossary.torch` says."""
         from lossary import torch
 
         return torch.host(self, **options)
 
     @final
-    def keras(self, **options: Any) -> Any:
+    def keras(self, **options: Any) -> KerasLoss:
         """The `keras.losses.Loss` of this loss; options as `lossary.keras` says."""
         from lossary import keras
 
         return keras.host(self, **options)
 
     @final
-    def jax(self, **options: Any) -> Any:
+    def jax(self, **options: Any) -> LossFunction:
         """A function of (predictions, targets) to unreduced values, as optax has it; options as `lossary.jax` says."""
         from lossary import jax
 
         return jax.host(self, **options)
 
     @final
-    def sklearn(self, **options: Any) -> Any:
+    def sklearn(self, **options: Any) -> Scorer:
         """A scikit-learn scorer with the right sign; options as `lossary.sklearn` says."""
         from lossary import sklearn
 
@@ -338,9 +342,15 @@ class Loss(Definition, abstract=True):
 class Pointwise(Loss, abstract=True):
     """Equal shapes in, the same shape out: each entry of the prediction meets its entry of the target."""
 
+    if TYPE_CHECKING:
+        prediction = target = claims = cast("Any", None)  # an author writes them as attributes or as properties
+
 
 class Rowwise(Loss, abstract=True):
     """Consumes the last axis: (…, K) in, (…) out."""
+
+    if TYPE_CHECKING:
+        prediction = target = claims = cast("Any", None)  # as above
 
 
 def _evaluated(loss: Loss, inputs: Inputs) -> Array:

@@ -5,13 +5,40 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Protocol, TypeVar, final
 
 from lossary.choice import Choice
 from lossary.errors import ParameterError
 
 # One hyper-parameter's value. A table (class weights) is a tuple, so that a loss stays hashable.
 Setting = bool | int | float | tuple[float, ...]
+
+
+class Listed(Protocol):
+    """An array of any framework, as far as a table is made of it."""
+
+    @property
+    def shape(self) -> Any: ...
+
+    def tolist(self) -> Any: ...
+
+
+Given_contra = TypeVar("Given_contra", contravariant=True)
+Kept_co = TypeVar("Kept_co", covariant=True)
+
+
+class Taken(Protocol[Given_contra, Kept_co]):
+    """The type of a field that takes more than it keeps, as type checkers read it; there is no such object."""
+
+    def __set__(self, loss: Any, given: Given_contra) -> None: ...
+
+    def __get__(self, loss: Any, owner: Any) -> Kept_co: ...
+
+
+Numbers = Sequence[float] | Listed
+Table = Taken[Numbers, tuple[float, ...]]
+NumberOrTable = Taken[float | Numbers, float | tuple[float, ...]]
+Pair = Taken[Sequence[float], tuple[float, float]]
 
 
 @final

@@ -12,6 +12,7 @@ from lossary.errors import UsageError
 from lossary.inputs import COMPUTED_IN
 
 if TYPE_CHECKING:
+    from lossary.keras import Regularizer
     from lossary.loss import Loss
     from lossary.objective import Objective
     from lossary.vocabulary.vocabulary import Array
@@ -23,7 +24,10 @@ class Penalty(Definition, abstract=True):
     strengths: ClassVar[tuple[str, ...]] = ()
     weaknesses: ClassVar[tuple[str, ...]] = ()
     sources: ClassVar[tuple[str, ...]] = ()
-    biases: bool  # whether arrays of fewer than two axes (biases, scales of normalisation) count
+    if TYPE_CHECKING:
+        # Whether arrays of fewer than two axes (biases, scales of normalisation) count. An annotation would make it the
+        # first of everybody's fields.
+        biases = True
 
     @abstractmethod
     def value(self, xp: Any, w: Array) -> Array:
@@ -55,7 +59,7 @@ class Penalty(Definition, abstract=True):
         return sum(prices[1:], start=prices[0])
 
     @final
-    def keras(self) -> Any:
+    def keras(self) -> Regularizer:
         """The `keras.regularizers.Regularizer` of this penalty, for a layer's `kernel_regularizer=`."""
         from lossary import keras
 

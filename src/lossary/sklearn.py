@@ -25,6 +25,7 @@ from lossary.definition import Definition
 from lossary.domain import Labels
 from lossary.errors import UsageError
 from lossary.host import Classes
+from lossary.index import LOSSES
 from lossary.loss import Loss
 from lossary.objective import Objective
 
@@ -48,8 +49,9 @@ def get(name: str, **settings: Any) -> Scorer: ...
 """
 STUB_BASE = "Scorer"
 STUB_OPTIONS = ""
+STUB_DEFAULTS = {"from_logits": False}
 
-__all__ = ["Scorer", "get", "host"]
+__all__ = ["Scorer", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
 
 
 class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
@@ -207,5 +209,5 @@ def _without_column(x: Any) -> Any:
     return x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
 
 
-_classes = Classes(__name__, Scorer)
-__getattr__ = _classes.attribute
+_classes = Classes(__name__, Scorer, STUB_DEFAULTS)
+__getattr__, __dir__ = _classes.attribute, _classes.names

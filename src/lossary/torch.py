@@ -24,6 +24,7 @@ from lossary import catalogue
 from lossary.definition import Definition
 from lossary.errors import ShapeError, UsageError
 from lossary.host import Classes
+from lossary.index import LOSSES
 from lossary.loss import Loss, Reduction
 from lossary.objective import Objective
 from lossary.parameter import parameters_of
@@ -72,6 +73,8 @@ def refuse_activated(loss: Any, input: Tensor) -> None: ...
 """
 STUB_BASE = "LossModule"
 STUB_OPTIONS = "reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ..."
+
+__all__ = ["LossModule", "ObjectiveModule", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
 
 # Operations that only rearrange entries: what came before them is still what it was.
 _REARRANGEMENTS = {
@@ -423,4 +426,4 @@ def _unpickled(definition: Any) -> LossModule:
 
 
 _classes = Classes(__name__, LossModule)
-__getattr__ = _classes.attribute
+__getattr__, __dir__ = _classes.attribute, _classes.names

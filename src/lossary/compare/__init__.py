@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from lossary.compare import data, engine, plan, profile, statistics, suggest
-from lossary.compare.advice import Advice, advise
-from lossary.compare.journal import Journal
-from lossary.compare.plan import Plan
-from lossary.compare.prediction import Outcome
-from lossary.compare.profile import Profile
-from lossary.compare.report import Result
+from lossary.errors import needs
+
+with needs("compare", what="lossary.compare"):
+    from lossary.compare import data, engine, plan, profile, statistics, suggest
+    from lossary.compare.advice import Advice, advise
+    from lossary.compare.journal import Journal
+    from lossary.compare.plan import Plan
+    from lossary.compare.prediction import Outcome
+    from lossary.compare.profile import Profile
+    from lossary.compare.report import Result
 
 __all__ = ["Advice", "Result", "advise", "compare"]
 

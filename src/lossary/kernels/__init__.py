@@ -5,11 +5,13 @@
          → kernel (called with addresses, by slices on a few threads)
 
 `compiled` is the only door. It needs llvmlite (the extra "fast") and a CPU that multiplies and adds in one step; where
-either is missing, or with LOSSARY_KERNELS=0, the vocabularies give the same numbers.
+either is missing, where a kernel cannot be built for any reason, or with LOSSARY_KERNELS=0, the vocabularies give the
+same numbers, and `path` says why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -31,23 +33,24 @@ def missing() -> str | None:
         return "LOSSARY_KERNELS=0 is set"
     if importlib.util.find_spec("llvmlite") is None:
         return "llvmlite is not installed: pip install 'lossary[fast]'"
-    from lossary.kernels import machine
+    try:
+        from lossary.kernels import machine
 
-    return None if machine.supported() else "this CPU does not multiply and add in one step"
+        supported = machine.supported()
+    except Exception as error:  # an llvmlite that is broken or of another time
+        return f"llvmlite does not work here: {_described(error)}"
+    return None if supported else "this CPU does not multiply and add in one step"
 
 
 @functools.lru_cache(maxsize=1024)
 def compiled(loss: Loss, variant: Variant) -> Kernel | None:
-    """The kernel of a loss for this kind of call; None where it has none."""
-    if missing() is not None:
-        return None
-    from lossary.kernels.kernel import Kernel
-    from lossary.vocabulary.scalar import UntraceableError
-
-    try:
-        return Kernel(loss, variant)
-    except (UntraceableError, RuntimeError):  # what LLVM raises, on a system that runs no code from memory, say
-        return None
+    """The kernel of a loss for this kind of call; None where it has none. It is tried once."""
+    if missing() is None:
+        # Whatever goes wrong: a loss that cannot be read so, an llvmlite of another time, a system that runs no code
+        # from memory. A kernel is never needed.
+        with contextlib.suppress(Exception):
+            return _built(loss, variant)
+    return None
 
 
 def path(loss: Loss) -> str:
@@ -57,7 +60,21 @@ def path(loss: Loss) -> str:
         from lossary.kernels.program import Variant
 
         outputs: tuple[Output, ...] = ("total", "gradient") if loss.trainable and loss.has_gradient else ("total",)
-        if compiled(loss, Variant("float32", outputs)) is not None:
+        try:
+            _built(loss, Variant("float32", outputs))
+        except Exception as error:
+            reason = f"no kernel can be made of it: {_described(error)}"
+        else:
             return "compiled, one pass over memory (NumPy; PyTorch in eager mode on the CPU)"
-        reason = "no kernel can be made of it"
     return f"by the vocabulary, because {reason}"
+
+
+def _built(loss: Loss, variant: Variant) -> Kernel:
+    from lossary.kernels.kernel import Kernel
+
+    return Kernel(loss, variant)
+
+
+def _described(error: Exception) -> str:
+    """The error, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

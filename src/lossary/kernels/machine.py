@@ -69,15 +69,19 @@ def _machine_code(text: str) -> bytes:
     kept = _read(path)
     if kept is not None:
         return kept
-    machine = _target()[0]
+    code = object_code(text, _target()[0])
+    _write(path, code)
+    return code
+
+
+def object_code(text: str, machine: Any) -> bytes:
+    """The optimised code of a module for a machine, which need not be this one."""
     module = llvm.parse_assembly(text)
-    module.triple, module.data_layout = llvm.get_default_triple(), str(machine.target_data)
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
     module.verify()
     passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     passes.getModulePassManager().run(module, passes)
-    code = bytes(machine.emit_object(module))
-    _write(path, code)
-    return code
+    return bytes(machine.emit_object(module))
 
 
 # ── the files ────────────────────────────────────────────────────────────────────────────────────────────────────────

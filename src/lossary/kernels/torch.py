@@ -131,13 +131,15 @@ class _Work:
             self.illegal = self.illegal or not kernel.averages(total, self.weight)
         return torch.scalar_tensor(total / self._divisor, dtype=torch.float64 if self.reduction == "total" else dtype)
 
-    def backward(self, arrays: dict[str, Tensor], upstream: Tensor | None = None) -> Tensor:
-        """The gradient: as the losses are reduced, or with an upstream derivative for each loss."""
+    def backward(self, arrays: dict[str, Tensor], upstream: Tensor | None = None) -> Tensor | None:
+        """The gradient: as the losses are reduced, or with an upstream derivative for each loss; None without a
+        kernel."""
         kernel = kernels.compiled(self._loss, self._variant._replace(outputs=_GRADIENT, pulled=upstream is not None))
+        if kernel is None:
+            return None
         gradient = _fresh(arrays["prediction"].shape, arrays["prediction"].dtype)
         written = {"gradient": gradient} if upstream is None else {"gradient": gradient, "upstream": upstream}
         addresses = {name: array.data_ptr() for name, array in (arrays | written).items()} | self._given
-        assert kernel is not None  # its forward pass ran
         kernel(addresses, self.shapes.rows, self.shapes.length, 1.0 / self._divisor, self._threads)
         return gradient
 
@@ -173,10 +175,13 @@ class _Fused(torch.autograd.Function):
         if torch.is_grad_enabled() or _watched() or not _plain(upstream):
             return work.differentiable(arrays, upstream), None, None
         if work.reduction == "none":
-            return work.backward(arrays, upstream.contiguous()), None, None
-        gradient, ctx.gradient = ctx.gradient, None
-        gradient = work.backward(arrays) if gradient is None else gradient
-        factor = upstream.item()
+            gradient, factor = work.backward(arrays, upstream.contiguous()), 1.0
+        else:
+            gradient, ctx.gradient = ctx.gradient, None
+            gradient = work.backward(arrays) if gradient is None else gradient
+            factor = upstream.item()
+        if gradient is None:
+            return work.differentiable(arrays, upstream), None, None
         return gradient if factor == 1.0 else gradient.mul_(factor), None, None
 
 

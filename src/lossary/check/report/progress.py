@@ -26,7 +26,8 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if not self._bar.disable:  # before 14.3, Rich ends a bar that it has not shown with an empty line
+            self._bar.stop()
 
     def begin(self, count: int) -> None:
         """The losses are known, and so many questions will be asked."""

@@ -18,7 +18,7 @@ from lossary.claim import (
 )
 from lossary.domain import Domain, Probability, Score
 from lossary.loss import Pointwise
-from lossary.parameter import parameter
+from lossary.parameter import NumberOrTable, parameter
 from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
@@ -29,7 +29,7 @@ class BinaryCrossEntropy(Pointwise):
     from_logits: bool = parameter(
         default=True, doc="whether predictions are logits (no activation) or probabilities (after a sigmoid)"
     )
-    pos_weight: float | tuple[float, ...] = parameter(
+    pos_weight: NumberOrTable = parameter(
         default=1.0,
         above=0,
         table=True,

@@ -5,7 +5,7 @@ from typing import Any
 from lossary.claim import Claim, ClassificationCalibrated, Convex, Kinked, Lipschitz, NonNegative, Sparse
 from lossary.domain import Domain, Labels, Score
 from lossary.loss import Pointwise
-from lossary.parameter import parameter
+from lossary.parameter import Pair, parameter
 from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
@@ -13,7 +13,7 @@ from lossary.vocabulary.vocabulary import Array
 class Hinge(Pointwise):
     """How far a score falls short of the margin 1 on the right side of 0: the loss of support vector machines."""
 
-    labels: tuple[float, float] = parameter(
+    labels: Pair = parameter(
         default=(-1.0, 1.0),
         choices=((-1.0, 1.0), (0.0, 1.0)),
         doc="how the two classes are written in the target: (-1, 1) or (0, 1)",

@@ -6,7 +6,7 @@ from lossary.claim import Claim, ClassificationCalibrated, NonNegative, NotConve
 from lossary.domain import Domain, Labels, Score
 from lossary.errors import DifferentiationError
 from lossary.loss import Pointwise
-from lossary.parameter import parameter
+from lossary.parameter import Pair, parameter
 from lossary.twin import Twin
 from lossary.vocabulary.vocabulary import Array
 
@@ -24,7 +24,7 @@ class ZeroOne(Pointwise):
         DifferentiationError: it is differentiated.
     """
 
-    labels: tuple[float, float] = parameter(
+    labels: Pair = parameter(
         default=(-1.0, 1.0),
         choices=((-1.0, 1.0), (0.0, 1.0)),
         doc="how the two classes are written in the target and in predicted labels: (-1, 1) or (0, 1)",

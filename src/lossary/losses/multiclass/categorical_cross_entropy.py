@@ -17,7 +17,7 @@ from lossary.claim import (
 )
 from lossary.domain import Domain, Logits, Simplex
 from lossary.loss import Rowwise
-from lossary.parameter import parameter
+from lossary.parameter import Table, parameter
 from lossary.twin import Departure, Twin
 from lossary.vocabulary.vocabulary import Array
 
@@ -28,7 +28,7 @@ class CategoricalCrossEntropy(Rowwise):
     from_logits: bool = parameter(
         default=True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
     )
-    class_weight: tuple[float, ...] = parameter(
+    class_weight: Table = parameter(
         default=(),
         at_least=0,
         table=True,
