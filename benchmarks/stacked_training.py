@@ -78,7 +78,7 @@ def compare_sides(plan: Plan, candidate: int, rounds: int) -> tuple[float, float
 
     def plain() -> list[np.ndarray]:
         return [
-            train_alone(folds[member.fold], member.loss.torch(validate=False, class_axis=-1), outputs, plan.budget)
+            train_alone(folds[member.fold], member.loss.torch(validate=False), outputs, plan.budget)
             for member in members
         ]
 

@@ -314,3 +314,33 @@ def test_penalties_are_no_losses() -> None:
     for name in ("L2", "l2", "elasticnet"):
         with pytest.raises(errors.UnknownNameError, match="is a penalty, not a loss"):
             lossary.get(name)
+
+
+# ── learned factors ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@in_autodiff
+def test_derivatives_go_to_the_factors(framework: Any) -> None:
+    given, at = arrays(framework), framework.array(np.array(0.5), "float32")
+    plain = float(Huber(1.5)(**given))
+    for objective in (lambda s: s * Huber(1.5) + s, lambda s: s + Huber(1.5) * s, lambda s: Huber(1.5) * s + s):
+        value, slope = framework.pulled(lambda s, make=objective: make(s)(**given), at)
+        assert framework.numpy(value) == pytest.approx(0.5 * plain + 0.5, rel=1e-6)
+        assert framework.numpy(slope) == pytest.approx(plain + 1.0, rel=1e-6)
+
+
+def test_learned_factors_at_home_in_jax() -> None:
+    jax = pytest.importorskip("jax")
+    given = [jax.numpy.asarray(x, dtype="float32") for x in (PREDICTION, TARGET)]
+    plain = float(Huber()(prediction=given[0], target=given[1]))
+
+    @jax.jit
+    @jax.value_and_grad
+    def step(s: Any) -> Any:
+        return (jax.numpy.exp(-s) * Huber() + s).jax()(*given)
+
+    value, slope = step(0.3)
+    assert float(value) == pytest.approx(math.exp(-0.3) * plain + 0.3, rel=1e-6)
+    assert float(slope) == pytest.approx(1.0 - math.exp(-0.3) * plain, rel=1e-5)
+    with pytest.raises(errors.UsageError, match="a hyper-parameter is not learned"):
+        jax.grad(lambda delta: Huber(delta)(prediction=given[0], target=given[1]))(1.0)

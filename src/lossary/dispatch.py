@@ -51,6 +51,11 @@ def vocabulary(name: str) -> Framework:
     return numpy_words
 
 
+def title(x: Any) -> str:
+    """The name of the framework of `x`, as its users write it."""
+    return _TITLES[framework_of(x)]
+
+
 def vocabulary_of(owner: str, **arrays: Any) -> Framework:
     """The vocabulary that reads all of these (named) arrays; the first is the prediction and decides.
 

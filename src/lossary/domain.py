@@ -254,7 +254,7 @@ class Simplex(Domain):
         shares = xp.exp(x) if self.logarithms else x
         tolerance = _at_least(1e-3, epsilon * xp.classes(x), xp)
         # Not max(−shares): TensorFlow's graph optimizer swaps the two, and may read another tensor when it does.
-        below = xp.max(xp.where(shares < 0.0, 1.0, 0.0)) > 0.0
+        below = xp.sum(xp.where(shares < 0.0, 1.0, 0.0)) > 0.0
         above = xp.abs(xp.sum(shares) - 1.0) > tolerance
         return xp.logical_not(xp.logical_or(below, above))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from lossary import dispatch
 from lossary.errors import DomainError, DtypeError, FrameworkError, ShapeError, UsageError
+from lossary.parameter import parameters_of
 
 if TYPE_CHECKING:
     from lossary.loss import Loss
@@ -320,7 +321,9 @@ def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -
             raise ShapeError(
                 f"{owner}: {name} must have one entry for each position on the prediction's last axis.",
                 received=f"{len(entries)} entries and prediction {_words(came)}.",
-                hint="the classes, or the labels, stand on the last axis.",
+                hint=f"one number for all is no table: {name}={float(entries[0])}."
+                if len(entries) == 1 and isinstance(parameters_of(loss)[name].default, float)
+                else "the classes, or the labels, stand on the last axis.",
             )
     wanted = came[:-1] if loss.target.indices else came
     if _same(wanted, other):

@@ -82,12 +82,13 @@ class LossFunction:
             targets: what the loss takes: the same shape, or class indices (…).
             weight: how often each entry counts: the losses' shape or a leading part of it.
             where: boolean, False makes an entry 0.
-            parameters: for an objective with penalties, the pytree they are about. Penalties belong to no entry, so
-                that the result is then the scalar objective: the mean of the losses and the penalties.
+            parameters: for an objective with penalties, the pytree they are about. Penalties, and scalars that are
+                added, belong to no entry, so that the result is then the scalar objective: the mean of the losses and
+                the penalties.
         """
         self._refuse_foreign(predictions, targets, foreign)
-        if parameters is not None:
-            return self._with_penalties(predictions, targets, weight, where, parameters)
+        if parameters is not None or (isinstance(self.loss, Objective) and self.loss.once and not self.loss.penalties):
+            return self._as_scalar(predictions, targets, weight, where, parameters)
         return self.loss.compute(
             _words.vocabulary.convert(predictions), targets, weight, where, reduction="none", validate=self.validate
         )
@@ -113,8 +114,8 @@ class LossFunction:
             hint="loss_fn(predictions, targets).",
         )
 
-    def _with_penalties(self, predictions: Any, targets: Any, weight: Any, where: Any, parameters: Any) -> Any:
-        if not isinstance(self.loss, Objective) or not self.loss.penalties:
+    def _as_scalar(self, predictions: Any, targets: Any, weight: Any, where: Any, parameters: Any) -> Any:
+        if parameters is not None and not (isinstance(self.loss, Objective) and self.loss.penalties):
             raise UsageError(
                 f"{self.loss!r} has no penalties.",
                 received="parameters=...",

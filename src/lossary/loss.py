@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lossary.jax import LossFunction
     from lossary.keras import KerasLoss
     from lossary.objective import Objective
-    from lossary.penalty import Penalty
     from lossary.sklearn import Scorer
     from lossary.torch import LossModule
     from lossary.twin import Twin
@@ -305,22 +304,22 @@ class Loss(Definition, abstract=True):
     # ── algebra ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @final
-    def __add__(self, other: Loss | Penalty | Objective) -> Objective:
+    def __add__(self, other: Any) -> Objective:
         from lossary.objective import Objective
 
-        return Objective.of(self) + other
+        return Objective.of(self).__add__(other)
 
     @final
-    def __mul__(self, factor: float) -> Objective:
+    def __mul__(self, factor: Any) -> Objective:
         from lossary.objective import Objective
 
-        return Objective.of(self) * factor
+        return Objective.of(self).__mul__(factor)
 
     __rmul__ = __mul__
 
     @final
     def __radd__(self, other: Any) -> Objective:
-        """So that the built-in `sum` works, which starts from 0."""
+        """Also so that the built-in `sum` works, which starts from 0."""
         from lossary.objective import Objective
 
         return Objective.of(self).__radd__(other)

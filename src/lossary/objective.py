@@ -1,4 +1,7 @@
-"""The algebra: weighted sums of losses and penalties, in which every term stays visible."""
+"""The algebra: weighted sums of losses and penalties, in which every term stays visible.
+
+A factor is a number, or a scalar of PyTorch, TensorFlow or JAX, which is learned: `torch.exp(-s) * Huber() + s`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ import numbers
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from lossary import catalogue, claim, reduce
-from lossary.errors import ParameterError, UsageError
+from lossary import catalogue, claim, dispatch, reduce
+from lossary.errors import ParameterError, ShapeError, UsageError
 from lossary.loss import Loss, wrong_door
 from lossary.penalty import Penalty
 from lossary.reduce import Total
@@ -17,25 +20,41 @@ from lossary.reduce import Total
 if TYPE_CHECKING:
     from lossary.claim import Claim
     from lossary.domain import Domain
+    from lossary.jax import LossFunction
+    from lossary.keras import KerasLoss
     from lossary.loss import Reduction, Task
+    from lossary.sklearn import Scorer
+    from lossary.torch import LossModule
+
+
+# What a term counts: a number, or a framework's scalar, which is learned.
+Factor = Any
+# What stands alone, with no loss or penalty behind it, is None: the `+ s` of `exp(-s) * loss + s`.
+Term = Loss | Penalty | None
 
 
 @final
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Objective:
     """Σ factor · term, made by arithmetic: `0.7 * Huber(1.5) + 0.3 * Quantile(0.9) + 1e-4 * L2()`.
 
     All losses must take the same kind of prediction and target. Each is reduced on its own, so that the mean of the
     objective is the weighted sum of their means. Penalties count once per call, whatever the batch.
+
+    A factor may be a scalar of PyTorch, TensorFlow or JAX, and such a scalar may be added: `torch.exp(-s) * Huber() +
+    s`. Derivatives then go to `s` too. Such scalars are operands of one computation, and no part of a config or hash;
+    what is added counts once per call, as penalties do.
     """
 
-    summands: tuple[tuple[float, Loss | Penalty], ...]
+    summands: tuple[tuple[Factor, Term], ...]
     __array_ufunc__: ClassVar[None] = None  # NumPy's numbers leave arithmetic to us, and its arrays have none with us
     autograph_info__: ClassVar[None] = None  # tells TensorFlow's AutoGraph that there is nothing to convert
 
     def __post_init__(self) -> None:
         for factor, term in self.summands:
-            if not (math.isfinite(factor) and factor >= 0.0):
+            if _is_learned(factor):
+                _check_learned(factor)
+            elif not (math.isfinite(factor) and factor >= 0.0):
                 raise ParameterError(
                     "a factor in an objective must be a finite number, at least 0.", received=f"{factor!r} * {term!r}."
                 )
@@ -55,6 +74,15 @@ class Objective:
         """The objective that is this term alone."""
         return cls(((1.0, term),))
 
+    @classmethod
+    def _read(cls, other: Any) -> Objective | None:
+        """What may be added to an objective, as one; None for anything else."""
+        if isinstance(other, Objective):
+            return other
+        if isinstance(other, Loss | Penalty):
+            return cls.of(other)
+        return cls(((other, None),)) if _is_learned(other) else None
+
     # ── what it is made of ───────────────────────────────────────────────────────────────────────────────────────
 
     @property
@@ -66,9 +94,19 @@ class Objective:
         return tuple(term for _, term in self.summands if isinstance(term, Penalty))
 
     @property
+    def learned(self) -> tuple[Any, ...]:
+        """The factors that are scalars of a framework, and what is added."""
+        return tuple(factor for factor, _ in self.summands if _is_learned(factor))
+
+    @property
+    def once(self) -> bool:
+        """Whether it has terms that belong to no entry, and count once per call: penalties, and what is added."""
+        return any(not isinstance(term, Loss) for _, term in self.summands)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """A name for each term, in snake case; equal names are numbered."""
-        plain = [_snake(type(term).__name__) for _, term in self.summands]
+        plain = ["added" if term is None else _snake(type(term).__name__) for _, term in self.summands]
         return tuple(
             f"{name}_{plain[: index + 1].count(name)}" if plain.count(name) > 1 else name
             for index, name in enumerate(plain)
@@ -92,7 +130,12 @@ class Objective:
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        """What follows for the sum from what is claimed of each loss; penalties do not depend on the prediction."""
+        """What follows for the sum from what is claimed of each loss; penalties do not depend on the prediction.
+
+        Nothing, where factors are learned: they may become anything.
+        """
+        if self.learned:
+            return ()
         factors = tuple(factor for factor, term in self.summands if isinstance(term, Loss))
         return claim.combined(factors, tuple(loss.claims for loss in self.losses))
 
@@ -139,7 +182,7 @@ class Objective:
     ) -> Any:
         """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told."""
         if reduction == "none":
-            self._refuse_penalties("unreduced values")
+            self._refuse_once("unreduced values")
         shares = self._shares(prediction, target, weight, where, reduction, parameters, options)
         return sum(shares[1:], start=shares[0])
 
@@ -179,8 +222,8 @@ class Objective:
         """The sum and the weight it stands for.
 
         Raises:
-            UsageError: it has penalties, which must not count once per micro-batch, or losses that weigh classes
-                differently, whose means have no common denominator.
+            UsageError: it has penalties or something added, which must not count once per micro-batch, or losses that
+                weigh classes differently, whose means have no common denominator.
         """
         return self.compute_total(prediction, target, weight, where)
 
@@ -193,7 +236,8 @@ class Objective:
         **options: Any,
     ) -> Total:
         """The total, for hosts."""
-        self._refuse_penalties("a total, which would count them once per micro-batch")
+        self._refuse_once("a total, which would count them once per micro-batch")
+        self._check_framework(prediction)
         if len({_weighing(loss) for loss in self.losses}) > 1:
             raise UsageError(
                 "a total needs one weight for all losses of an objective.",
@@ -212,7 +256,8 @@ class Objective:
         self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None, reduction: Reduction = "mean"
     ) -> tuple[Any, Any]:
         """The reduced objective and its gradient in the prediction's shape, for NumPy; without penalties."""
-        self._refuse_penalties("a gradient in the prediction, on which they do not depend")
+        self._refuse_once("a gradient in the prediction, on which they do not depend")
+        self._check_framework(prediction)
         pairs = [
             (
                 factor,
@@ -242,43 +287,53 @@ class Objective:
                 received="parameters=None.",
                 hint="parameters=model or its arrays; in PyTorch objective.torch(model=net).",
             )
-        call = (prediction, target, weight, where)
-        return [
-            factor * term.compute(*call, reduction=reduction, **options)
-            if isinstance(term, Loss)
-            else factor * term(parameters=parameters)
-            for factor, term in self.summands
-        ]
+        self._check_framework(prediction)
 
-    def _refuse_penalties(self, what: str) -> None:
-        if self.penalties:
+        def share(factor: Factor, term: Term) -> Any:
+            if term is None:
+                return factor
+            if isinstance(term, Penalty):
+                return factor * term(parameters=parameters)
+            return factor * term.compute(prediction, target, weight, where, reduction=reduction, **options)
+
+        return [share(factor, term) for factor, term in self.summands]
+
+    def _check_framework(self, prediction: Any) -> None:
+        """Raises FrameworkError where what is learned is not of the prediction's framework."""
+        if self.learned:
+            dispatch.vocabulary_of("Objective", prediction=prediction, factor=self.learned[0])
+
+    def _refuse_once(self, what: str) -> None:
+        if self.once:
+            kind = "penalties" if self.penalties else "an added scalar"
             raise UsageError(
-                f"an objective with penalties cannot have {what}.",
+                f"an objective with {kind} cannot have {what}.",
                 received=f"{self!r}.",
-                hint="take the losses' part for that, and add penalties(parameters=...) once per step.",
+                hint="take the losses' part for that, and add "
+                f"{'penalties(parameters=...)' if self.penalties else 'the scalar'} once per step.",
             )
 
     # ── hosts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def torch(self, **options: Any) -> Any:
+    def torch(self, **options: Any) -> LossModule:
         """The `torch.nn.Module`; `model=net` where it has penalties."""
         from lossary import torch
 
         return torch.host(self, **options)
 
-    def keras(self, **options: Any) -> Any:
+    def keras(self, **options: Any) -> KerasLoss:
         """The `keras.losses.Loss`; penalties are refused, because Keras has them in its layers."""
         from lossary import keras
 
         return keras.host(self, **options)
 
-    def jax(self, **options: Any) -> Any:
+    def jax(self, **options: Any) -> LossFunction:
         """A function of (predictions, targets); with penalties, of (predictions, targets, parameters=pytree)."""
         from lossary import jax
 
         return jax.host(self, **options)
 
-    def sklearn(self, **options: Any) -> Any:
+    def sklearn(self, **options: Any) -> Scorer:
         """A scikit-learn scorer with the right sign."""
         from lossary import sklearn
 
@@ -286,27 +341,55 @@ class Objective:
 
     # ── algebra and names ────────────────────────────────────────────────────────────────────────────────────────
 
-    def __add__(self, other: Loss | Penalty | Objective) -> Objective:
-        if isinstance(other, Loss | Penalty):
-            other = Objective.of(other)
-        if not isinstance(other, Objective):
-            return NotImplemented
-        return Objective(self.summands + other.summands)
+    def __add__(self, other: Any) -> Objective:
+        read = self._read(other)
+        return NotImplemented if read is None else Objective(self.summands + read.summands)
 
     def __radd__(self, other: Any) -> Objective:
-        """So that the built-in `sum` works, which starts from 0."""
-        return self if other == 0 else NotImplemented
+        """Also so that the built-in `sum` works, which starts from 0."""
+        if isinstance(other, numbers.Real):
+            return self if other == 0 else NotImplemented
+        read = self._read(other)
+        return NotImplemented if read is None else read + self
 
     def __mul__(self, factor: Any) -> Objective:
-        if isinstance(factor, bool) or not isinstance(factor, numbers.Real):
-            return NotImplemented
-        return Objective(tuple((float(factor) * each, term) for each, term in self.summands))
+        if not _is_learned(factor):
+            if isinstance(factor, bool) or not isinstance(factor, numbers.Real):
+                return NotImplemented
+            factor = float(factor)
+        return Objective(tuple((_times(factor, each), term) for each, term in self.summands))
 
     __rmul__ = __mul__
 
+    def __eq__(self, other: object) -> bool:
+        """Equal terms with equal factors; what is learned equals itself alone."""
+        if not isinstance(other, Objective):
+            return NotImplemented
+        return len(self.summands) == len(other.summands) and all(
+            term == its_term and (factor is its or (not (_is_learned(factor) or _is_learned(its)) and factor == its))
+            for (factor, term), (its, its_term) in zip(self.summands, other.summands, strict=True)
+        )
+
+    def __hash__(self) -> int:
+        self._refuse_learned("a hash")
+        return hash(self.summands)
+
     def config(self) -> dict[str, Any]:
-        """It as JSON-able data; `lossary.from_config` makes it again."""
-        return {"terms": [{"factor": factor, **term.config()} for factor, term in self.summands]}
+        """It as JSON-able data; `lossary.from_config` makes it again.
+
+        Raises:
+            UsageError: its factors are learned.
+        """
+        self._refuse_learned("a config")
+        return {"terms": [{"factor": factor, **term.config()} for factor, term in self.summands if term is not None]}
+
+    def _refuse_learned(self, what: str) -> None:
+        if self.learned:
+            raise UsageError(
+                f"an objective whose factors are learned cannot have {what}: they are operands of one computation.",
+                received=f"{self!r}.",
+                hint="keep what is learned in the model, and make the objective from it in each step.",
+            )
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Objective:
@@ -315,7 +398,34 @@ class Objective:
         return cls(tuple((term.pop("factor"), catalogue.from_config(term)) for term in terms))
 
     def __repr__(self) -> str:
-        return " + ".join(f"{factor:g} * {term!r}" if factor != 1.0 else repr(term) for factor, term in self.summands)
+        return " + ".join(_written(factor, term) for factor, term in self.summands)
+
+
+def _times(factor: Factor, each: Factor) -> Factor:
+    """The product; a parameter stays the parameter that it is."""
+    return factor if not _is_learned(each) and each == 1.0 else factor * each
+
+
+def _written(factor: Factor, term: Term) -> str:
+    if _is_learned(factor):
+        learned = f"<a scalar of {dispatch.title(factor)}>"
+        return learned if term is None else f"{learned} * {term!r}"
+    return f"{factor:g} * {term!r}" if factor != 1.0 else repr(term)
+
+
+def _is_learned(x: Any) -> bool:
+    """Whether it is an array of a framework that differentiates."""
+    return dispatch.framework_of(x) != "numpy"
+
+
+def _check_learned(factor: Factor) -> None:
+    xp = dispatch.vocabulary(dispatch.framework_of(factor))
+    if xp.shape(factor) not in {(), None}:
+        raise ShapeError(
+            "a factor in an objective must be a number or a scalar.",
+            received=f"a factor of shape {xp.shape(factor)} of {xp.name}.",
+            hint="one scalar for each loss, s[0] * Huber() + s[1] * Quantile(0.9); weight= where each entry has one.",
+        )
 
 
 def _weighing(loss: Loss) -> Loss | None:

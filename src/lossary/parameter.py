@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, final
 
+from lossary import dispatch
 from lossary.choice import Choice
-from lossary.errors import ParameterError
+from lossary.errors import ParameterError, UsageError
 
 # One hyper-parameter's value. A table (class weights) is a tuple, so that a loss stays hashable.
 Setting = bool | int | float | tuple[float, ...]
@@ -92,7 +93,9 @@ class Parameter:
 
         Raises:
             ParameterError: it is out of bounds or of the wrong kind.
+            UsageError: it is differentiated, or part of a trace: its number would be taken out of the computation.
         """
+        _refuse_learned(owner, name, value)
         if self.choices is not None:
             canonical = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
             for choice in self.choices:
@@ -121,6 +124,19 @@ class Parameter:
             and (self.below is None or number < self.below)
             and (self.at_most is None or number <= self.at_most)
         )
+
+
+def _refuse_learned(owner: str, name: str, value: Any) -> None:
+    """Raises UsageError for what a framework differentiates or traces."""
+    for each in value if isinstance(value, list | tuple) else (value,):
+        framework = dispatch.framework_of(each)
+        if framework != "numpy" and not dispatch.vocabulary(framework).is_constant(each):
+            raise UsageError(
+                f"{owner}: {name} must be a plain number: a hyper-parameter is not learned.",
+                received=f"{name}=<an array of {dispatch.title(each)} that is differentiated or traced>.",
+                hint="what learns is a factor of an objective, exp(-s) * loss + s, or weight= in the call; "
+                f"{name}=float(x), outside of any trace, takes the number that x has now.",
+            )
 
 
 def _entries(value: Any) -> Sequence[Any] | None:

@@ -13,7 +13,6 @@ from lossary.inputs import COMPUTED_IN
 
 if TYPE_CHECKING:
     from lossary.keras import Regularizer
-    from lossary.loss import Loss
     from lossary.objective import Objective
     from lossary.vocabulary.vocabulary import Array
 
@@ -66,22 +65,22 @@ class Penalty(Definition, abstract=True):
         return keras.regularizer(self)
 
     @final
-    def __add__(self, other: Loss | Penalty | Objective) -> Objective:
+    def __add__(self, other: Any) -> Objective:
         from lossary.objective import Objective
 
-        return Objective.of(self) + other
+        return Objective.of(self).__add__(other)
 
     @final
-    def __mul__(self, factor: float) -> Objective:
+    def __mul__(self, factor: Any) -> Objective:
         from lossary.objective import Objective
 
-        return Objective.of(self) * factor
+        return Objective.of(self).__mul__(factor)
 
     __rmul__ = __mul__
 
     @final
     def __radd__(self, other: Any) -> Objective:
-        """So that the built-in `sum` works, which starts from 0."""
+        """Also so that the built-in `sum` works, which starts from 0."""
         from lossary.objective import Objective
 
         return Objective.of(self).__radd__(other)

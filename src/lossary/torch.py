@@ -46,6 +46,8 @@ from lossary.reduce import Total
 
 class LossModule(nn.Module):
     reduction: Reduction
+    @property
+    def loss(self) -> Loss | Objective: ...
     def forward(
         self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
     ) -> Tensor: ...
@@ -64,7 +66,7 @@ def host(
     *,
     reduction: Reduction = ...,
     class_axis: int | None = ...,
-    ignore_index: int = ...,
+    ignore_index: int | None = ...,
     validate: bool = ...,
     model: nn.Module | None = ...,
 ) -> LossModule: ...
@@ -72,7 +74,14 @@ def get(name: str, **settings: Any) -> LossModule: ...
 def refuse_activated(loss: Any, input: Tensor) -> None: ...
 """
 STUB_BASE = "LossModule"
-STUB_OPTIONS = "reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int = ..., validate: bool = ..."
+STUB_OPTIONS = (
+    "reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., validate: bool = ..."
+)
+
+# The class index that PyTorch's own cross-entropy leaves out.
+IGNORED = -100
+
+_OPTIONS = ("reduction", "class_axis", "ignore_index", "validate")
 
 __all__ = ["LossModule", "ObjectiveModule", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
 
@@ -98,16 +107,20 @@ class LossModule(nn.Module):
 
     Args:
         reduction: "mean" (Σwℓ / Σw), "sum" or "none"; may be set later.
-        class_axis: where rowwise losses find their classes: axis 1 by default for the cross-entropies, as PyTorch has
-            it; -1 for predictions of shape (batch, time, classes).
-        ignore_index: targets of class indices that are equal to this are left out.
+        class_axis: where losses of rows find their classes, and tables their labels: axis 1 by default for the
+            cross-entropies, as PyTorch has it; -1 for predictions of shape (batch, time, classes).
+        ignore_index: targets of class indices that are equal to this are left out; -100 by default.
         validate: False switches the checks of values off.
+
+    Raises:
+        UsageError: an option that this loss cannot use.
     """
 
     definition: ClassVar[Any] = Definition
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        torch.serialization.add_safe_globals([cls])
         if "forward" not in vars(cls):
             # torch.compile gives up on a code object after eight recompilations: each class has one of its own.
             shared = LossModule.forward
@@ -121,7 +134,7 @@ class LossModule(nn.Module):
         *positional: Any,
         reduction: Reduction = "mean",
         class_axis: int | None = None,
-        ignore_index: int = -100,
+        ignore_index: int | None = None,
         validate: bool = True,
         **settings: Any,
     ) -> None:
@@ -130,14 +143,18 @@ class LossModule(nn.Module):
 
     @final
     def _settle(
-        self, loss: Any, reduction: Reduction, class_axis: int | None, ignore_index: int, validate: bool
+        self, loss: Any, reduction: Reduction, class_axis: int | None, ignore_index: int | None, validate: bool
     ) -> None:
-        self.loss = loss
         check_reduction(f"lossary.torch.{type(loss).__name__}", reduction)
+        _refuse_unusable(loss, class_axis, ignore_index)
+        self._declared = loss
+        self._key = None if isinstance(loss, Objective) and loss.learned else _key(loss)
         self.reduction: Reduction = reduction
         if class_axis is None:
             class_axis = 1 if loss.task == "multiclass" else -1
         self.class_axis = class_axis
+        if ignore_index is None and loss.target.indices:
+            ignore_index = IGNORED
         self.ignore_index = ignore_index
         self.validate = validate
         self._seen: list[bytes] = []  # what was in the buffers
@@ -148,27 +165,46 @@ class LossModule(nn.Module):
                 self.register_buffer(name, torch.tensor(setting, dtype=torch.float64))
 
     @property
+    def loss(self) -> Any:
+        """The loss as it is computed: its tables are what is in this module's buffers now."""
+        if (
+            not self._buffers
+            or _in_trace()
+            or any(buffer is None or buffer.is_meta for buffer in self._buffers.values())
+        ):
+            return self._declared
+        return self._as_constants()
+
+    @property
     def _bound(self) -> Any:
         """The loss whose tables are this module's buffers, so that they move and load with it."""
         if not self._buffers:
-            return self.loss
-        # Within a transform of torch.func even a plain buffer cannot be read.
-        transformed = torch._C._functorch.peek_interpreter_stack() is not None
-        if not (torch.compiler.is_compiling() or transformed) and all(map(_is_readable, self._buffers.values())):
+            return self._declared
+        if not _in_trace() and all(map(_is_readable, self._buffers.values())):
             return self._as_constants()
-        bound = object.__new__(type(self.loss))
-        for name, setting in self.loss.settings.items():
+        bound = object.__new__(type(self._declared))
+        for name, setting in self._declared.settings.items():
             object.__setattr__(bound, name, self._buffers.get(name, setting))
         return bound
 
     def _as_constants(self) -> Loss:
         """The loss with what is in the buffers now, which kernels can take for constants."""
-        seen = [buffer.numpy().tobytes() for buffer in self._buffers.values() if buffer is not None]
+        tables = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
+        seen = [(x if _is_readable(x) else x.double().cpu()).numpy().tobytes() for x in tables.values()]
         if self._seen != seen:
-            tables = {name: tuple(buffer.tolist()) for name, buffer in self._buffers.items() if buffer is not None}
-            self._seen, self._constant = seen, dataclasses.replace(self.loss, **tables)
+            entries = {name: tuple(buffer.tolist()) for name, buffer in tables.items()}
+            self._seen, self._constant = seen, dataclasses.replace(self._declared, **entries)
         constant: Loss = self._constant
         return constant
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *positional: Any, **named: Any) -> None:
+        """Tables are also found by the names that PyTorch's own losses save them under: `weight` of a cross-entropy."""
+        for name in self._buffers:
+            others = (prefix + other for other in parameters_of(self._declared)[name].foreign)
+            known = next((other for other in others if other in state_dict), None)
+            if known is not None and prefix + name not in state_dict:
+                state_dict[prefix + name] = state_dict.pop(known)
+        super()._load_from_state_dict(state_dict, prefix, *positional, **named)
 
     def _apply(self, *positional: Any, **named: Any) -> Any:
         try:
@@ -199,16 +235,39 @@ class LossModule(nn.Module):
         """
         if num_items_in_batch is not None or isinstance(input, dict):
             return self._of_outputs(input, target, num_items_in_batch)
-        arranged, options = self._arranged(input, target, weight, where), self._options(input)
-        result: Tensor | None = vocabulary.fused(self._bound, *arranged, reduction=self.reduction, **options)
+        if torch.compiler.is_compiling():
+            return self._in_graph(input, target, weight, where)
+        return self.computed(input, target, weight, where)
+
+    def computed(self, input: Tensor, target: Any, weight: Any, where: Any) -> Tensor:
+        """The call, compiled or not."""
+        bound, arranged, options = self._bound, self._arranged(input, target, weight, where), self._options(input)
+        result: Tensor | None = vocabulary.fused(bound, *arranged, reduction=self.reduction, **options)
         if result is None:
-            result = self._bound.compute(*arranged, reduction=self.reduction, fused=False, **options)
+            result = bound.compute(*arranged, reduction=self.reduction, fused=False, **options)
+        return self._returned(result, input)
+
+    @final
+    def _in_graph(self, *call: Any) -> Tensor:
+        """The call as one node of the graph, where all that it depends on can be that node's arguments."""
+        if self._key is None or not all(x is None or isinstance(x, Tensor) for x in call):
+            return self.computed(*call)
+        from lossary import torch_graph
+
+        options = {name: getattr(self, name) for name in _OPTIONS}
+        result: Tensor = torch_graph.call(self._key, options, dict(self._buffers), list(self._counted), *call)
         return result
+
+    @property
+    def _counted(self) -> tuple[Tensor, ...]:
+        """The parameters that penalties are about."""
+        return ()
 
     @final
     def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total:
         """The sum of the losses and the weight it stands for: exact under micro-batches and ranks."""
-        total: Total = self._bound.compute_total(*self._arranged(input, target, weight, where), **self._options(input))
+        arranged, options = self._arranged(input, target, weight, where), self._options(input)
+        total: Total = self._bound.compute_total(*arranged, **options)
         return total
 
     @final
@@ -221,32 +280,39 @@ class LossModule(nn.Module):
     @final
     def _options(self, input: Tensor) -> dict[str, Any]:
         """What a computation is told beside its arrays."""
-        ignored = self.ignore_index if self.loss.target.indices else None
         came_in = _dtype_of(input) if _under_autocast(input) else None
-        return {"validate": self.validate, "came_in": came_in, "ignored": ignored}
+        return {"validate": self.validate, "came_in": came_in, "ignored": self.ignore_index}
 
     @final
     def _arranged(self, input: Tensor, target: Any, weight: Any, where: Any) -> tuple[Any, Any, Any, Any]:
         """The arguments as the framework-free call takes them: classes last."""
-        loss = self.loss
+        loss = self._declared
         if not isinstance(input, Tensor):
             raise UsageError(
                 f"lossary.torch.{type(loss).__name__} takes tensors, as criterion(input, target).",
                 received=f"input of type {type(input).__name__}.",
                 hint="the framework-free call takes any framework's arrays: loss(prediction=..., target=...).",
             )
-        if input.grad_fn is not None:
-            refuse_activated(loss, input)
+        refuse_activated(loss, input)
         if _under_autocast(input) and input.is_floating_point():
             input = input.to(torch.promote_types(input.dtype, torch.float32))
         if loss.target.indices:
             target = torch.as_tensor(target, device=input.device) if not isinstance(target, Tensor) else target
-        if loss.prediction.rows and input.dim() > 1:
+        if self.class_axis != -1 and input.dim() > 1:
             self._check_class_axis(input, target)
+            if not loss.prediction.rows:
+                weight = _with_labels_last("weight", weight, input, self.class_axis)
+                where = _with_labels_last("where", where, input, self.class_axis)
             input = input.movedim(self.class_axis, -1)
-            if loss.target.rows and isinstance(target, Tensor) and target.dim() == input.dim():
+            if not loss.target.indices and isinstance(target, Tensor) and target.dim() == input.dim():
                 target = target.movedim(self.class_axis, -1)
         return input, target, weight, where
+
+    @final
+    def _returned(self, result: Tensor, input: Tensor) -> Tensor:
+        """Unreduced losses in the input's shape again, where the labels were moved."""
+        moved = self.reduction == "none" and not self._declared.prediction.rows and input.dim() > 1
+        return result.movedim(-1, self.class_axis) if moved and self.class_axis != -1 else result
 
     @final
     def _check_class_axis(self, input: Tensor, target: Any) -> None:
@@ -254,11 +320,11 @@ class LossModule(nn.Module):
         shape, axis = tuple(input.shape), self.class_axis
         if not -len(shape) <= axis < len(shape):
             raise ShapeError(
-                f"{type(self.loss).__name__}: class_axis={axis} is no axis of the input.",
+                f"{type(self._declared).__name__}: class_axis={axis} is no axis of the input.",
                 received=f"input {shape}.",
                 hint="class_axis=-1 where the classes stand last.",
             )
-        if not self.loss.target.indices:
+        if not self._declared.target.indices:
             return
         came = tuple(target.shape)
         without = shape[:axis] + shape[axis:][1:] if axis != -1 else shape[:-1]
@@ -266,17 +332,23 @@ class LossModule(nn.Module):
         elsewhere = shape[:-1] if other == -1 else shape[:1] + shape[2:]
         if came not in (without, shape) and came == elsewhere:
             raise ShapeError(
-                f"{type(self.loss).__name__}: target must have the input's shape without its axis {axis}, the classes.",
+                f"{type(self._declared).__name__}: target must have the input's shape without its axis {axis}, the "
+                "classes.",
                 received=f"input {shape} and target {came}.",
                 hint=f"the shapes fit with the classes on axis {other}: class_axis={other}.",
             )
 
     def extra_repr(self) -> str:
-        inside = repr(self.loss).removeprefix(type(self.loss).__name__)[1:-1] if isinstance(self.loss, Loss) else ""
+        inside = repr(self.loss).removeprefix(type(self._declared).__name__)[1:-1]
         options = [inside] if inside else []
         if self.reduction != "mean":
             options.append(f"reduction={self.reduction!r}")
         return ", ".join(options)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch has no types for it
+        if self._key is not None:
+            self._key = _key(self._declared)  # of this process
 
     def __reduce__(self) -> Any:
         """Through the loss, so that classes for users' losses are found again too."""
@@ -285,7 +357,10 @@ class LossModule(nn.Module):
 
 @final
 class ObjectiveModule(LossModule):
-    """An objective as a module; penalties count over the parameters of `model`, which is not made a submodule."""
+    """An objective as a module; penalties count over the parameters of `model`, which is not made a submodule.
+
+    Factors that are parameters are parameters of this module: `(weight * Huber()).torch()` learns its weight.
+    """
 
     definition: ClassVar[Any] = Objective
 
@@ -296,7 +371,7 @@ class ObjectiveModule(LossModule):
         model: nn.Module | None = None,
         reduction: Reduction = "mean",
         class_axis: int | None = None,
-        ignore_index: int = -100,
+        ignore_index: int | None = None,
         validate: bool = True,
     ) -> None:
         nn.Module.__init__(self)
@@ -308,26 +383,32 @@ class ObjectiveModule(LossModule):
             )
         # In a tuple, which nn.Module does not look into: the parameters stay the model's alone.
         self.counted: tuple[nn.Parameter, ...] = tuple(_trainable(model)) if model is not None else ()
+        for name, (factor, _) in zip(objective.names, objective.summands, strict=True):
+            if isinstance(factor, nn.Parameter):
+                self.register_parameter(f"{name}_factor", factor)
         self._settle(objective, reduction, class_axis, ignore_index, validate)
 
-    def forward(
-        self,
-        input: Tensor | dict[str, Any],
-        target: Any,
-        weight: Any | None = None,
-        where: Any | None = None,
-        *,
-        num_items_in_batch: Any | None = None,
-    ) -> Tensor:
-        if num_items_in_batch is not None or isinstance(input, dict):
-            return self._of_outputs(input, target, num_items_in_batch)
-        result: Tensor = self.loss.compute(
+    @property
+    def _bound(self) -> Any:
+        """The objective whose factors are this module's parameters, so that they move and load with it."""
+        objective = self._declared
+        if not self._parameters:
+            return objective
+        named = zip(objective.names, objective.summands, strict=True)
+        return Objective(tuple((self._parameters.get(f"{name}_factor", f), term) for name, (f, term) in named))
+
+    def computed(self, input: Tensor, target: Any, weight: Any, where: Any) -> Tensor:
+        result: Tensor = self._bound.compute(
             *self._arranged(input, target, weight, where),
             reduction=self.reduction,
             parameters=self.counted or None,
             **self._options(input),
         )
-        return result
+        return self._returned(result, input)
+
+    @property
+    def _counted(self) -> tuple[Tensor, ...]:
+        return self.counted
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ObjectiveModule:
         """A copy that is about the same parameters; about the copied ones where it is copied with their model."""
@@ -341,13 +422,13 @@ class ObjectiveModule(LossModule):
         self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
     ) -> dict[str, Tensor]:
         """Each term's share of the objective, by name."""
-        shares: dict[str, Tensor] = self.loss.compute_terms(
+        shares: dict[str, Tensor] = self._bound.compute_terms(
             *self._arranged(input, target, weight, where),
             reduction=self.reduction,
             parameters=self.counted or None,
             **self._options(input),
         )
-        return shares
+        return {name: self._returned(share, input) if share.dim() else share for name, share in shares.items()}
 
     def extra_repr(self) -> str:
         return repr(self.loss)
@@ -377,9 +458,10 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
 
     The graph is looked at, never the values: numbers between 0 and 1 are legitimate logits.
     """
-    if torch.compiler.is_compiling() or loss.prediction.symbol != "z":
+    # Under torch.compile a prediction that came out of a model has no graph that could be read.
+    if torch.compiler.is_compiling() or input.grad_fn is None or loss.prediction.symbol != "z":
         return
-    node = input.grad_fn
+    node: Any = input.grad_fn
     while node is not None and _operation(node) in _REARRANGEMENTS:
         node = node.next_functions[0][0]
     name = _operation(node) if node is not None else ""
@@ -390,6 +472,62 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
             received=f"the output of a {activation}, which would be applied twice.",
             hint=f"drop the {activation} from the model (better: no digits are lost), or say from_logits=False.",
         )
+
+
+def _key(loss: Any) -> str:
+    """What a loss is called in this process's graphs: Dynamo can hand on a text, and compare it fast."""
+    key = _keys.setdefault(loss, f"{loss!r} {len(_keys)}")
+    _named[key] = loss
+    return key
+
+
+def remade(key: str, options: dict[str, Any], buffers: dict[str, Tensor | None], counted: list[Tensor]) -> LossModule:
+    """The module that is like the one which these were taken from."""
+    loss = _named[key]
+    module = _unpickled(type(loss))
+    nn.Module.__init__(module)
+    module._settle(loss, options["reduction"], None, None, options["validate"])
+    module.__dict__.update(options)
+    module._buffers.update(buffers)
+    if isinstance(module, ObjectiveModule):
+        module.counted = tuple(counted)  # type: ignore[arg-type]  # what Dynamo makes of parameters
+    return module
+
+
+def _refuse_unusable(loss: Any, class_axis: int | None, ignore_index: int | None) -> None:
+    """Raises UsageError for an option without effect: it would be taken for granted, and forgotten."""
+    if ignore_index is not None and not loss.target.indices:
+        raise UsageError(
+            f"ignore_index is for targets of class indices, which {type(loss).__name__} does not take.",
+            received=f"ignore_index={ignore_index!r}.",
+            hint="where=(target != ignored) leaves entries out.",
+        )
+    losses = loss.losses if isinstance(loss, Objective) else (loss,)
+    tables = any(isinstance(getattr(each, name), tuple) for each in losses for name in each.tables)
+    if class_axis is not None and not (loss.prediction.rows or tables):
+        raise UsageError(
+            f"class_axis is for losses of rows and for tables of labels, which {loss!r} does not have.",
+            received=f"class_axis={class_axis!r}.",
+            hint="leave it out: every entry is compared on its own, whatever the axes.",
+        )
+
+
+def _with_labels_last(name: str, x: Any, input: Tensor, axis: int) -> Any:
+    """A weight or mask of the input's shape or a leading part of it, repeated to that shape, the labels last."""
+    if x is None:
+        return None
+    x = vocabulary.convert(x, like=input)
+    if tuple(x.shape) != tuple(input.shape)[: x.dim()]:
+        raise ShapeError(
+            f"{name} must have the losses' shape or a leading part of it.",
+            received=f"{name} {tuple(x.shape)} and input {tuple(input.shape)}.",
+        )
+    return vocabulary.expand(x, input).movedim(axis, -1)
+
+
+def _in_trace() -> bool:
+    """Whether numbers cannot be read: within a transform of torch.func not even those of a plain buffer."""
+    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _is_readable(buffer: Tensor | None) -> bool:
@@ -424,6 +562,15 @@ def _unpickled(definition: Any) -> LossModule:
     module: LossModule = kind.__new__(kind)
     return module
 
+
+# A saved criterion is read by torch.load as it is by default, with weights_only=True: what is in it is data.
+torch.serialization.add_safe_globals([Objective, _unpickled])
+catalogue.classes()  # lossary's own are recorded when their modules are imported
+catalogue.follow(lambda definition: torch.serialization.add_safe_globals([definition]))
+
+# Every loss that a module was made of, and what it is called in graphs.
+_keys: dict[Any, str] = {}
+_named: dict[str, Any] = {}
 
 _classes = Classes(__name__, LossModule)
 __getattr__, __dir__ = _classes.attribute, _classes.names

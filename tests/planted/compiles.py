@@ -20,3 +20,13 @@ def reads_a_value(xp):
         return xp.mean(error) / max(scale, 1.0)
 
     return loss
+
+
+@planted("LSY604", "torch")
+def reads_where_the_prediction_came_from(xp):
+    def loss(prediction, target):
+        if prediction.grad_fn is not None and "Sigmoid" in prediction.grad_fn.name():
+            raise TypeError("logits, please")
+        return xp.mean((prediction - target) ** 2)
+
+    return loss

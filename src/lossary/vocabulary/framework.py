@@ -104,6 +104,10 @@ class Framework(Vocabulary):
     def differentiable(self, x: Array) -> bool:
         """Whether somebody may ask for derivatives by `x`; in doubt, yes."""
 
+    def is_constant(self, x: Array) -> bool:
+        """Whether its numbers can be taken out of it without anybody missing a derivative or a trace."""
+        return not self.differentiable(x)
+
     @abstractmethod
     def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
         """The derivative of the sum of all that `function` returns, by the framework's own differentiation."""

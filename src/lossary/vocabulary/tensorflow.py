@@ -186,6 +186,9 @@ class TensorFlow(XLA):
     def differentiable(self, x: Array) -> bool:
         return True
 
+    def is_constant(self, x: Array) -> bool:
+        return hasattr(x, "numpy") and not isinstance(x, tf.Variable)
+
     def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
         with tf.GradientTape() as tape:
             tape.watch(at)

@@ -83,6 +83,11 @@ class PyTorch(Framework):
     def max(self, x: Array) -> Array:
         return torch.amax(x, dim=-1)  # `torch.max` would give one of several all of the derivative
 
+    def _largest(self, x: Array, index: Array) -> Array:
+        if torch.compiler.is_compiling() and not torch.is_grad_enabled():  # as within a rule: nothing differentiates it
+            return torch.amax(x, dim=-1)
+        return self.take(x, index)
+
     def argmax(self, x: Array) -> Array:
         return torch.argmax(x, dim=-1)
 
@@ -96,7 +101,9 @@ class PyTorch(Framework):
         return x.unsqueeze(-1)
 
     def classes(self, x: Array) -> Array:
-        return x.shape[-1]
+        count = x.shape[-1]
+        # Where a compiler has left it open it is no int.
+        return count if isinstance(count, int) else torch.full((), count, dtype=x.dtype, device=x.device)
 
     def table(self, entries: Array, like: Array) -> Array:
         return torch.as_tensor(entries, dtype=like.dtype, device=like.device)
@@ -202,7 +209,8 @@ class PyTorch(Framework):
 
     def count(self, x: Array) -> Exact:
         if self.has_float64(x):
-            return self.convert(x.numel(), like=x).double()
+            # Not by way of a Python number: a size that is dynamic under torch.export would become a constant.
+            return torch.full((), x.numel(), dtype=torch.float64, device=x.device)
         whole = self.convert(x.numel(), like=x).float()
         return whole, self.convert(x.numel() - int(np.float32(x.numel())), like=x).float()
 
@@ -218,11 +226,15 @@ class PyTorch(Framework):
             or forward_ad._current_level >= 0  # a dual number does not say so
         )
 
+    def is_constant(self, x: Array) -> bool:
+        return not (torch.compiler.is_compiling() or x.is_meta or self.differentiable(x))
+
     def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
         return torch.func.grad(lambda x: function(x).sum())(at)
 
     def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
-        if not sentence.has_gradient:
+        # torch.jit.trace looks into a Function and keeps its operations alone.
+        if not sentence.has_gradient or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # as above
             return sentence.value(self, prediction, target)
         rule = _Compiled if torch.compiler.is_compiling() else _Eager
         return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]  # torch has no types for it

@@ -378,7 +378,10 @@ def _hosted(loss: Any, host: str) -> Candidate:
     settings = {**(definition.settings if isinstance(definition, Loss) else {}), **options}
     expression, imports = spelled(definition)
     defaults = _arguments(type(loss))
-    said = [f"{k}={v!r}" for k, v in options.items() if k not in defaults or defaults[k].default not in (v, None)]
+    usual = {"ignore_index": -100} | {
+        k: default.default for k, default in defaults.items() if default.default is not None
+    }
+    said = [f"{k}={v!r}" for k, v in options.items() if k not in usual or usual[k] != v]
     if isinstance(definition, Loss) and expression.startswith("lossary."):
         opened = f"lossary.{host}.{type(definition).__name__}"
         flags = {"from_logits": definition.settings["from_logits"]} if "from_logits" in definition.settings else {}

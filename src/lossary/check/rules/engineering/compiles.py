@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from lossary.check.rule import Failure, rule
@@ -9,7 +10,8 @@ from lossary.check.tags import AUTODIFF, COMPILES, DIFFERENTIATES
 
 # How a framework's users compile a loss.
 COMPILERS = {
-    "torch": 'torch.compile({loss}, fullgraph=True, backend="aot_eager")',
+    "torch": "torch.compile(lambda *x: {loss}(*(1.0 * each if each.is_floating_point() else each for each in x)), "
+    'fullgraph=True, backend="aot_eager")',
     "tensorflow": "tf.function({loss}, jit_compile=True, autograph=False)",
     "jax": "jax.jit({loss})",
 }
@@ -43,13 +45,14 @@ COMPILERS = {
 def compiles(subject: Subject) -> Failure | None:
     """The loss and its gradient compile as one graph: by torch.compile(fullgraph=True), XLA or jax.jit.
 
-    What looks at a value to decide what to do next cannot be compiled. PyTorch cuts the graph in two there, and waits
-    for the device at each step (a warning); TensorFlow with XLA and JAX give up (an error).
+    The prediction comes out of an operation of the same graph, as it comes out of a layer in training. What looks at a
+    value to decide what to do next cannot be compiled. PyTorch cuts the graph in two there, and waits for the device at
+    each step (a warning); TensorFlow with XLA and JAX give up (an error).
     """
     p, y = (subject.backend.array(each) for each in subject.batch(4))
     compile_ = subject.backend.traced if subject.backend.name == "torch" else subject.backend.compiled
     try:
-        compile_(subject.function(), p, y)
+        compile_(behind_a_layer(subject.function()), p, y)
     except Exception as error:
         return Failure(
             f"{_by(subject)} raised {type(error).__name__}: {first_line(error)}",
@@ -57,6 +60,11 @@ def compiles(subject: Subject) -> Failure | None:
             severity="warning" if subject.backend.name == "torch" else None,
         )
     return None
+
+
+def behind_a_layer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The loss of a prediction that is no input of the graph: in training it never is."""
+    return lambda prediction, *others: function(1.0 * prediction, *others)
 
 
 def compiled_code(subject: Subject, prediction: Any, target: Any, show: str) -> str:
