@@ -52,7 +52,7 @@ class JAX(XLA):
         return jnp.minimum(x, y)
 
     def where(self, condition: Array, x: Array, y: Array) -> Array:
-        return jnp.where(condition, x, y)
+        return jnp.where(*_placed_alike(condition, x, y))
 
     def equal(self, x: Array, y: Array) -> Array:
         return jnp.equal(x, y)
@@ -86,6 +86,8 @@ class JAX(XLA):
         return jnp.argmax(x, axis=-1)
 
     def take(self, x: Array, index: Array) -> Array:
+        if _placement(x)[-1] is not None:  # each device has some of the classes, and nobody looks them up
+            return self.sum(self.where(self.is_class(index, x), x, 0.0))
         return jnp.take_along_axis(x, self.row(index), axis=-1)[..., 0]
 
     def is_class(self, index: Array, like: Array) -> Array:
@@ -101,6 +103,8 @@ class JAX(XLA):
         return jnp.asarray(entries, dtype=like.dtype)
 
     def lookup(self, table: Array, index: Array) -> Array:
+        if any(_placement(index)):
+            return table.at[index].get(mode="fill", out_sharding=jax.typeof(index).sharding)
         return jnp.take(table, index)
 
     def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
@@ -281,17 +285,40 @@ def _apart(x: Array) -> Array:
 _apart.defjvps(lambda along, result, x: along)
 
 
-_LANES = 128  # sums that run side by side
+def _placement(x: Array) -> tuple[Any, ...]:
+    """The mesh axes that each axis of an array is spread over, as far as its type says so: under explicit meshes."""
+    return tuple(jax.typeof(x).sharding.spec) if jnp.ndim(x) else ()
+
+
+def _placed_alike(*arrays: Array) -> tuple[Array, ...]:
+    """Arrays of one shape, spread alike: JAX sees to that itself wherever arrays meet but in a choice."""
+    placements = [_placement(x) for x in arrays]
+    if len(set(placements)) == 1 or len({jnp.shape(x) for x in arrays}) > 1:
+        return arrays
+    axes = (next((axis for axis in of_each if axis is not None), None) for of_each in zip(*placements, strict=True))
+    common = jax.sharding.PartitionSpec(*axes)  # type: ignore[no-untyped-call]  # JAX has no type for it
+    return tuple(jax.sharding.reshard(x, common) for x in arrays)  # type: ignore[no-untyped-call]  # as above
 
 
 @jax.custom_jvp
 @jax.jit
 def _compensated_sum(x: Array) -> tuple[Array, Array]:
-    """The sum of all entries, with the rounding error of every addition carried along; and what rounding it has lost.
+    """The sum of all entries, and what rounding it has lost.
 
-    One row of entries after the other, in a loop: XLA reorders what stands inside a reduction, which destroys the
-    errors and makes such a sum worse than a plain one.
+    One row of entries after the other is fastest on one CPU alone. A GPU would start each row anew, and several devices
+    would first bring together what each of them has, which a trace does not tell: there by reductions alone, which
+    every device does for its own part.
     """
+    alone = jax.device_count() == 1 and jax.default_backend() == "cpu"
+    return _sum_of_rows(x) if alone else _sum_of_digits(x)
+
+
+_LANES = 128  # sums that run side by side
+
+
+def _sum_of_rows(x: Array) -> tuple[Array, Array]:
+    """With the rounding error of every addition carried along, in a loop: XLA reorders what stands inside a reduction,
+    which destroys the errors and makes such a sum worse than a plain one."""
     x = x.reshape(-1)
     totals = x, jnp.zeros_like(x)
     if x.size > _LANES:
@@ -312,6 +339,38 @@ def _added_up(totals: tuple[Array, Array]) -> tuple[Array, Array]:
     zero = jnp.zeros_like(totals[0], shape=totals[0].shape[1:])
     added, _ = jax.lax.scan(add, (zero, zero), totals)
     return added
+
+
+_KEPT = 40  # bits of a sum, below the first of its largest entry
+
+
+def _sum_of_digits(x: Array) -> tuple[Array, Array]:
+    """In fixed point, beside the largest entry: sums of integers are exact in any order, so that XLA may do them as it
+    likes. A digit has as many bits as int32 has to spare when all entries are added up."""
+    places = max(x.size - 1, 0).bit_length()
+    bits = max(31 - places, 1)
+    plain, largest = jnp.sum(x), jnp.max(jnp.abs(x), initial=0.0)
+    exponent = (jax.lax.bitcast_convert_type(largest, jnp.int32) >> 23) - 126  # largest < 2 ** exponent
+    shift = jnp.clip(bits - exponent, -126, 126)
+    x = x * _power_of_2(shift)
+    total, lost = jnp.zeros_like(plain), jnp.zeros_like(plain)
+    digits = []
+    for _ in range(-(-(_KEPT + places) // bits)):
+        whole = jnp.trunc(x)
+        digits.append(jnp.sum(whole.astype(jnp.int32)))
+        x = (x - whole) * 2.0**bits
+    for place, digit in reversed(list(enumerate(digits))):
+        size = 2.0 ** (-bits * place)
+        for half in (digit & 0xFFFF, digit >> 16 << 16):  # each a float without rounding
+            total, error = two_sum(vocabulary, half.astype(x.dtype) * size, total)
+            lost = lost + error
+    total, lost = (part * _power_of_2(-shift) for part in two_sum(vocabulary, total, lost))
+    held = jnp.isfinite(plain)
+    return jnp.where(held, total, plain), jnp.where(held, lost, 0.0)
+
+
+def _power_of_2(exponent: Array) -> Array:
+    return jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)
 
 
 @_compensated_sum.defjvp

@@ -92,10 +92,12 @@ class PyTorch(Framework):
         return torch.argmax(x, dim=-1)
 
     def take(self, x: Array, index: Array) -> Array:
+        if _mesh(x) is not None:  # each device may have some of the classes, and nobody looks them up
+            return self.sum(self.where(self.is_class(index, x), x, 0.0))
         return torch.gather(x, -1, index.long().unsqueeze(-1)).squeeze(-1)
 
     def is_class(self, index: Array, like: Array) -> Array:
-        return index.long().unsqueeze(-1) == torch.arange(like.shape[-1], device=like.device)
+        return index.long().unsqueeze(-1) == _replicated(torch.arange(like.shape[-1], device=like.device), like)
 
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)
@@ -106,9 +108,11 @@ class PyTorch(Framework):
         return count if isinstance(count, int) else torch.full((), count, dtype=x.dtype, device=x.device)
 
     def table(self, entries: Array, like: Array) -> Array:
-        return torch.as_tensor(entries, dtype=like.dtype, device=like.device)
+        return _replicated(torch.as_tensor(entries, dtype=like.dtype, device=like.device), like)
 
     def lookup(self, table: Array, index: Array) -> Array:
+        if _mesh(table) is not None:
+            return self.take(table, index)
         return torch.index_select(table, 0, index.long().reshape(-1)).reshape(index.shape)
 
     def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
@@ -134,7 +138,7 @@ class PyTorch(Framework):
         return str(x.dtype).removeprefix("torch.")
 
     def device(self, x: Array) -> str:
-        return str(x.device)
+        return str(x.device) if _mesh(x) is None else f"{x.device}, as a DTensor"
 
     def readable(self, *arrays: Array) -> bool:
         if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0:  # type: ignore[attr-defined, no-untyped-call]
@@ -156,7 +160,8 @@ class PyTorch(Framework):
         if isinstance(x, Tensor):
             return x
         if isinstance(x, (bool, int)):  # without a detour over NumPy, which torch.compile cannot trace
-            return torch.full((), x, device=None if like is None else like.device)
+            number = torch.full((), x, device=None if like is None else like.device)
+            return number if like is None else _replicated(number, like)
         if torch.compiler.is_compiling():
             return self._convert_in_trace(x, like)
         array = np.asarray(x)
@@ -173,7 +178,7 @@ class PyTorch(Framework):
             # Python's floats have no dtype of their own.
             dtype = like.dtype if like is not None and like.is_floating_point() else torch.get_default_dtype()
             tensor = tensor.to(dtype)
-        return tensor if like is None else tensor.to(like.device)
+        return tensor if like is None else _replicated(tensor.to(like.device), like)
 
     def _convert_in_trace(self, x: Any, like: Array | None) -> Array:
         """As `convert`, where Dynamo knows of NumPy's arrays only what PyTorch makes of them."""
@@ -210,7 +215,7 @@ class PyTorch(Framework):
     def count(self, x: Array) -> Exact:
         if self.has_float64(x):
             # Not by way of a Python number: a size that is dynamic under torch.export would become a constant.
-            return torch.full((), x.numel(), dtype=torch.float64, device=x.device)
+            return _replicated(torch.full((), x.numel(), dtype=torch.float64, device=x.device), x)
         whole = self.convert(x.numel(), like=x).float()
         return whole, self.convert(x.numel() - int(np.float32(x.numel())), like=x).float()
 
@@ -245,6 +250,21 @@ class PyTorch(Framework):
         from lossary.kernels.torch import fused
 
         return fused(loss, *arrays, **options)
+
+
+def _mesh(x: Tensor) -> Any:
+    """The devices that a DTensor is spread over; None for other tensors."""
+    return None if type(x) is Tensor else getattr(x, "device_mesh", None)
+
+
+def _replicated(x: Tensor, like: Tensor) -> Tensor:
+    """A tensor that every process has, as a DTensor beside a DTensor: PyTorch mixes them with no other tensors."""
+    mesh = _mesh(like)
+    if mesh is None or _mesh(x) is not None:
+        return x
+    from torch.distributed.tensor import DTensor, Replicate
+
+    return DTensor.from_local(x, mesh, [Replicate()] * mesh.ndim, run_check=False)
 
 
 vocabulary = PyTorch()
