@@ -347,7 +347,7 @@ REFUSED = [
         Huber(),
         "weight must have the losses' shape, (2, 3)",
         "weight of shape (3,)",
-        "leading axes",
+        "weight of shape (N,) counts rows. For one entry for each label",
         prediction=shape(2, 3),
         target=shape(2, 3),
         weight=shape(3),

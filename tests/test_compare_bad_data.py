@@ -180,7 +180,7 @@ def test_only_the_target(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--loss", "hubert"], "did you mean Huber?"),
+        (["--loss", "hubber"], "did you mean Huber?"),
         (["--loss", "hinge"], "Hinge is not a loss for this task (regression)"),
         (["--loss", "Huber(delta=-1)"], "delta must be"),
         (["--loss", "Huber(delta=x)"], "must be numbers"),

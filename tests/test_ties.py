@@ -209,7 +209,7 @@ def test_relu_is_the_larger_of_x_and_0(framework: Any, dtype: str) -> None:
 
 
 @final
-class Pinball(Pointwise):
+class MaximumOfTwoLines(Pointwise):
     """By the larger of two lines."""
 
     task = "regression"
@@ -263,10 +263,10 @@ class Margin(Rowwise):
         return xp.max(p) - xp.sum(0.25 * p * y)
 
 
-LOSSES = (Pinball(), Clipped(), Insensitive(), Truncated(), Margin())
+LOSSES = (MaximumOfTwoLines(), Clipped(), Insensitive(), Truncated(), Margin())
 P, Y = np.array([[0.0, 1.0, -1.0, 2.0], [2.0, 2.0, 2.0, 0.5]]), np.zeros((2, 4))
 AT_TIES = {
-    "Pinball": [[0.4, 0.9, -0.1, 0.9], [0.9, 0.9, 0.9, 0.9]],
+    "MaximumOfTwoLines": [[0.4, 0.9, -0.1, 0.9], [0.9, 0.9, 0.9, 0.9]],
     "Clipped": [[1.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.0, 1.0]],
     "Insensitive": [[0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]],
     "Truncated": [[0.0, 0.5, -0.5, 0.0], [0.0, 0.0, 0.0, 1.0]],
@@ -306,7 +306,7 @@ def test_the_judge_admits_that_gradient(loss: Loss) -> None:
     np.testing.assert_allclose(np.asarray(judge(loss, p, y), dtype=float), loss.values(prediction=p, target=y))
 
 
-@pytest.mark.parametrize("loss", [Pinball(), Margin()], ids=repr)
+@pytest.mark.parametrize("loss", [MaximumOfTwoLines(), Margin()], ids=repr)
 def test_check_compares_the_gradients_at_ties(loss: Loss) -> None:
     """Of the frameworks that are loaded; what it must find is planted beside the other mutants."""
     for name in grid.FRAMEWORKS:
