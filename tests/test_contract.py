@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import math
 import os
 import pickle
@@ -657,6 +658,17 @@ def test_a_total_counts_beyond_the_whole_numbers_of_float32(framework: Any) -> N
     # JAX reads in float32 what it carries in two: the nearest even number of 2²⁴ + 1 + 3.
     assert float((large + small + small + small).weight) == 2**24 + 4
     assert framework.title == "JAX" or float(large.weight) == 2**24 + 1
+
+
+def test_totals_of_different_frameworks_do_not_add() -> None:
+    totals = [
+        MeanAbsoluteError().total(prediction=adapter(name).array(np.ones(2), "float32"), target=[0, 0])
+        for name in ("numpy", "torch", "jax")
+    ]
+    for one, other in itertools.permutations(totals, 2):
+        with pytest.raises(errors.FrameworkError, match="from one framework"):
+            one + other
+    assert totals[0] + 0 is totals[0]
 
 
 @in_each("jax")

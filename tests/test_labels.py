@@ -227,3 +227,14 @@ def test_what_the_error_for_negative_weights_shows_works(framework: Any) -> None
     if framework.name == "tensorflow":  # whose tensors have no methods
         shown = f"framework.tf.reduce_mean({shown.removesuffix('.mean()')})"
     assert float(eval(shown)) == -0.5
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)
+@pytest.mark.parametrize(
+    "how", [{"where": [True, True, True, False]}, {"weight": [1, 1, 1, 0]}], ids=["where", "weight"]
+)
+def test_what_does_not_count_decides_nothing(framework: Any, how: Any) -> None:
+    """A padded entry does not make scores of labels that were written as floats."""
+    prediction = framework.array(np.array([0.0, 1.0, 1.0, -100.0]), "float32")
+    with pytest.raises(DomainError, match="which may be either"):
+        ZeroOne(labels=(0, 1))(prediction=prediction, target=[0, 1, 0, 0], **how)

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossary import KLDivergence, MeanAbsoluteError, MeanSquaredError, SparseCategoricalCrossEntropy, ZeroOne
+from lossary import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    KLDivergence,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossEntropy,
+    ZeroOne,
+)
 from lossary.check.backends import backend as adapter
 from lossary.domain import Labels, Real
 from lossary.loss import Pointwise
@@ -191,6 +199,45 @@ def test_a_weight_of_0_silences_an_infinite_slope_by_the_target(framework: Any) 
     y = framework.array(np.array([[1.0, 0.0], [0.5, 0.5]]), "float32")
     _, slope = framework.pulled(lambda y: KLDivergence()(prediction=p, target=y, weight=w), y)
     np.testing.assert_allclose(framework.numpy(slope), [[0.0, 0.0], [1.0, 1.0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("framework", AUTODIFF, indirect=True)
+def test_a_weight_of_0_silences_an_infinite_curvature(framework: Any) -> None:
+    """The loss, and with it the derivative by the weight, is finite there, and so is the gradient."""
+    loss, y = BinaryCrossEntropy(from_logits=False), framework.array(np.ones(2), "float32")
+    both = framework.array(np.array([[1e-20, 0.5], [0.0, 1.0]]), "float32")
+
+    def call(both: Any) -> Any:
+        return loss(prediction=both[0], target=y, weight=both[1], reduction="sum")
+
+    way = framework.array(np.array([[1.0, 1.0], [0.0, 0.0]]), "float32")
+    second = framework.numpy(TRACED[framework.title](framework, lambda x: framework.second(call, x, way))(both))
+    np.testing.assert_allclose(second[0], [0.0, 4.0], rtol=1e-6)
+    slope = framework.numpy(framework.pulled(call, both)[1])
+    np.testing.assert_allclose(slope[1], [-math.log(1e-20), math.log(2.0)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("framework", AUTODIFF, indirect=True)
+def test_the_target_moves_a_class_weight_away_from_0(framework: Any) -> None:
+    """The row counts Σ c y: its derivative by a class of weight 1 is the loss, also where the row counts 0."""
+    loss = CategoricalCrossEntropy(class_weight=(1.0, 0.0))
+    p, y = (framework.array(np.array([x]), "float32") for x in ([1.0, 3.0], [0.0, 1.0]))
+    slope = framework.numpy(framework.pulled(lambda y: loss(prediction=p, target=y, reduction="sum"), y)[1])
+    np.testing.assert_allclose(slope, [[math.log1p(math.exp(-2.0)), 0.0]], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("framework", AUTODIFF, indirect=True)
+def test_a_negative_weight_has_no_plausible_derivative_under_a_trace(framework: Any) -> None:
+    p, w = framework.array(np.array([1.0, 2.0]), "float32"), framework.array(np.array([1.0, -1.0]), "float32")
+
+    def call(w: Any) -> Any:
+        return MeanSquaredError()(prediction=p, target=0 * p, weight=w, reduction="sum")
+
+    if framework.title == "PyTorch":
+        slope = framework.torch.func.vmap(framework.torch.func.grad(call))(w[None])[0]
+    else:
+        slope = framework.traced(call, w)[1]
+    assert np.isnan(framework.numpy(slope)).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("framework", AUTODIFF, indirect=True)

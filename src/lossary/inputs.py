@@ -164,11 +164,11 @@ def prepare(
         _check_labels(xp, loss, came, weight)
         _check_values(xp, loss, prediction, target, spacing)
     guarded = validate and not readable
-    of_class = (Guarded(loss, spacing) if guarded else loss).row_weight(xp, target, prediction)
+    sentence = Guarded(loss, spacing)
+    of_class = (sentence if guarded else loss).row_weight(xp, target, prediction)
     if of_class is not None:
-        of_class = xp.cast(of_class, wide)
+        prediction, target, of_class = _classed(xp, sentence, prediction, target, xp.cast(of_class, wide))
         weight = of_class if weight is None else weight * of_class
-        prediction, target = _made_safe(xp, loss, prediction, target, xp.logical_not(xp.equal(of_class, 0.0)))
     return Inputs(xp, prediction, target, weight, dtype, spacing, guarded)
 
 
@@ -199,15 +199,32 @@ def _weighed(
     p, y = xp.stop_gradient(prediction), xp.stop_gradient(target)
     fine = xp.isfinite(sentence.value(xp, p, y))
     if loss.trainable:
-        bad = xp.where(xp.isfinite(sentence.slope(xp, p, y)), 0.0, 1.0)
-        fine = xp.logical_and(fine, xp.equal(xp.sum(bad) if loss.prediction.rows else bad, 0.0))
+        fine = xp.logical_and(fine, _all_finite(xp, sentence.slope(xp, p, y), rows=loss.prediction.rows))
+        # 0 times the slope of the gradient must be 0, infinite or not; and 0 times the slope by the target.
+        bend = _all_finite(xp, xp.slope(lambda x: sentence.slope(xp, x, y), p), rows=loss.prediction.rows)
+        straight = xp.logical_or(counts, bend)
+        prediction = xp.where(xp.row(straight) if loss.prediction.rows else straight, prediction, p)
         if not loss.target.indices and xp.differentiable(target):
-            # 0 times the slope by the target must be 0, infinite or not.
-            steep = xp.logical_not(xp.isfinite(xp.slope(lambda x: sentence.value(xp, p, x), y)))
-            counted = xp.row(counts) if loss.target.rows else counts
-            target = xp.where(xp.logical_and(xp.logical_not(counted), steep), y, target)
+            finite = xp.isfinite(xp.slope(lambda x: sentence.value(xp, p, x), y))
+            target = xp.where(xp.logical_or(xp.row(counts) if loss.target.rows else counts, finite), target, y)
     counts = xp.logical_or(counts, fine)
     return *_made_safe(xp, loss, prediction, target, counts), xp.where(counts, weight, 0.0)
+
+
+def _classed(
+    xp: Framework, sentence: Guarded, prediction: Array, target: Array, of_class: Array
+) -> tuple[Array, Array, Array]:
+    """Prediction, target and what rows count for because of their class, without what has a class weight of 0."""
+    if not sentence.loss.target.indices:  # somebody may ask for its derivative by a soft target
+        return _weighed(xp, sentence, prediction, target, of_class)
+    counts = xp.logical_not(xp.equal(of_class, 0.0))
+    return *_made_safe(xp, sentence.loss, prediction, target, counts), of_class
+
+
+def _all_finite(xp: Framework, x: Array, *, rows: bool) -> Array:
+    """Whether each entry is finite, or all of each row."""
+    finite = xp.isfinite(x)
+    return xp.equal(xp.sum(xp.where(finite, 0.0, 1.0)), 0.0) if rows else finite
 
 
 def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, counts: Array) -> tuple[Array, Array]:
@@ -382,7 +399,8 @@ def _over_losses(xp: Framework, loss: Loss, name: str, array: Array, prediction:
         if not loss.prediction.rows and len(wanted) > 1 and _same(came, wanted[-1:]):
             hint = (
                 f"{name} of shape (N,) counts rows. For one entry for each label, as PyTorch's weight has it, give it "
-                f"the losses' shape: numpy.broadcast_to({name}, {_words(wanted)})."
+                f"the losses' shape: numpy.broadcast_to({name}, {_words(wanted)}), "
+                f"in PyTorch {name}.expand{_words(wanted)}."
             )
         raise ShapeError(
             f"{type(loss).__name__}: {name} must have the losses' shape, {_words(wanted)}, or a leading part of it.",
@@ -402,7 +420,8 @@ def _check_weight(
         return weight
     negative = weight < 0.0
     if not readable:
-        return xp.where(negative, float("nan"), weight)
+        # By a product, so that the derivative is NaN there too.
+        return weight * xp.cast(xp.where(negative, float("nan"), 1.0), xp.dtype(weight))
     if not bool(xp.all(xp.logical_not(negative))):
         raise DomainError(
             f"{owner}: weight must not be negative.",
@@ -414,15 +433,19 @@ def _check_weight(
     return weight
 
 
-def undecided(xp: Framework, loss: Loss, prediction: Array) -> bool:
-    """Whether floats that came as predictions may be labels or scores, which cost differently: all of them are labels.
+def undecided(xp: Framework, loss: Loss, prediction: Array, weight: Array | None = None) -> bool:
+    """Whether floats that came as predictions may be labels or scores, which cost differently: those that count are all
+    labels.
 
     Only for values that can be read; kernels, which look at one entry at a time, leave such calls to the vocabulary.
     """
     labels = loss.prediction.labels
     if labels is None or not may_be_labels(loss) or "float" not in xp.dtype(prediction):
         return False
-    return 0 not in (xp.shape(prediction) or ()) and bool(xp.all(labels.holds(xp, prediction)))
+    holds = labels.holds(xp, prediction)
+    if weight is not None:
+        holds = xp.logical_or(holds, xp.equal(weight, 0.0))
+    return 0 not in (xp.shape(prediction) or ()) and bool(xp.all(holds))
 
 
 def may_be_labels(loss: Loss) -> bool:
@@ -444,7 +467,7 @@ def _check_labels(xp: Framework, loss: Loss, came: Array, weight: Array | None) 
     owner, labels = type(loss).__name__, loss.prediction.labels
     if labels is None or (weight is not None and bool(xp.all(xp.equal(weight, 0.0)))):
         return
-    if undecided(xp, loss, came):
+    if undecided(xp, loss, came, weight):
         raise DomainError(
             f"{owner}: predictions must be labels, as integers or booleans, or scores, floats whose sign decides.",
             received="floats that are all 0 or 1, which may be either.",

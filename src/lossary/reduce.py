@@ -13,7 +13,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, final
 
 from lossary import dispatch
-from lossary.errors import ParameterError
+from lossary.errors import FrameworkError, ParameterError
 
 if TYPE_CHECKING:
     from lossary.vocabulary.framework import Framework
@@ -54,9 +54,10 @@ class Total:
         xp = self._xp
         return xp.cast(_quotient(xp, _nearest(self.exact_sum), _nearest(self.exact_weight)), self.dtype)
 
-    def __add__(self, other: Total) -> Total:
+    def __add__(self, other: object) -> Total:
         if not isinstance(other, Total):
-            return NotImplemented
+            return self.__radd__(other)
+        self._check_kind(other)
         xp, dtype = self._xp, max(self.dtype, other.dtype)  # float32 < float64
         return Total(
             _added(xp, self.exact_sum, other.exact_sum), _added(xp, self.exact_weight, other.exact_weight), dtype
@@ -64,7 +65,20 @@ class Total:
 
     def __radd__(self, other: object) -> Total:
         """So that the built-in `sum` of totals works, which starts from 0."""
-        return self if other == 0 else NotImplemented
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def _check_kind(self, other: Total) -> None:
+        """Raises FrameworkError where two totals carry different things."""
+        kinds = [
+            (dispatch.title(_nearest(each.exact_sum)), isinstance(each.exact_sum, tuple)) for each in (self, other)
+        ]
+        if kinds[0] != kinds[1]:
+            names = [f"one of {name}" + (", in two float32" if pair else ", in float64") for name, pair in kinds]
+            raise FrameworkError(
+                "totals must come from one framework, in one precision, to be added.",
+                received=" and ".join(names) + ".",
+                hint="add total.sum and total.weight as numbers.",
+            )
 
     @property
     def _xp(self) -> Framework:

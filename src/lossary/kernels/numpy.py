@@ -50,7 +50,9 @@ def fused(
     outputs: tuple[Output, ...] = ("values" if reduction == "none" else "total", *derivatives)
     variant = Variant(dtype, outputs, spacing, weight is not None, where is not None, ignored is not None)
     kernel = kernels.compiled(loss, variant)
-    if kernel is None or (kernel.may_be_labels and undecided(vocabulary, loss, prediction)):
+    if kernel is None:
+        return None
+    if kernel.may_be_labels and (variant.weighted or variant.masked or undecided(vocabulary, loss, prediction)):
         return None
     arrays = {
         "prediction": np.asarray(prediction, dtype=dtype, order="C"),

@@ -66,7 +66,9 @@ def fused(
     outputs = _VALUES if reduction == "none" else _BOTH if differentiated else _TOTAL
     variant = Variant(_NAMES[dtype], outputs, spacing, weight is not None, where is not None, ignored is not None)
     kernel = kernels.compiled(loss, variant)
-    if kernel is None or (kernel.may_be_labels and undecided(vocabulary, loss, prediction)):
+    if kernel is None:
+        return None
+    if kernel.may_be_labels and (variant.weighted or variant.masked or undecided(vocabulary, loss, prediction)):
         return None
     arrays = {
         "prediction": _converted(prediction, dtype),
