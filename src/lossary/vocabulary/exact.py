@@ -284,7 +284,8 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
     lowest = steps.reshape(len(p), -1).min(axis=1)
     # 1 + exp(−x) hides 0.43·x digits, log cosh x hides as many as x has zeros; answers below the smallest
     # float are nobody's.
-    exponentials = np.where(largest < 1e4, order * 0.87 * largest, 0.0)  # beyond, they are 0 to every float
+    # Beyond 1e4 they are 0 to every float; but there may be others in the row.
+    exponentials = order * 0.87 * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
     hidden = np.clip(np.maximum(exponentials, -lowest - _STEP), 0.0, smallest)
     infinite = np.isinf(largest)
     if isinstance(loss.prediction, Simplex):

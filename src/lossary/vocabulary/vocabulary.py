@@ -194,13 +194,13 @@ class Vocabulary(ABC):
 
     @final
     def relative_entropy(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """(d, e) with x · log(x / y) = d + e, both to the last digits, for numbers ≥ 0.
+        """(Whether x and y are near each other; x · log(x / y), less x − y where they are), for numbers ≥ 0.
 
-        d is x − y, which is exact, where the two are near each other, and there e ≥ 0; elsewhere d is 0. Near equality
-        d is by far the larger one, but it is the smaller one that is left of a sum over distributions.
+        Near equality x − y, which is exact, is by far the larger part, but it is the other one, which is ≥ 0, that is
+        left of a sum over distributions.
         """
         near, excess, far = self._relative_entropy(x, y)
-        return self.where(near, x - y, 0.0), self.where(near, excess, far)
+        return near, self.where(near, excess, far)
 
     @final
     def divergence(self, x: Array, y: Array, half_surprisal: Array | None = None) -> Array:

@@ -232,7 +232,9 @@ def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     if loss.log_target:
         return np.sum(xp.product(share, np.abs(np.log(share)) + 2.0 * half_surprisal), axis=-1)
     near = np.abs(share - predicted) < 0.5 * predicted
-    small = np.sum(xp.relative_entropy(np.where(near, share, 0.0), predicted), axis=0)
+    shares_near = np.where(near, share, 0.0)
+    alike, entropy = xp.relative_entropy(shares_near, predicted)
+    small = np.where(alike, shares_near - predicted, 0.0) + entropy
     large = xp.product(share, np.where(near, 0.0, np.log(share) + 2.0 * half_surprisal))
     return np.sum(np.abs(np.where(near, small, large)), axis=-1)
 

@@ -105,12 +105,12 @@ class KLDivergence(Rowwise):
                 return total
             given, rest = xp.sum_with_rest(share)
             return ((given - 1.0) + rest) + total
-        if self.log_target:
-            given, rest = xp.sum_with_rest(p)
-            return ((1.0 - given) - rest) + xp.sum(xp.divergence(share, p))
-        difference, excess = xp.relative_entropy(share, p)
-        total, rest = xp.sum_with_rest(difference)
-        return total + (rest + xp.sum(excess))
+        near, entropy = xp.relative_entropy(share, p)
+        if self.log_target:  # what is far of a share that sums to 1 is what is missing of it near
+            given, rest = xp.sum_with_rest(xp.where(near, p, 0.0))
+            return (((1.0 - given) - rest) - xp.sum(xp.where(near, 0.0, share))) + xp.sum(entropy)
+        difference, rest = xp.sum_with_rest(xp.where(near, share - p, 0.0))
+        return difference + (rest + xp.sum(entropy))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         # Log-probabilities are read as logits, so that rounding in their normalisation does not count.
