@@ -433,7 +433,9 @@ def _check_weight(
     return weight
 
 
-def undecided(xp: Framework, loss: Loss, prediction: Array, weight: Array | None = None) -> bool:
+def undecided(
+    xp: Framework, loss: Loss, prediction: Array, weight: Array | None = None, where: Array | None = None
+) -> bool:
     """Whether floats that came as predictions may be labels or scores, which cost differently: those that count are all
     labels.
 
@@ -445,6 +447,8 @@ def undecided(xp: Framework, loss: Loss, prediction: Array, weight: Array | None
     holds = labels.holds(xp, prediction)
     if weight is not None:
         holds = xp.logical_or(holds, xp.equal(weight, 0.0))
+    if where is not None:
+        holds = xp.logical_or(holds, xp.logical_not(where))
     return 0 not in (xp.shape(prediction) or ()) and bool(xp.all(holds))
 
 

@@ -52,8 +52,6 @@ def fused(
     kernel = kernels.compiled(loss, variant)
     if kernel is None:
         return None
-    if kernel.may_be_labels and (variant.weighted or variant.masked or undecided(vocabulary, loss, prediction)):
-        return None
     arrays = {
         "prediction": np.asarray(prediction, dtype=dtype, order="C"),
         "target": np.asarray(target, dtype=np.int64 if loss.target.indices else dtype, order="C"),
@@ -63,6 +61,9 @@ def fused(
     if variant.masked:
         arrays["where"] = _over(_array(where, prediction, frozenset(("bool",))), shapes.losses, "bool")
     if any(array is None for array in arrays.values()):
+        return None
+    counting = arrays.get("weight"), arrays.get("where")
+    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, *counting):
         return None
     results = _run(kernel, arrays, shapes, outputs, reduction, ignored)
     if results is None:

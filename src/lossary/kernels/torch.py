@@ -68,8 +68,6 @@ def fused(
     kernel = kernels.compiled(loss, variant)
     if kernel is None:
         return None
-    if kernel.may_be_labels and (variant.weighted or variant.masked or undecided(vocabulary, loss, prediction)):
-        return None
     arrays = {
         "prediction": _converted(prediction, dtype),
         "target": _converted(target, torch.int64 if indices else dtype),
@@ -82,6 +80,9 @@ def fused(
             if whole is None:
                 return None
             arrays[name] = whole
+    counting = arrays.get("weight"), arrays.get("where")
+    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, *counting):
+        return None
     if differentiable and any(array.requires_grad and name != "prediction" for name, array in arrays.items()):
         return None
     work = _Work(loss, kernel, variant, shapes, reduction, ignored)
