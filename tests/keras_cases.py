@@ -411,7 +411,7 @@ def encoded(loss: Any, y: Any) -> Any:
         return y
     if loss.target.rows:
         rows = np.eye(10, dtype="float32")[y] * 0.9 + 0.01
-        return np.log(rows) if getattr(loss.target, "logarithms", False) else rows
+        return np.log(rows) if loss.target.logarithms else rows
     return np.where(y == 1, *reversed(loss.target.values)).astype("float32") if isinstance(loss.target, Labels) else y
 
 

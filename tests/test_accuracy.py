@@ -182,7 +182,7 @@ def _ends(loss: Loss, dtype: str) -> Judged:
         p, y = np.repeat(p, 3, axis=0), np.tile(y, (3, 1))
         if loss.target.indices:
             y = np.tile(np.arange(3), 3)
-        elif getattr(loss.target, "logarithms", False):
+        elif loss.target.logarithms:
             y = np.log(np.maximum(y, 1e-30))
     p, y = p.astype(dtype), y if loss.target.indices else y.astype(dtype)
     return Judged.of(loss, p, y, **exactly(loss, p, y))
@@ -213,7 +213,7 @@ def test_second_derivatives_of_the_almost_certain(loss: Loss, dtype: str, framew
     margins = [1.0, 17.0, 40.0] if dtype == "float32" else [1.0, 40.0, 100.0]
     p = np.array([[0.0, margin, margin / 3, -1.0] for margin in margins] + [[9.0, 9.0, 0.0, 1.0]], dtype)
     y = np.array([1, 0, 2, 3]) if loss.target.indices else np.array([[0.1, 0.2, 0.3, 0.4]] * 4, dtype)
-    _check_second(loss, framework, p, np.log(y) if getattr(loss.target, "logarithms", False) else y)
+    _check_second(loss, framework, p, np.log(y) if loss.target.logarithms else y)
 
 
 @pytest.mark.parametrize("framework", ["tensorflow", "jax"])

@@ -26,6 +26,8 @@ class Domain(ABC):
     threshold: ClassVar[float | None] = None
     # The labels that a prediction may be instead, written as integers or booleans; None where it may not.
     labels: Labels | None = None
+    # Whether values are the logarithms of what they stand for.
+    logarithms: bool = False
 
     @property
     @abstractmethod

@@ -55,7 +55,7 @@ def smooth_points(loss: Loss, dtype: str, *, random: int, hard: int) -> tuple[An
 
 
 def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
-    if isinstance(domain, Probability | Simplex) and not getattr(domain, "logarithms", False):
+    if isinstance(domain, Probability | Simplex) and not domain.logarithms:
         return (x > least) & (x < 1)
     return np.abs(x) < most
 
@@ -85,7 +85,7 @@ def _hard_rows(loss: Loss) -> tuple[Any, Any]:
     if isinstance(loss.prediction, Simplex):
         p, y = [*p, soft], [*y, soft]
     targets = np.concatenate(y)
-    if getattr(loss.target, "logarithms", False):
+    if loss.target.logarithms:
         with np.errstate(divide="ignore"):
             targets = np.log(targets)
     return np.concatenate(p), targets

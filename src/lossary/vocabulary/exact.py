@@ -260,7 +260,7 @@ def _in_groups(
 
 def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
     """The power of 10 of each entry's step: far below the distance to whatever the loss does next."""
-    if isinstance(domain, Probability | Simplex) and not getattr(domain, "logarithms", False):
+    if isinstance(domain, Probability | Simplex) and not domain.logarithms:
         # Probabilities live on the scale of their distance from 0 and from 1, but for 0 and 1 themselves.
         scale = np.where((x > 0) & (x < 1), np.minimum(x, 1 - x), 1.0)
     elif isinstance(domain, Real):
@@ -302,6 +302,6 @@ def _smallness_of_targets(loss: Loss, y: Any, smallest: int) -> Any:
     if not isinstance(loss.target, Probability | Simplex):
         return 0.0
     with np.errstate(all="ignore"):
-        share = -y / math.log(10) if getattr(loss.target, "logarithms", False) else -np.log10(y)
+        share = -y / math.log(10) if loss.target.logarithms else -np.log10(y)
     share = np.where(np.isfinite(share), share, 0.0).reshape(len(y), -1)
     return np.clip(share.max(axis=1, initial=0.0), 0.0, smallest)

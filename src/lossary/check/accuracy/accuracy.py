@@ -272,7 +272,7 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
     classes = p.shape[-1]
     if loss.target.indices:
         y = np.eye(classes)[y]
-    elif getattr(loss.target, "logarithms", False):
+    elif loss.target.logarithms:
         y = _shares(y)
     share = (1 - smoothing) * y + smoothing / classes
     hard = CategoricalCrossEntropy(from_logits=loss.from_logits)  # type: ignore[attr-defined]  # all such losses have it
