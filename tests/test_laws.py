@@ -415,6 +415,7 @@ def test_half_types_are_computed_in_float32(loss: Any, framework: Any, dtype: st
         np.testing.assert_array_equal(framework.numpy(came), framework.numpy(rounded))
     total = loss.total(prediction=half[0], target=half[1])
     assert [framework.dtype(x) for x in (total.sum, total.mean)] == ["float32"] * 2
+    assert framework.dtype(total.weight) == ("float32" if framework.title == "JAX" else "float64")
     if not trainable(loss):
         return
     if framework.differentiates:

@@ -71,7 +71,7 @@ def _formula(loss: Loss) -> str:
 
     try:
         return textwrap.indent(formula(loss).text, "    ")
-    except Exception:
+    except Exception:  # whatever a method of somebody's own does with symbols: help must not fail for it
         return ""
 
 
