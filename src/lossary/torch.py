@@ -311,8 +311,9 @@ class LossModule(nn.Module):
     @final
     def _returned(self, result: Tensor, input: Tensor) -> Tensor:
         """Unreduced losses in the input's shape again, where the labels were moved."""
-        moved = self.reduction == "none" and not self._declared.prediction.rows and input.dim() > 1
-        return result.movedim(-1, self.class_axis) if moved and self.class_axis != -1 else result
+        if self.class_axis == -1 or self.reduction != "none" or self._declared.prediction.rows or input.dim() < 2:
+            return result
+        return result.movedim(-1, self.class_axis)
 
     @final
     def _check_class_axis(self, input: Tensor, target: Any) -> None:

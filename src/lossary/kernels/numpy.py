@@ -62,8 +62,7 @@ def fused(
         arrays["where"] = _over(_array(where, prediction, frozenset(("bool",))), shapes.losses, "bool")
     if any(array is None for array in arrays.values()):
         return None
-    counting = arrays.get("weight"), arrays.get("where")
-    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, *counting):
+    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, arrays.get("weight"), arrays.get("where")):
         return None
     results = _run(kernel, arrays, shapes, outputs, reduction, ignored)
     if results is None:

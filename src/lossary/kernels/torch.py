@@ -80,8 +80,7 @@ def fused(
             if whole is None:
                 return None
             arrays[name] = whole
-    counting = arrays.get("weight"), arrays.get("where")
-    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, *counting):
+    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, arrays.get("weight"), arrays.get("where")):
         return None
     if differentiable and any(array.requires_grad and name != "prediction" for name, array in arrays.items()):
         return None
