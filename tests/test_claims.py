@@ -356,3 +356,9 @@ def test_the_same_seed_finds_the_same_counterexample() -> None:
     found = [str(Convex().examine(Welsch(), points=1_000, seed=seed)) for seed in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
     assert str(StrictlyConvex().examine(Absolute(), points=1_000)).startswith("strictly convex: refuted, at ")
+
+
+@pytest.mark.parametrize("loss", [CategoricalCrossEntropy(class_weight=(2.0,)), BinaryCrossEntropy(pos_weight=(2.0,))])
+def test_a_table_of_one_entry_can_be_tried(loss: Any) -> None:
+    for each in closure(loss.claims):
+        assert each.examine(loss, points=200).points == 200

@@ -138,6 +138,22 @@ def test_it_runs_under_autocast(loss: Loss) -> None:
     assert all(gradient.isfinite().all() for gradient in step.gradients(compiled))
 
 
+@pytest.mark.parametrize("loss", [Huber(), BinaryCrossEntropy(), SparseCategoricalCrossEntropy()], ids=repr)
+def test_weights_are_learned_in_a_compiled_step(loss: Loss) -> None:
+    """Also those that start at 0: under the sum the derivative by a weight is the loss."""
+    module, (x, target) = Step(loss, reduction="sum"), batch(loss)
+    step = torch.compile(
+        lambda weight: module.criterion(module.layer(x), target, weight), fullgraph=True, backend="aot_eager"
+    )
+    weight = nn.Parameter(torch.zeros(ROWS))
+    step(weight).backward()
+    losses = loss(prediction=module.layer(x).detach(), target=target, reduction="none")
+    close(weight.grad, losses.reshape(ROWS, -1).sum(1))
+    assert (losses > 0).all()
+    assert module.layer.weight.grad is not None
+    assert not module.layer.weight.grad.any()
+
+
 def test_a_compiled_step_follows_what_is_changed() -> None:
     """Options, tables and settings are compared at each call, though nothing inside of the loss is."""
     torch.compiler.reset()

@@ -63,7 +63,7 @@ class Probe:
                 ends[:third] = target[:third] + self.generator.normal(size=target[:third].shape)
         near = slice(0, len(first) // 4)
         second[near] = 0.99 * first[near] + 0.01 * second[near]
-        if self.rows:
+        if self.rows and self.classes > 1:
             second[-2::-8] = first[-2::-8, ::-1]  # two pairs of classes change places,
             one, other = self.generator.permutation(self.classes)[:2]
             second[-4::-8] = first[-4::-8]
