@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -53,3 +54,20 @@ def framework(request: pytest.FixtureRequest) -> Iterator[Any]:
 def random(request: pytest.FixtureRequest) -> Any:
     """Random numbers of this test's own, the same in every run."""
     return grid.generator(request.node.name)
+
+
+# What is set for a whole process, by the module that it needs.
+_SETTINGS: dict[str, Callable[[Any], Any]] = {
+    "numpy": lambda numpy: numpy.geterr(),
+    "jax": lambda jax: jax.config.values["jax_enable_x64"],
+    "torch": lambda torch: (torch.get_default_dtype(), torch.is_grad_enabled()),
+    "keras": lambda keras: (keras.config.floatx(), keras.config.dtype_policy().name),
+}
+
+
+@pytest.fixture(autouse=True)
+def settings_stay() -> Iterator[None]:
+    """No test, and nothing of ours that it runs, leaves the process set otherwise than it found it."""
+    before = {name: read(sys.modules[name]) for name, read in _SETTINGS.items() if name in sys.modules}
+    yield
+    assert {name: _SETTINGS[name](sys.modules[name]) for name in before} == before

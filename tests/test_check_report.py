@@ -131,6 +131,17 @@ def test_check_loss_reports_and_raises_nothing() -> None:
     assert " ".join(printed[-1].split()) == finding.observed
 
 
+def test_what_a_loss_sets_for_the_process_does_not_outlast_its_check() -> None:
+    import torch
+
+    def widening_loss(input: Any, target: Any) -> Any:
+        torch.set_default_dtype(torch.float64)
+        return ((input - target) ** 2).mean()
+
+    check_loss(widening_loss, framework="torch", select=["LSY001"])
+    assert torch.get_default_dtype() == torch.float32
+
+
 def test_expected_failures_of_check_loss() -> None:
     told = {"select": ["LSY101"], "expected_failures": {"silent-broadcast": "shapes are compared elsewhere"}}
     report = check_loss(broadcasts, **told)

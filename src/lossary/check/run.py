@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
+from lossary.check.backends.settings import settings_kept
 from lossary.check.rule import Failure, Severity
 from lossary.check.subject import LossRaised
 
@@ -93,7 +94,7 @@ def ask(rule: Rule, subject: Subject, time_limit: float | None = None) -> Outcom
     reason = rule.missing(subject)
     if reason is not None:
         return Outcome(rule.code, "skipped", reason=reason)
-    with quiet(), _seeded(subject.seed), subject.backend.seeded(subject.seed):
+    with contained(), _seeded(subject.seed), subject.backend.seeded(subject.seed):
         try:
             failure = _answered(rule, subject, time_limit)
         except Exception as error:
@@ -211,6 +212,13 @@ def _seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
+
+
+@contextlib.contextmanager
+def contained() -> Iterator[None]:
+    """Nothing that a loss prints, warns of or sets for the process reaches the caller."""
+    with quiet(), settings_kept():
+        yield
 
 
 @contextlib.contextmanager

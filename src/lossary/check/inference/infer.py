@@ -18,7 +18,7 @@ from lossary.check.inference import conventions
 from lossary.check.inference.behaviour import Behaviour, Meaning, answer
 from lossary.check.inference.candidate import Candidate, candidate
 from lossary.check.inference.gradient import with_own_gradient
-from lossary.check.run import quiet
+from lossary.check.run import contained
 from lossary.check.subject import Convention, LossRaised, Subject
 from lossary.claim import Claim, combined
 from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
@@ -66,7 +66,7 @@ def subject(
     _check("task", task, TASKS)
     _check("reduction", reduction, tuple(conventions.REDUCTIONS))
     _check("order", None if order is None else order.partition("-")[0].partition(",")[0], ("prediction", "target"))
-    with quiet():
+    with contained():
         found = candidate(loss, framework)
         told = _Told(framework, task, order, reduction, logits)
         made = _hosted(found, told)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.check.run import Finding, Outcome, quiet
+from lossary.check.run import Finding, Outcome, contained
 
 if TYPE_CHECKING:
     from lossary.check.accuracy.envelope import Envelope
@@ -36,7 +36,7 @@ class Precision:
         """Of a loss whose formula is known; None for all others."""
         from lossary.check.accuracy.envelope import envelope
 
-        with quiet():
+        with contained():
             found: Envelope | None = envelope(subject)
         return None if found is None else cls(found.text, found.svg, found.as_json())
 
