@@ -92,6 +92,11 @@ TRAINABLE = [
 ]
 
 
+def logits(said: bool | None) -> dict[str, Any]:
+    """What must be said where a loss takes both logits and probabilities."""
+    return {} if said is None else {"from_logits": said}
+
+
 def points(domain: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     """Ordinary legal values: Keras' own losses clip what lies at the edge."""
     if domain.indices:
@@ -257,6 +262,49 @@ def test_an_ignored_class_counts_as_if_it_were_not_there(ignored: int, reduction
         np.testing.assert_allclose(numpy(hosted(encoded, logits)), numpy(wanted), rtol=1e-6)
     padded = masked(np.concatenate([logits, np.full((2, 3), np.nan, "float32")]), np.arange(8) < 6)
     np.testing.assert_allclose(numpy(hosted(np.r_[labels, 0, 1], padded)), numpy(wanted), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cls", "said"), [each for each in TRAINABLE if not each.values[0](**logits(each.values[1])).target.indices]
+)
+@pytest.mark.parametrize("missing", ["skip", -999.0])
+def test_missing_targets_count_as_behind_a_mask(cls: Any, said: Any, missing: Any) -> None:
+    rng = np.random.default_rng(0)
+    hosted, plain = (getattr(lossary.keras, cls.__name__)(**logits(said), **o) for o in ({"missing": missing}, {}))
+    prediction, target = (points(domain, rng, (8, 4)) for domain in (hosted.loss.prediction, hosted.loss.target))
+    mask = rng.uniform(size=(8,) if hosted.loss.prediction.rows else (8, 4)) < 0.6
+    holes = target.copy()
+    holes[~mask] = np.nan if missing == "skip" else missing
+    weight = rng.uniform(size=8).astype("float32")
+    for sample_weight in (None, weight):
+        came = hosted(holes, prediction, sample_weight)
+        np.testing.assert_allclose(
+            numpy(came), numpy(plain(target, masked(prediction, mask), sample_weight)), rtol=1e-6
+        )
+    slope = gradient(lambda p: hosted(holes, p), prediction)
+    assert (slope[~mask] == 0.0).all()
+    assert np.isfinite(slope).all()
+    again = keras.losses.deserialize(keras.losses.serialize(hosted))
+    assert again.missing == missing
+    total = hosted.total(holes, prediction)
+    assert float(numpy(total.weight)) == mask.sum()
+
+
+def test_fit_with_missing_targets() -> None:
+    """The optimum is that of the targets there are; a metric of the loss counts them alone."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 2)).astype("float32")
+    y = (x @ [[1.0], [-2.0]]).astype("float32")
+    y[::3] = np.nan
+    loss = lossary.keras.MeanSquaredError(missing="skip")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", loss=loss, metrics=[metrics.as_metric(loss)])
+    history = model.fit(x, y, epochs=60, verbose=0).history
+    assert history["loss"][-1] < 1e-3
+    np.testing.assert_allclose(numpy(model.layers[0].kernel), [[1.0], [-2.0]], atol=0.05)
+    kept = np.isfinite(y[:, 0])
+    wanted = float(np.mean((numpy(model(x))[kept] - y[kept]) ** 2))
+    assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(wanted, rel=1e-4)
 
 
 def test_a_masked_sequence_with_nan_behind_the_mask_trains() -> None:
@@ -634,6 +682,8 @@ Z = np.zeros((3, 4), "float32")
         (lambda: lossary.keras.Huber(reduction="average"), ParameterError, "reduction=average"),
         (lambda: lossary.keras.Huber(delta=0), ParameterError, "delta must be"),
         (lambda: lossary.keras.Huber(threshold=1), UsageError, "here it is called delta"),
+        (lambda: lossary.keras.Huber(missing="drop"), ParameterError, 'missing must be "skip"'),
+        (lambda: sparse(missing="skip"), UsageError, "ignore_class=-1"),
         (lambda: lossary.keras.Huber(ignore_class=0), UsageError, "ignore_class is for targets of class indices"),
         (lambda: lossary.keras.Huber()(Y[:2], P), ShapeError, r"\(3, 1\) and target \(2, 1\)"),
         (lambda: lossary.keras.Huber()(np.zeros((4, 3)), Z), ShapeError, "transposed"),

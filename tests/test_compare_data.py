@@ -160,6 +160,29 @@ def test_weights_are_numbers_and_rows_of_weight_0_go() -> None:
     assert data.notes == ("1 row of weight 0 left out",)
 
 
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        ([1.5, -999.0, 3.5, 4.5, -999.0, 6.5], "-999"),
+        ([1.5, -999.0, 3.5, 4.5, -999.0, 6.5], -999),
+        ([1, -999, 3, 4, -999, 6], "-999.0"),
+        (["1.5", "-999", "3.5", "4.5", " -999.0", "6.5"], -999),
+        (["1.5", "unknown", "3.5", "4.5", "unknown", "6.5"], "unknown"),
+    ],
+)
+def test_what_stands_for_missing_targets_is_left_out(values: list[Any], missing: Any) -> None:
+    data = read(table().with_columns(y=pl.Series(values)), "y", missing=missing)
+    assert data.values.dtype.is_numeric()
+    assert data.values.to_list() == [float(values[row]) for row in (0, 2, 3, 5)]
+    assert data.features["x"].to_list() == [1.0, 3.0, 4.0, 6.0]
+    assert data.notes == ("2 rows without a (finite) y left out",)
+
+
+def test_classes_have_missing_ones_too() -> None:
+    data = read(table().with_columns(y=pl.Series(list("ab?ab?"))), "y", missing="?")
+    assert data.values.to_list() == list("abab")
+
+
 def test_dropped_columns_are_gone() -> None:
     assert read(table(z=[1] * 6, v=[2] * 6), "y", drop=["z", "v"]).features.columns == ["x"]
 
@@ -190,6 +213,7 @@ def test_roles_stay_with_their_rows_when_rows_are_left_out() -> None:
         ({}, {"time": "zzz"}, "has no column 'zzz'; it has x, y."),
         ({}, {"weight": "wt"}, "has no column 'wt'"),
         ({}, {"drop": ["nothing"]}, "has no column 'nothing'"),
+        ({}, {"missing": -99}, "no y is '-99', which --missing says"),
         ({"w": [1, 2, 3, -4, 5, 6]}, {"weight": "w"}, "column 'w' has -4 in row 4; a weight is 0 or more"),
         ({"w": [1, 2, None, 4, 5, 6]}, {"weight": "w"}, "column 'w' has no value in row 3"),
         ({"w": [1.0, 2.0, float("inf"), 4.0, 5.0, 6.0]}, {"weight": "w"}, "has inf in row 3"),

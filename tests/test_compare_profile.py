@@ -111,6 +111,21 @@ def test_counts_and_their_dispersion() -> None:
         assert "counts" not in said(other, "regression")
 
 
+@pytest.mark.parametrize(("value", "shown"), [(-999.0, "-999"), (1e6, "1e+06")])
+def test_a_number_that_may_stand_for_no_target(value: float, shown: str) -> None:
+    y = LINE + NORMAL
+    y[:40:10] = value
+    assert f"4 targets are {shown}, far from all others: if it stands for none, --missing {shown}" in said(y)
+    assert findings.placeholder(y[40:]) is None
+    assert profile(read(frame(y), "y", missing=value)).findings == profile(read(frame(y), "y", missing=shown)).findings
+    assert "far from" not in said(np.delete(y, [0, 10, 20]).tolist() + NORMAL[:3].tolist())  # one may be an outlier
+    ordinary = LINE.round(1)
+    assert findings.placeholder(ordinary) is None  # repeated at its ends
+    assert findings.placeholder(np.repeat([0.0, 1.0, 50.0], 20)) is None  # few values
+    tail = np.concatenate([np.exp(3 * NORMAL), [0.0] * 50])
+    assert findings.placeholder(tail) is None  # zeros beside amounts
+
+
 def test_zeros() -> None:
     y = np.where(X[:, 1] > 0.5, LINE + NORMAL, 0.0)
     assert f"{100 * np.mean(y == 0):.0f} % zeros" in said(y)

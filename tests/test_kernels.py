@@ -129,8 +129,8 @@ def test_an_ignored_class(loss: Any, dtype: str, random: Any) -> None:
         arguments = (prediction, y, more.get("weight"), more.get("where"))
         for reduction in ("none", "sum", "mean"):
             with by_kernels():
-                mine = loss.compute(*arguments, reduction=reduction, ignored=ignored)
-            theirs = loss.compute(*arguments, reduction=reduction, ignored=ignored, fused=False)
+                mine = loss.compute(*arguments, reduction=reduction, missing=ignored)
+            theirs = loss.compute(*arguments, reduction=reduction, missing=ignored, fused=False)
             close((mine,), (theirs,), dtype)
 
 

@@ -85,6 +85,9 @@ def compare(
         str | None, typer.Option(help="Column of dates, times or numbers: training is always before the test.")
     ] = None,
     weight: Annotated[str | None, typer.Option(help="Column that says how much each row counts.")] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="What stands in the target where it is not known, such as -999.")
+    ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Leave this column out; repeatable.")] = None,
     task: Annotated[str | None, typer.Option(help="regression, binary or multiclass; inferred unless given.")] = None,
     metric: Annotated[
@@ -149,6 +152,7 @@ def compare(
                 group=group,
                 time=time,
                 weight=weight,
+                missing=missing,
                 drop=drop or (),
                 task=task,
                 metric=metric,
@@ -196,6 +200,9 @@ def suggest(
     group: Annotated[str | None, typer.Option(help="Column of rows that belong together.")] = None,
     time: Annotated[str | None, typer.Option(help="Column of dates, times or numbers that rows follow.")] = None,
     weight: Annotated[str | None, typer.Option(help="Column that says how much each row counts.")] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="What stands in the target where it is not known, such as -999.")
+    ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Leave this column out; repeatable.")] = None,
     json: Annotated[Path | None, typer.Option(help="Also write everything to this file, as JSON.")] = None,
 ) -> None:
@@ -211,7 +218,7 @@ def suggest(
     from lossary.compare.advice import advise
 
     named = {"--target": [target], "--task": [task], "--metric": [metric], "--loss": loss, "--exclude": exclude}
-    named |= {"--group": [group], "--time": [time], "--weight": [weight], "--drop": drop}
+    named |= {"--group": [group], "--time": [time], "--weight": [weight], "--missing": [missing], "--drop": drop}
     if metric is None and level is not None and len(level) == 1:
         named["--metric"] = [f"pinball_{level[0]}"]
     chosen = [word for flag, values in named.items() for value in values or () if value for word in (flag, value)]
@@ -226,6 +233,7 @@ def suggest(
         group=group,
         time=time,
         weight=weight,
+        missing=missing,
         drop=drop or (),
         proof=shlex.join(["lossary", "compare", data, *chosen]),
     )

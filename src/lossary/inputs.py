@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, final
 
 from lossary import dispatch
 from lossary.errors import DomainError, DtypeError, FrameworkError, ShapeError, UsageError
+from lossary.missing import present
 from lossary.parameter import parameters_of
 
 if TYPE_CHECKING:
     from lossary.loss import Loss
+    from lossary.missing import Missing
     from lossary.vocabulary.framework import Framework
     from lossary.vocabulary.vocabulary import Array
 
@@ -101,12 +103,12 @@ def prepare(
     *,
     validate: bool = True,
     came_in: str | None = None,
-    ignored: int | None = None,
+    missing: Missing | None = None,
 ) -> Inputs:
     """Check and convert what came into a call of `loss`.
 
     `came_in` is the dtype that the prediction had before a host cast it: its rounding is what rows may be off by.
-    `ignored` is the class index whose entries are left out.
+    `missing` says which targets are missing, whose entries are left out, as `lossary.missing` has it.
 
     Raises:
         FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
@@ -132,7 +134,7 @@ def prepare(
             else "convert it to float32 or float64.",
         )
     prediction = xp.cast(prediction, COMPUTED_IN[dtype])
-    target = _on_device(xp, owner, "target", target, prediction)
+    given_target = target = _on_device(xp, owner, "target", target, prediction)
     spacing = spacing_of(came_in or dtype, xp.dtype(target))
     if loss.target.indices:
         target = _to_indices(xp, owner, target)
@@ -149,7 +151,7 @@ def prepare(
     if where is not None:
         where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, prediction))
         where = _over_losses(xp, loss, "where", where, prediction, target)
-    where = _without(xp, target, ignored, where)
+    where = with_target(xp, loss, target if loss.target.indices else given_target, missing, where)
 
     validate = validate and VALIDATE
     readable = validate and xp.readable(*(x for x in (prediction, target, weight, where) if x is not None))
@@ -172,11 +174,11 @@ def prepare(
     return Inputs(xp, prediction, target, weight, dtype, spacing, guarded)
 
 
-def _without(xp: Framework, target: Array, ignored: int | None, where: Array | None) -> Array | None:
-    """The mask, without the entries of a class index that is to be ignored."""
-    if ignored is None:
+def with_target(xp: Framework, loss: Loss, target: Array, missing: Missing | None, where: Array | None) -> Array | None:
+    """The mask, without the losses whose target is missing."""
+    if missing is None:
         return where
-    counted = xp.logical_not(xp.equal(target, ignored))
+    counted = present(xp, loss, target, missing)
     return counted if where is None else xp.logical_and(where, counted)
 
 

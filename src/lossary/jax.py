@@ -23,6 +23,7 @@ from lossary.errors import UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
 from lossary.loss import Loss
+from lossary.missing import Missing, accepted
 from lossary.objective import Objective
 from lossary.reduce import Total
 from lossary.vocabulary import jax as _words  # JAX itself, and Total as a pytree
@@ -32,6 +33,7 @@ STUB = """
 from typing import Any
 
 from lossary.loss import Loss
+from lossary.missing import Missing
 from lossary.objective import Objective
 from lossary.reduce import Total
 
@@ -43,11 +45,11 @@ class LossFunction:
     ) -> Any: ...
     def total(self, predictions: Any, targets: Any, *, weight: Any = ..., where: Any = ...) -> Total: ...
 
-def host(loss: Loss | Objective, *, validate: bool = ...) -> LossFunction: ...
+def host(loss: Loss | Objective, *, missing: Missing | None = ..., validate: bool = ...) -> LossFunction: ...
 def get(name: str, **settings: Any) -> LossFunction: ...
 """
 STUB_BASE = "LossFunction"
-STUB_OPTIONS = "validate: bool = ..."
+STUB_OPTIONS = "missing: Missing | None = ..., validate: bool = ..."
 
 __all__ = ["LossFunction", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
 
@@ -56,13 +58,23 @@ class LossFunction:
     """A loss as a pure function: `loss_fn(predictions, targets)`, unreduced; hashable, so that it may be static.
 
     Args:
+        missing: "skip" leaves out targets that are NaN, a number those that are equal to it (for losses of class
+            indices, an index); a row of which a part is missing is left out. Unreduced, what is left out is 0: take the
+            mean by `total`.
         validate: False switches the checks of values off.
+
+    Raises:
+        ParameterError: a `missing` that is neither "skip" nor a number.
+        UsageError: "skip", for class indices.
     """
 
     definition: ClassVar[Any] = Definition
 
-    def __init__(self, *positional: Any, validate: bool = True, **settings: Any) -> None:
+    def __init__(
+        self, *positional: Any, missing: Missing | None = None, validate: bool = True, **settings: Any
+    ) -> None:
         self.loss = self.definition(*positional, **settings)
+        self.missing = accepted(self.loss, missing)
         self.validate = validate
 
     def __call__(
@@ -90,7 +102,7 @@ class LossFunction:
         if parameters is not None or (isinstance(self.loss, Objective) and self.loss.once and not self.loss.penalties):
             return self._as_scalar(predictions, targets, weight, where, parameters)
         return self.loss.compute(
-            _words.vocabulary.convert(predictions), targets, weight, where, reduction="none", validate=self.validate
+            _words.vocabulary.convert(predictions), targets, weight, where, reduction="none", **self._options
         )
 
     def total(
@@ -99,7 +111,7 @@ class LossFunction:
         """The sum of the losses and the weight it stands for, a pytree: `psum` both, then take the mean."""
         self._refuse_foreign(predictions, targets, foreign)
         total: Total = self.loss.compute_total(
-            _words.vocabulary.convert(predictions), targets, weight, where, validate=self.validate
+            _words.vocabulary.convert(predictions), targets, weight, where, **self._options
         )
         return total
 
@@ -127,22 +139,26 @@ class LossFunction:
             weight,
             where,
             reduction="mean",
-            validate=self.validate,
             parameters=parameters,
+            **self._options,
         )
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"missing": self.missing, "validate": self.validate}
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
-        return hash((type(self), self.loss, self.validate))
+        return hash((type(self), self.loss, self.missing, self.validate))
 
     def __repr__(self) -> str:
         return f"lossary.jax.{self.loss!r}" if isinstance(self.loss, Loss) else f"({self.loss!r}).jax()"
 
     def __reduce__(self) -> Any:
         """Through the loss, so that functions of users' losses are found again too."""
-        return _remade, (self.loss, self.validate)
+        return _remade, (self.loss, self._options)
 
 
 @final
@@ -169,8 +185,8 @@ def get(name: str, **settings: Any) -> LossFunction:
     return host(catalogue.get(name, **settings))
 
 
-def _remade(loss: Loss | Objective, validate: bool) -> LossFunction:
-    return host(loss, validate=validate)
+def _remade(loss: Loss | Objective, options: dict[str, Any]) -> LossFunction:
+    return host(loss, **options)
 
 
 _classes = Classes(__name__, LossFunction)

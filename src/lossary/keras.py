@@ -35,6 +35,7 @@ from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
 from lossary.loss import Loss
+from lossary.missing import Missing, accepted, present
 from lossary.objective import Objective
 from lossary.penalty import Penalty
 from lossary.reduce import Total
@@ -49,6 +50,7 @@ from typing import Any, Literal
 import keras
 
 from lossary.loss import Loss
+from lossary.missing import Missing
 from lossary.objective import Objective
 from lossary.penalty import Penalty
 from lossary.reduce import Total
@@ -78,6 +80,7 @@ def host(
     name: str | None = ...,
     dtype: Any = ...,
     ignore_class: int | None = ...,
+    missing: Missing | None = ...,
     validate: bool = ...,
 ) -> KerasLoss: ...
 def regularizer(penalty: Penalty) -> Regularizer: ...
@@ -86,7 +89,7 @@ def get(name: str, **settings: Any) -> KerasLoss: ...
 STUB_BASE = "KerasLoss"
 STUB_OPTIONS = (
     "reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., "
-    "ignore_class: int | None = ..., validate: bool = ..."
+    "ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ..."
 )
 STUB_DEFAULTS = {"from_logits": None}  # it must be said
 
@@ -113,6 +116,8 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         name: what Keras calls it in its logs.
         dtype: what it is computed in; Keras' `floatx` by default.
         ignore_class: targets of class indices that are equal to this are left out.
+        missing: "skip" leaves out targets that are NaN, a number those that are equal to it, as behind a Keras mask; a
+            row of which a part is missing is left out. Class indices have `ignore_class`.
         validate: False switches the checks of values off.
     """
 
@@ -126,6 +131,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         name: str | None = None,
         dtype: Any = None,
         ignore_class: int | None = None,
+        missing: Missing | None = None,
         validate: bool = True,
         **settings: Any,
     ) -> None:
@@ -153,6 +159,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             )
         self.loss = loss
         self.ignore_class = ignore_class
+        self.missing = accepted(loss, missing, of_index="ignore_class")
         self.validate = validate
 
     @property
@@ -211,7 +218,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     def get_config(self) -> dict[str, Any]:
         """Everything that its constructor takes."""
         settings = {name: setting for name, setting in self.loss.config().items() if name != "name"}
-        options = {"dtype": self.dtype, "ignore_class": self.ignore_class, "validate": self.validate}
+        options = {name: getattr(self, name) for name in ("dtype", "ignore_class", "missing", "validate")}
         return {**settings, **super().get_config(), **options}
 
     # ── from Keras' habits to ours and back ──────────────────────────────────────────────────────────────────────
@@ -265,16 +272,18 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
 
     @final
     def _counted(self, target: Any, mask: Any) -> Any:
-        """Where entries count: the mask, less the ignored class; None where all do."""
+        """Where entries count: the mask, less the ignored class and missing targets; None where all do."""
         if mask is not None:
             mask = _beside(ops.cast(mask, "bool"))
-        if self.ignore_class is None:
-            return mask
-        counted = ops.not_equal(target if "float" in _kind(target) else _int32(target), self.ignore_class)
-        if mask is None:
-            return counted
-        missing = len(counted.shape) - len(mask.shape)
-        return ops.logical_and(counted, ops.reshape(mask, (*ops.shape(mask), *(1,) * missing)))
+        counted = None
+        if self.ignore_class is not None:
+            counted = ops.not_equal(target if "float" in _kind(target) else _int32(target), self.ignore_class)
+        elif self.missing is not None:
+            counted = present(_xp(target), self.loss, target, self.missing)
+        if mask is None or counted is None:
+            return mask if counted is None else counted
+        trailing = len(counted.shape) - len(mask.shape)
+        return ops.logical_and(counted, ops.reshape(mask, (*ops.shape(mask), *(1,) * trailing)))
 
     @final
     def _readied(self, target: Any, prediction: Any, *, unmasked: bool) -> Any:

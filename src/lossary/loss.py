@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lossary.domain import Domain
     from lossary.jax import LossFunction
     from lossary.keras import KerasLoss
+    from lossary.missing import Missing
     from lossary.objective import Objective
     from lossary.sklearn import Scorer
     from lossary.torch import LossModule
@@ -138,13 +139,13 @@ class Loss(Definition, abstract=True):
         reduction: Reduction,
         validate: bool = True,
         came_in: str | None = None,
-        ignored: int | None = None,
+        missing: Missing | None = None,
         fused: bool = True,
     ) -> Any:
         """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told; by a kernel if `fused`
         and where there is one, by the vocabulary elsewhere."""
         reduce.check_reduction(type(self).__name__, reduction)
-        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "ignored": ignored}
+        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "missing": missing}
         call = (prediction, target, weight, where)
         found = self._fused(call, reduction, options) if fused else None
         if found is not None:
@@ -162,11 +163,11 @@ class Loss(Definition, abstract=True):
         *,
         validate: bool = True,
         came_in: str | None = None,
-        ignored: int | None = None,
+        missing: Missing | None = None,
         fused: bool = True,
     ) -> Total:
         """The total, for hosts."""
-        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "ignored": ignored}
+        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "missing": missing}
         call = (prediction, target, weight, where)
         found: Total | None = self._fused(call, "total", options) if fused else None
         if found is not None:
@@ -252,7 +253,7 @@ class Loss(Definition, abstract=True):
             )
         call = (prediction, target, weight, where)
         fused: tuple[Any, ...] | None = xp.fused(
-            self, *call, reduction=reduction, validate=True, came_in=None, ignored=None, derivatives=names
+            self, *call, reduction=reduction, validate=True, came_in=None, missing=None, derivatives=names
         )
         if fused is not None:
             return fused

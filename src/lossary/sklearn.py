@@ -27,6 +27,7 @@ from lossary.errors import UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
 from lossary.loss import Loss
+from lossary.missing import Missing, accepted
 from lossary.objective import Objective
 
 # What `make index` writes into sklearn.pyi beside a class for each loss.
@@ -34,6 +35,7 @@ STUB = """
 from typing import Any
 
 from lossary.loss import Loss
+from lossary.missing import Missing
 from lossary.objective import Objective
 
 class Scorer:
@@ -44,11 +46,11 @@ class Scorer:
     def get_metadata_routing(self) -> Any: ...
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = ...) -> float: ...
 
-def host(loss: Loss | Objective) -> Scorer: ...
+def host(loss: Loss | Objective, *, missing: Missing | None = ...) -> Scorer: ...
 def get(name: str, **settings: Any) -> Scorer: ...
 """
 STUB_BASE = "Scorer"
-STUB_OPTIONS = ""
+STUB_OPTIONS = "missing: Missing | None = ..."
 STUB_DEFAULTS = {"from_logits": False}
 
 __all__ = ["Scorer", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
@@ -63,14 +65,23 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
 
     It is called as `scorer(estimator, X, y, sample_weight=None)`. Where metadata routing is enabled, a weight must be
     asked for (`set_score_request`), and one that was not is an error, as scikit-learn has it.
+
+    Args:
+        missing: "skip" leaves out targets that are NaN, a number those that are equal to it (-1, as scikit-learn marks
+            what has no label); a row of which a part is missing is left out.
+
+    Raises:
+        ParameterError: a `missing` that is neither "skip" nor a number.
+        UsageError: "skip", for class indices.
     """
 
     definition: ClassVar[Any] = Definition
 
-    def __init__(self, *positional: Any, **settings: Any) -> None:
+    def __init__(self, *positional: Any, missing: Missing | None = None, **settings: Any) -> None:
         if "from_logits" in getattr(self.definition, "__dataclass_fields__", ()):
             settings.setdefault("from_logits", False)
         self.loss = self.definition(*positional, **settings)
+        self.missing = accepted(self.loss, missing)
         super().__init__(self.metric, sign=-1, kwargs={}, response_method=self.response)
 
     def _score(
@@ -85,7 +96,12 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
 
         The estimator is asked without `method_caller`, which keeps one column where there are two classes.
         """
-        return -self.metric(self._encoded(estimator, y_true), self._predicted(estimator, X), sample_weight)
+        target, predicted = _without_column(np.asarray(y_true)), self._predicted(estimator, X)
+        if self.missing is not None and target.ndim == 1:  # before the estimator's classes are asked about them
+            known = np.equal(target, target) if self.missing == "skip" else target != self.missing  # NaN is not itself
+            target, predicted = target[known], predicted[known]
+            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+        return -self.metric(self._encoded(estimator, target), predicted, sample_weight)
 
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The loss itself, as `sklearn.metrics` has its functions: targets first, a float, smaller is better.
@@ -100,7 +116,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         if target.shape == (*prediction.shape[: prediction.ndim - self.loss.target.indices], 1):
             target = target[..., 0]
         weight = None if sample_weight is None else _without_column(np.asarray(sample_weight))
-        return float(self.loss.compute(prediction, target, weight, None, reduction="mean"))
+        return float(self.loss.compute(prediction, target, weight, None, reduction="mean", missing=self.missing))
 
     @property
     def response(self) -> str:
@@ -152,7 +168,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
 
     def _encoded(self, estimator: Any, y_true: Any) -> Any:
         """The targets as the loss takes them: class names become indices, one-hot rows or the loss's labels."""
-        classes, y_true = getattr(estimator, "classes_", None), _without_column(np.asarray(y_true))
+        classes = getattr(estimator, "classes_", None)
         if self.loss.task == "regression" or classes is None or y_true.ndim > 1:
             return y_true
         index = np.searchsorted(classes, y_true)
@@ -170,18 +186,22 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         """Which metadata it asks for, by name."""
         return self.get_metadata_routing().score.requests
 
+    @property
+    def _compared(self) -> tuple[Any, ...]:
+        return self.loss, self.missing, self._requests
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scorer) and self.loss == other.loss and self._requests == other._requests
+        return isinstance(other, Scorer) and self._compared == other._compared
 
     def __hash__(self) -> int:
-        return hash((type(self), self.loss))
+        return hash((type(self), self.loss, self.missing))
 
     def __repr__(self) -> str:
         return f"lossary.sklearn.{self.loss!r}" if isinstance(self.loss, Loss) else f"({self.loss!r}).sklearn()"
 
     def __reduce__(self) -> Any:
         """Through the loss, so that scorers of users' losses are found again too."""
-        return host, (self.loss,), {name: x for name, x in vars(self).items() if name == "_metadata_request"}
+        return _remade, (self.loss, self.missing), {k: x for k, x in vars(self).items() if k == "_metadata_request"}
 
 
 @final
@@ -191,17 +211,21 @@ class ObjectiveScorer(Scorer):
     definition: ClassVar[Any] = Objective
 
 
-def host(loss: Loss | Objective) -> Scorer:
-    """The scorer of a loss or objective."""
+def host(loss: Loss | Objective, **options: Any) -> Scorer:
+    """The scorer of a loss or objective; options as Scorer has."""
     if isinstance(loss, Objective):
-        return ObjectiveScorer(loss.summands)
-    scorer: Scorer = _classes.of(type(loss))(**loss.settings)
+        return ObjectiveScorer(loss.summands, **options)
+    scorer: Scorer = _classes.of(type(loss))(**loss.settings, **options)
     return scorer
 
 
 def get(name: str, **settings: Any) -> Scorer:
     """The scorer of a loss by name or alias: `get("pinball", level=0.9)`."""
     return host(catalogue.get(name, **settings))
+
+
+def _remade(loss: Loss | Objective, missing: Missing | None) -> Scorer:
+    return host(loss, missing=missing)
 
 
 def _without_column(x: Any) -> Any:

@@ -26,6 +26,7 @@ from lossary.errors import ShapeError, UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
 from lossary.loss import Loss, Reduction
+from lossary.missing import Missing, accepted
 from lossary.objective import Objective
 from lossary.parameter import parameters_of
 from lossary.reduce import Total, check_reduction
@@ -41,6 +42,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from lossary.loss import Loss, Reduction
+from lossary.missing import Missing
 from lossary.objective import Objective
 from lossary.reduce import Total
 
@@ -67,6 +69,7 @@ def host(
     reduction: Reduction = ...,
     class_axis: int | None = ...,
     ignore_index: int | None = ...,
+    missing: Missing | None = ...,
     validate: bool = ...,
     model: nn.Module | None = ...,
 ) -> LossModule: ...
@@ -75,13 +78,14 @@ def refuse_activated(loss: Any, input: Tensor) -> None: ...
 """
 STUB_BASE = "LossModule"
 STUB_OPTIONS = (
-    "reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., validate: bool = ..."
+    "reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., "
+    "missing: Missing | None = ..., validate: bool = ..."
 )
 
 # The class index that PyTorch's own cross-entropy leaves out.
 IGNORED = -100
 
-_OPTIONS = ("reduction", "class_axis", "ignore_index", "validate")
+_OPTIONS = ("reduction", "class_axis", "ignore_index", "missing", "validate")
 
 __all__ = ["LossModule", "ObjectiveModule", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
 
@@ -110,10 +114,13 @@ class LossModule(nn.Module):
         class_axis: where losses of rows find their classes, and tables their labels: axis 1 by default for the
             cross-entropies, as PyTorch has it; -1 for predictions of shape (batch, time, classes).
         ignore_index: targets of class indices that are equal to this are left out; -100 by default.
+        missing: "skip" leaves out targets that are NaN, a number those that are equal to it; a row of which a part is
+            missing is left out. Class indices have `ignore_index`.
         validate: False switches the checks of values off.
 
     Raises:
         UsageError: an option that this loss cannot use.
+        ParameterError: an unknown reduction, or a `missing` that is neither "skip" nor a number.
     """
 
     definition: ClassVar[Any] = Definition
@@ -135,15 +142,22 @@ class LossModule(nn.Module):
         reduction: Reduction = "mean",
         class_axis: int | None = None,
         ignore_index: int | None = None,
+        missing: Missing | None = None,
         validate: bool = True,
         **settings: Any,
     ) -> None:
         super().__init__()
-        self._settle(self.definition(*positional, **settings), reduction, class_axis, ignore_index, validate)
+        self._settle(self.definition(*positional, **settings), reduction, class_axis, ignore_index, missing, validate)
 
     @final
     def _settle(
-        self, loss: Any, reduction: Reduction, class_axis: int | None, ignore_index: int | None, validate: bool
+        self,
+        loss: Any,
+        reduction: Reduction,
+        class_axis: int | None,
+        ignore_index: int | None,
+        missing: Missing | None,
+        validate: bool,
     ) -> None:
         check_reduction(f"lossary.torch.{type(loss).__name__}", reduction)
         _refuse_unusable(loss, class_axis, ignore_index)
@@ -156,6 +170,7 @@ class LossModule(nn.Module):
         if ignore_index is None and loss.target.indices:
             ignore_index = IGNORED
         self.ignore_index = ignore_index
+        self.missing = accepted(loss, missing, of_index="ignore_index")
         self.validate = validate
         self._seen: list[bytes] = []  # what was in the buffers
         self._constant = loss
@@ -281,7 +296,8 @@ class LossModule(nn.Module):
     def _options(self, input: Tensor) -> dict[str, Any]:
         """What a computation is told beside its arrays."""
         came_in = _dtype_of(input) if _under_autocast(input) else None
-        return {"validate": self.validate, "came_in": came_in, "ignored": self.ignore_index}
+        missing = self.missing if self.ignore_index is None else self.ignore_index
+        return {"validate": self.validate, "came_in": came_in, "missing": missing}
 
     @final
     def _arranged(self, input: Tensor, target: Any, weight: Any, where: Any) -> tuple[Any, Any, Any, Any]:
@@ -373,6 +389,7 @@ class ObjectiveModule(LossModule):
         reduction: Reduction = "mean",
         class_axis: int | None = None,
         ignore_index: int | None = None,
+        missing: Missing | None = None,
         validate: bool = True,
     ) -> None:
         nn.Module.__init__(self)
@@ -387,7 +404,7 @@ class ObjectiveModule(LossModule):
         for name, (factor, _) in zip(objective.names, objective.summands, strict=True):
             if isinstance(factor, nn.Parameter):
                 self.register_parameter(f"{name}_factor", factor)
-        self._settle(objective, reduction, class_axis, ignore_index, validate)
+        self._settle(objective, reduction, class_axis, ignore_index, missing, validate)
 
     @property
     def _bound(self) -> Any:
@@ -487,7 +504,7 @@ def remade(key: str, options: dict[str, Any], buffers: dict[str, Tensor | None],
     loss = _named[key]
     module = _unpickled(type(loss))
     nn.Module.__init__(module)
-    module._settle(loss, options["reduction"], None, None, options["validate"])
+    module._settle(loss, options["reduction"], None, None, None, options["validate"])
     module.__dict__.update(options)
     module._buffers.update(buffers)
     if isinstance(module, ObjectiveModule):

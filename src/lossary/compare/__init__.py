@@ -34,6 +34,7 @@ def compare(
     group: str | None = None,
     time: str | None = None,
     weight: str | None = None,
+    missing: str | float | None = None,
     drop: Iterable[str] = (),
     task: str | None = None,
     metric: str | None = None,
@@ -63,6 +64,8 @@ def compare(
         group: a column of rows that belong together: they are never split between training and test.
         time: a column of dates, times or numbers: training is always before the test.
         weight: a column of numbers, 0 or more: how much each row counts, in training and in the metrics.
+        missing: what stands in the target where it is not known, such as -999; these rows are left out, as are rows
+            where it is blank or NaN.
         drop: columns to leave out.
         task: "regression", "binary" or "multiclass"; inferred from the target otherwise.
         metric: what ranks the losses; MAE or balanced accuracy otherwise.
@@ -89,7 +92,7 @@ def compare(
     """
     losses, exclude = tuple(losses), tuple(exclude)
     _check(task, metric, (*losses, *exclude), (folds, seeds, epochs, jobs), (model, framework), (engine, time_limit))
-    read = data.read(source, target, group=group, time=time, weight=weight, drop=drop)
+    read = data.read(source, target, group=group, time=time, weight=weight, missing=missing, drop=drop)
     profiled = profile.profile(read, task)
     if metric is not None:
         statistics.metrics_for(profiled.task, metric)

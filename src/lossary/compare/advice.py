@@ -127,6 +127,7 @@ def advise(
     group: str | None = None,
     time: str | None = None,
     weight: str | None = None,
+    missing: str | float | None = None,
     drop: Iterable[str] = (),
     proof: str | None = None,
 ) -> Advice:
@@ -139,7 +140,7 @@ def advise(
         metric: what the losses are to serve; MAE or balanced accuracy otherwise.
         levels: the quantiles wanted, each above 0 and below 1.
         losses, exclude: names of losses to rank, or to leave out.
-        group, time, weight, drop: columns, as in `compare`.
+        group, time, weight, missing, drop: as in `compare`.
         proof: what to show as the way to have it proved.
 
     Raises:
@@ -154,7 +155,7 @@ def advise(
     statistics.check(metric)
     for loss in (*(losses := tuple(losses)), *(exclude := tuple(exclude))):
         suggest.parse(loss)
-    read = data.read(source, target, group=group, time=time, weight=weight, drop=drop)
+    read = data.read(source, target, group=group, time=time, weight=weight, missing=missing, drop=drop)
     profiled = profile.profile(read, task)
     suggest.check_levels(levels, profiled.task)
     judged = statistics.metrics_for(profiled.task, metric, levels)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import dataclasses
 import difflib
@@ -91,6 +92,7 @@ def read(
     group: str | None = None,
     time: str | None = None,
     weight: str | None = None,
+    missing: str | float | None = None,
     drop: Iterable[str] = (),
 ) -> Data:
     """The data that `source` names or holds.
@@ -102,6 +104,7 @@ def read(
         group: a column of rows that belong together, so that they are never split between training and test.
         time: a column of dates, times or numbers, so that training is always before the test.
         weight: a column of numbers, 0 or more: how much each row counts.
+        missing: what stands in the target where it is not known, such as -999; blanks and NaN always are missing.
         drop: columns to leave out.
 
     Raises:
@@ -120,8 +123,9 @@ def read(
     else:
         name, frame = "the data-frame", _frame(source)
         digest = _digest_of(frame)
-    roles = {"group": group, "time": time, "weight": weight}
-    return _split(name, frame, target, digest, {role: column for role, column in roles.items() if column}, tuple(drop))
+    roles: dict[str, Any] = {"group": group, "time": time, "weight": weight}
+    roles = {role: column for role, column in roles.items() if column}
+    return _split(name, frame, target, digest, roles, None if missing is None else str(missing), tuple(drop))
 
 
 def _built_in(name: str) -> pl.DataFrame:
@@ -276,7 +280,13 @@ def _refuse_duplicates(name: str, columns: list[str]) -> None:
 
 
 def _split(
-    name: str, frame: pl.DataFrame, target: str | None, digest: str, roles: dict[str, str], drop: tuple[str, ...]
+    name: str,
+    frame: pl.DataFrame,
+    target: str | None,
+    digest: str,
+    roles: dict[str, str],
+    missing: str | None,
+    drop: tuple[str, ...],
 ) -> Data:
     if target is None:
         shown = _shown(frame.columns)
@@ -289,6 +299,8 @@ def _split(
     if "" in frame.columns:
         frame = frame.drop("")
         notes.append("a column without a name (row numbers, as a rule) is left out")
+    if missing is not None:
+        frame = frame.with_columns(_without(frame[target], missing))
     frame = frame.select(_numbers_where_possible(frame[column]) for column in frame.columns)
     present = frame[target].is_not_null()
     if frame[target].dtype.is_float():
@@ -300,9 +312,9 @@ def _split(
         )
     not_numbers = _not_numbers(frame[target])
     rows = np.arange(1, frame.height + 1)
-    missing = frame.height - int(present.sum())
-    if missing:
-        notes.append(f"{_rows(missing)} without a (finite) {target} left out")
+    absent = frame.height - int(present.sum())
+    if absent:
+        notes.append(f"{_rows(absent)} without a (finite) {target} left out")
         frame, rows = frame.filter(present), rows[present.to_numpy()]
     for column in (roles[role] for role in ("group", "time") if role in roles):
         gone = frame[column].null_count()
@@ -329,6 +341,17 @@ def _split(
         counted = pl.Series(data.weight > 0)
         return data.keep(counted, f"{_rows(len(counted) - int(counted.sum()))} of weight 0 left out")
     return data
+
+
+def _without(column: pl.Series, missing: str) -> pl.Series:
+    """The column with nothing where that stands, which may be a number in another spelling."""
+    text = column.cast(pl.String).str.strip_chars()
+    gone = (text == missing.strip()).fill_null(False)
+    with contextlib.suppress(ValueError):
+        gone |= (text.cast(pl.Float64, strict=False) == float(missing)).fill_null(False)
+    if not gone.any():
+        raise DataError(f"no {column.name} is {missing!r}, which --missing says stands for one that is not known.")
+    return column.set(gone, None)
 
 
 def _refuse_unknown(name: str, columns: list[str], wanted: str) -> None:

@@ -20,6 +20,7 @@ _FEWEST = 100  # rows, below which shapes of distributions are luck
 _SURE = 3.0  # standard errors that a figure must be away from what is ordinary
 _FAR = 3.5  # robust standard deviations from which a residual is an outlier
 _SAMPLE = 20_000  # rows that relations between columns are looked for in, before they are confirmed in all
+_VARIED, _AGAIN = 10, 3  # values, at least, beside one that occurs so often
 _REPEATED = 5  # rows per value at least, for a column of kinds
 _PRESENT = 0.5  # of a column's values, at least, for it to tell the target
 _MISTAKEN = 0.02  # the share of labels that is no news: a good table has so many wrong ones
@@ -96,6 +97,21 @@ def skew(y: Numbers) -> str | None:
     if abs(value) < 0.1 + _SURE * 1.05 / np.sqrt(len(y)):
         return None
     return f"{'right' if value > 0 else 'left'}-skewed (robust skew {value:.1f})"
+
+
+def placeholder(y: Numbers) -> str | None:
+    """A number that occurs again and again further from all others than those are from one another."""
+    values, counts = np.unique(y, return_counts=True)
+    if len(values) < _VARIED:
+        return None
+    for place, rest in ((0, values[1:]), (-1, values[:-1])):
+        gap = np.abs(rest - values[place]).min()
+        if counts[place] >= _AGAIN and gap > np.ptp(rest):
+            value = f"{values[place]:g}"
+            return (
+                f"{counts[place]:,} targets are {value}, far from all others: if it stands for none, --missing {value}"
+            )
+    return None
 
 
 def zeros(y: Numbers) -> str | None:

@@ -323,6 +323,7 @@ def _gaps(numbers: list[pl.Series], codes: list[pl.Series]) -> list[str]:
 
 def _regression_findings(y: Numbers, residuals: Numbers, predicted: Numbers, facts: Facts) -> list[str]:
     found = [
+        findings.placeholder(y),
         findings.counts(y),
         findings.skew(y),
         findings.zeros(y),

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import dispatch, kernels
-from lossary.inputs import COMPUTED_IN, VALIDATE, spacing_of, undecided
+from lossary.inputs import COMPUTED_IN, VALIDATE, spacing_of, undecided, with_target
 from lossary.kernels import threads
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.program import Output, Variant
+from lossary.missing import by_kind
 from lossary.reduce import Total
 from lossary.vocabulary.numpy import vocabulary
 
 if TYPE_CHECKING:
     from lossary.kernels.kernel import Kernel
     from lossary.loss import Loss
+    from lossary.missing import Missing
 
 _INDICES = frozenset(("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"))
 _HELD = 3e38  # by every dtype that losses are computed in
@@ -33,7 +35,7 @@ def fused(
     reduction: str,
     validate: bool,
     came_in: str | None,
-    ignored: int | None,
+    missing: Missing | None,
     derivatives: tuple[Output, ...] = (),
 ) -> Any:
     """The loss by a kernel: a number, an array, or a `Total` for reduction="total"; with `derivatives` ("gradient",
@@ -48,7 +50,9 @@ def fused(
     dtype = COMPUTED_IN[came.name]
     spacing = spacing_of(came_in or came.name, target.dtype.name) if validate and VALIDATE else None
     outputs: tuple[Output, ...] = ("values" if reduction == "none" else "total", *derivatives)
-    variant = Variant(dtype, outputs, spacing, weight is not None, where is not None, ignored is not None)
+    ignored, skipped = by_kind(loss, missing)
+    masked = where is not None or skipped is not None
+    variant = Variant(dtype, outputs, spacing, weight is not None, masked, ignored is not None)
     kernel = kernels.compiled(loss, variant)
     if kernel is None:
         return None
@@ -58,10 +62,12 @@ def fused(
     }
     if variant.weighted:
         arrays["weight"] = _over(_array(weight, prediction, _NUMBERS), shapes.losses, dtype)
-    if variant.masked:
+    if where is not None:
         arrays["where"] = _over(_array(where, prediction, frozenset(("bool",))), shapes.losses, "bool")
     if any(array is None for array in arrays.values()):
         return None
+    if skipped is not None:
+        arrays["where"] = np.asarray(with_target(vocabulary, loss, target, skipped, arrays.get("where")), order="C")
     if kernel.may_be_labels and undecided(vocabulary, loss, prediction, arrays.get("weight"), arrays.get("where")):
         return None
     results = _run(kernel, arrays, shapes, outputs, reduction, ignored)

@@ -11,16 +11,18 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lossary import dispatch, kernels
-from lossary.inputs import VALIDATE, spacing_of, undecided
+from lossary.inputs import VALIDATE, spacing_of, undecided, with_target
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.memory import in_large_pages
 from lossary.kernels.program import Output, Variant
+from lossary.missing import by_kind
 from lossary.reduce import Total
 from lossary.vocabulary.torch import vocabulary
 
 if TYPE_CHECKING:
     from lossary.kernels.kernel import Kernel
     from lossary.loss import Loss
+    from lossary.missing import Missing
 
 _COMPUTED_IN = {
     torch.float16: torch.float32,
@@ -49,7 +51,7 @@ def fused(
     reduction: str,
     validate: bool,
     came_in: str | None,
-    ignored: int | None,
+    missing: Missing | None,
 ) -> Any:
     """The loss by a kernel: a tensor, or a `Total` for reduction="total"; None where a kernel must not run."""
     if _watched() or not _plain(prediction):
@@ -64,29 +66,30 @@ def fused(
     differentiable = torch.is_grad_enabled()
     differentiated = differentiable and prediction.requires_grad
     outputs = _VALUES if reduction == "none" else _BOTH if differentiated else _TOTAL
-    variant = Variant(_NAMES[dtype], outputs, spacing, weight is not None, where is not None, ignored is not None)
+    ignored, skipped = by_kind(loss, missing)
+    masked = where is not None or skipped is not None
+    variant = Variant(_NAMES[dtype], outputs, spacing, weight is not None, masked, ignored is not None)
     kernel = kernels.compiled(loss, variant)
     if kernel is None:
         return None
-    arrays = {
+    arrays: dict[str, Any] = {
         "prediction": _converted(prediction, dtype),
         "target": _converted(target, torch.int64 if indices else dtype),
     }
-    for name, array, wanted in (
-        (("weight", weight, dtype), ("where", where, torch.bool)) if variant.weighted or variant.masked else ()
-    ):
-        if array is not None:
-            whole = _over(array, prediction, shapes.losses, wanted)
-            if whole is None:
-                return None
-            arrays[name] = whole
+    if variant.weighted or variant.masked:
+        counting = _counting(prediction, shapes.losses, dtype, weight, where)
+        if counting is None:
+            return None
+        arrays |= counting
+    if skipped is not None:
+        arrays["where"] = with_target(vocabulary, loss, target, skipped, arrays.get("where"))
     if kernel.may_be_labels and undecided(vocabulary, loss, prediction, arrays.get("weight"), arrays.get("where")):
         return None
     if differentiable and any(array.requires_grad and name != "prediction" for name, array in arrays.items()):
         return None
     work = _Work(loss, kernel, variant, shapes, reduction, ignored)
     if differentiated:
-        work.options = {"validate": validate, "came_in": came_in, "ignored": ignored}
+        work.options = {"validate": validate, "came_in": came_in, "missing": ignored}
         result = _Fused.apply(arrays["prediction"], work, arrays)  # type: ignore[no-untyped-call]  # torch has no types
     else:
         result = work.forward(arrays, None)
@@ -238,6 +241,20 @@ def _fresh(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
 
 def _converted(x: Tensor, dtype: torch.dtype) -> Tensor:
     return (x if x.dtype == dtype else x.to(dtype)).contiguous()
+
+
+def _counting(
+    prediction: Tensor, losses: tuple[int, ...], dtype: torch.dtype, weight: Any, where: Any
+) -> dict[str, Tensor] | None:
+    """The weight and the mask that are given, once for each loss; None where the vocabulary form must look at them."""
+    found = {}
+    for name, array, wanted in (("weight", weight, dtype), ("where", where, torch.bool)):
+        if array is not None:
+            whole = _over(array, prediction, losses, wanted)
+            if whole is None:
+                return None
+            found[name] = whole
+    return found
 
 
 def _over(array: Any, prediction: Tensor, losses: tuple[int, ...], dtype: torch.dtype) -> Tensor | None:

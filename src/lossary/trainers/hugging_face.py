@@ -54,8 +54,8 @@ def compute_loss_func(loss: Loss | Objective | LossModule, *, shift: bool | None
             been shifted beforehand, as their own loss wants them.
 
     Raises:
-        UsageError: the Trainer's count is no denominator for this loss: it has class weights, another ignore_index, or
-            another reduction than the mean.
+        UsageError: the Trainer's count is no denominator for this loss: it has class weights, another ignore_index,
+            missing=, or another reduction than the mean.
     """
     if isinstance(loss, LossModule):
         return ComputeLoss(loss, shift)
@@ -84,6 +84,12 @@ class ComputeLoss:
                 f"the Trainer counts the labels that are not {_IGNORED}.",
                 received=f"ignore_index={self.criterion.ignore_index}.",
                 hint=f"write {_IGNORED} where a label is to be ignored.",
+            )
+        if self.criterion.missing is not None:
+            raise UsageError(
+                f"the Trainer counts the labels that are not {_IGNORED}, missing ones too.",
+                received=f"missing={self.criterion.missing!r}.",
+                hint=f"write {_IGNORED} where a label is missing, in the data set or the collator.",
             )
         if self.criterion.reduction != "mean":
             raise UsageError(

@@ -10,6 +10,7 @@ from lossary.vocabulary.vocabulary import Array, Vocabulary
 
 if TYPE_CHECKING:
     from lossary.loss import Loss
+    from lossary.missing import Missing
     from lossary.reduce import Exact
 
 
@@ -133,7 +134,7 @@ class Framework(Vocabulary):
         reduction: str,
         validate: bool,
         came_in: str | None,
-        ignored: int | None,
+        missing: Missing | None,
         **derivatives: tuple[str, ...],
     ) -> Any:
         """The loss in one pass over memory, reduced (a `Total` for "total"); None where this vocabulary's words are to
