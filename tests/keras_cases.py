@@ -29,6 +29,7 @@ from lossary import (
     Quantile,
     SparseCategoricalCrossEntropy,
     catalogue,
+    explain,
     metrics,
 )
 from lossary.domain import Labels, Probability, Simplex
@@ -36,6 +37,7 @@ from lossary.errors import (
     DifferentiationError,
     DomainError,
     DtypeError,
+    NonFiniteError,
     ParameterError,
     ShapeError,
     UnknownNameError,
@@ -288,6 +290,25 @@ def test_missing_targets_count_as_behind_a_mask(cls: Any, said: Any, missing: An
     assert again.missing == missing
     total = hosted.total(holes, prediction)
     assert float(numpy(total.weight)) == mask.sum()
+
+
+def test_fit_says_which_row_made_it_nan() -> None:
+    """Of a model that was compiled and trained before; what is trained afterwards is compiled again."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 2)).astype("float32")
+    y = (x @ [[1.0], [-2.0]]).astype("float32")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", loss=lossary.keras.MeanSquaredError())
+    model.fit(x, y, verbose=0)
+    with explain():
+        assert np.isfinite(model.fit(x, y, verbose=0).history["loss"]).all()
+    holes = y.copy()
+    holes[39] = np.nan
+    with pytest.raises(NonFiniteError, match=r"row 7 of the batch(.|\n)*target nan(.|\n)*missing=\"skip\""), explain():
+        model.fit(x, holes, verbose=0, shuffle=False)
+    model = keras.Sequential([keras.layers.Dense(1)])  # on JAX, a step that was broken off has taken the weights along
+    model.compile("sgd", loss=lossary.keras.MeanSquaredError())
+    assert np.isnan(model.fit(x, holes, verbose=0).history["loss"]).all()
 
 
 def test_fit_with_missing_targets() -> None:

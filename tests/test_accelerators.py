@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossary import KLDivergence, MeanAbsoluteError, SparseCategoricalCrossEntropy
+from lossary import (
+    KLDivergence,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    NonFiniteError,
+    SparseCategoricalCrossEntropy,
+    explain,
+)
 from lossary.check.backends import backend as adapter
 from tests.grid import ALL, DEFAULTS, ROWS, losses, of_losses, ordinary
 
@@ -127,3 +134,33 @@ def test_jax_on_an_accelerator_equals_the_cpu(loss: Any, random: Any) -> None:
         for place in (its.jax.devices("cpu")[0], device)
     )
     agree({k: its.numpy(x) for k, x in here.items()}, {k: its.numpy(x) for k, x in there.items()}, "float32")
+
+
+def test_a_loss_on_cuda_is_explained() -> None:
+    torch = cuda()
+    layer, criterion = torch.nn.Linear(2, 1, device="cuda"), MeanSquaredError().torch()
+    step = torch.compile(lambda x, y: criterion(layer(x)[:, 0], y))
+    x, y = torch.randn(8, 2, device="cuda"), torch.zeros(8, device="cuda")
+    step(x, y)
+    y[5] = math.nan
+    with pytest.raises(NonFiniteError, match=r"row 5 of the batch(.|\n)*target nan"), explain():
+        step(x, y)
+
+
+def test_a_loss_on_an_accelerator_of_jax_is_explained() -> None:
+    device = accelerator_of_jax()
+    import jax
+
+    step = jax.jit(jax.value_and_grad(lambda p, y: MeanSquaredError()(prediction=p, target=y)))
+    p, y = (jax.device_put(np.asarray(x, np.float32), device) for x in ([1.0, 2.0, 3.0], [0.0, math.nan, 0.0]))
+    step(p, p)
+    with pytest.raises(NonFiniteError, match=r"row 1 of the batch(.|\n)*target nan"), explain():
+        step(p, y)
+    assert math.isnan(step(p, y)[0])
+
+
+def test_missing_targets_on_an_accelerator() -> None:
+    torch = cuda()
+    target = torch.tensor([1.0, math.nan, 3.0], device="cuda")
+    assert float(MeanSquaredError().torch(missing="skip")(torch.zeros(3, device="cuda"), target)) == 5.0
+    assert float(MeanSquaredError().torch(missing=3)(torch.zeros(3, device="cuda"), target.nan_to_num(2.0))) == 2.5

@@ -9,10 +9,12 @@ from lossary.errors import DtypeError as DtypeError
 from lossary.errors import FrameworkError as FrameworkError
 from lossary.errors import LossaryError as LossaryError
 from lossary.errors import MissingExtraError as MissingExtraError
+from lossary.errors import NonFiniteError as NonFiniteError
 from lossary.errors import ParameterError as ParameterError
 from lossary.errors import ShapeError as ShapeError
 from lossary.errors import UnknownNameError as UnknownNameError
 from lossary.errors import UsageError as UsageError
+from lossary.explanation import explain as explain
 from lossary.loss import Loss as Loss
 from lossary.loss import Pointwise as Pointwise
 from lossary.loss import Rowwise as Rowwise

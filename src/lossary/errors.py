@@ -4,6 +4,7 @@ LossaryError
 ├── ShapeError            ValueError    shapes that do not belong together
 ├── DtypeError            TypeError     an array of the wrong kind: integers, complex numbers, text
 ├── DomainError           ValueError    a value outside what the loss is defined for
+├── NonFiniteError        FloatingPointError  a loss that is NaN or infinite, where somebody asked for the reason
 ├── ParameterError        ValueError    a hyper-parameter out of bounds, an unknown reduction
 ├── FrameworkError        TypeError     two frameworks or two devices in one call
 ├── DifferentiationError  TypeError     a derivative that does not exist
@@ -44,6 +45,10 @@ class DtypeError(LossaryError, TypeError):
 
 class DomainError(LossaryError, ValueError):
     """A value outside what the loss is defined for."""
+
+
+class NonFiniteError(LossaryError, FloatingPointError):
+    """A loss that is NaN or infinite; raised within `lossary.explain` only."""
 
 
 class ParameterError(LossaryError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, final
 
-from lossary import dispatch, reduce, spelling
+from lossary import dispatch, explanation, reduce, spelling
 from lossary.definition import Definition
 from lossary.errors import DifferentiationError, ShapeError, UsageError
 from lossary.inputs import Guarded, Inputs, prepare
@@ -365,6 +365,8 @@ def _evaluated(loss: Loss, inputs: Inputs) -> Array:
             received=f"{came} from predictions of shape {shape}.",
             hint="leave sums and means to reduction=: a loss that reduces by itself cannot be weighted or masked.",
         )
+    if explanation.watches:
+        explanation.watch(loss, inputs, Guarded(loss, inputs.spacing), values)
     return values
 
 

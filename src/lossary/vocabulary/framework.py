@@ -84,6 +84,10 @@ class Framework(Vocabulary):
         """Whether every entry holds: a boolean scalar."""
 
     @abstractmethod
+    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
+        """Call `judge` with the arrays as NumPy's unless all of `fine` hold: now, or when the computation runs."""
+
+    @abstractmethod
     def has_float64(self, x: Array) -> bool:
         """Whether float64 is to be had where the array lives."""
 

@@ -164,6 +164,24 @@ class JAX(XLA):
     def all(self, x: Array) -> Array:
         return jnp.all(x)
 
+    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
+        def look(*numbers: Any) -> None:
+            judge(*map(np.asarray, numbers))
+
+        @jax.custom_batching.custom_vmap
+        def watched(fine: Array, *arrays: Array) -> tuple[()]:
+            jax.lax.cond(fine, lambda: None, lambda: jax.debug.callback(look, *arrays))
+            return ()
+
+        @watched.def_vmap
+        def _(size: int, batched: list[bool], fine: Array, *arrays: Array) -> tuple[tuple[()], tuple[()]]:
+            whole = (
+                x if its else jnp.broadcast_to(x, (size, *x.shape)) for x, its in zip(arrays, batched[1:], strict=True)
+            )
+            return watched(jnp.all(fine), *whole), ()
+
+        watched(functools.reduce(jnp.logical_and, fine), *arrays)
+
     def has_float64(self, x: Array) -> bool:
         return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]  # it has
 

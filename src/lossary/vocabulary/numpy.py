@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 import ml_dtypes
 import numpy as np
 
-from lossary import kernels
+from lossary import explanation, kernels
 from lossary.errors import DifferentiationError
 from lossary.vocabulary.framework import Framework, Sentence
 from lossary.vocabulary.vocabulary import Array
@@ -140,6 +140,10 @@ class NumPy(Framework):
     def all(self, x: Array) -> Array:
         return np.all(x)
 
+    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
+        if not all(fine):
+            judge(*map(np.asarray, arrays))
+
     def has_float64(self, x: Array) -> bool:
         return True
 
@@ -164,7 +168,7 @@ class NumPy(Framework):
             return np.asarray(sentence.value(self, prediction, target))
 
     def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
-        if kernels.missing() is not None:
+        if explanation.watches or kernels.missing() is not None:
             return None
         from lossary.kernels.numpy import fused
 

@@ -171,6 +171,10 @@ class TensorFlow(XLA):
     def all(self, x: Array) -> Array:
         return tf.reduce_all(x)
 
+    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
+        if tf.executing_eagerly() and not all(fine):
+            judge(*map(self.to_numpy, arrays))
+
     def has_float64(self, x: Array) -> bool:
         return True
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from lossary import dispatch, kernels
+from lossary import dispatch, explanation, kernels
 from lossary.vocabulary.framework import Framework, Sentence
 from lossary.vocabulary.vocabulary import Array
 
@@ -141,9 +141,7 @@ class PyTorch(Framework):
         return str(x.device) if _mesh(x) is None else f"{x.device}, as a DTensor"
 
     def readable(self, *arrays: Array) -> bool:
-        if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0:  # type: ignore[attr-defined, no-untyped-call]
-            return False
-        return all(
+        return not _in_trace() and all(
             type(x) in (Tensor, torch.nn.Parameter)
             and x.device.type == "cpu"
             and not torch._C._functorch.is_functorch_wrapped_tensor(x)
@@ -199,6 +197,15 @@ class PyTorch(Framework):
     def all(self, x: Array) -> Array:
         return torch.all(x)
 
+    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
+        if _in_trace():
+            return
+        if any(map(torch._C._functorch.is_functorch_wrapped_tensor, arrays)):
+            with torch._C._DisableFuncTorch():  # which would wrap again whatever is made of them
+                judge(*map(self.to_numpy, _unwrapped(arrays)))
+        elif all(type(x) in (Tensor, torch.nn.Parameter) for x in arrays) and not all(fine):
+            judge(*map(self.to_numpy, arrays))
+
     def has_float64(self, x: Array) -> bool:
         return bool(x.device.type != "mps")
 
@@ -245,11 +252,32 @@ class PyTorch(Framework):
         return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]  # torch has no types for it
 
     def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
-        if torch.compiler.is_compiling() or kernels.missing() is not None:
+        if torch.compiler.is_compiling() or explanation.watches or kernels.missing() is not None:
             return None
         from lossary.kernels.torch import fused
 
         return fused(loss, *arrays, **options)
+
+
+def _in_trace() -> bool:
+    return bool(
+        torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0  # type: ignore[attr-defined, no-untyped-call]
+    )
+
+
+def _unwrapped(arrays: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The tensors below all transforms of `torch.func`; what `vmap` has taken apart is whole again, its axes first."""
+    inside = torch._C._functorch
+    while (level := max(map(inside.maybe_get_level, arrays))) > 0:
+        axes = [inside.maybe_get_bdim(x) if inside.maybe_get_level(x) == level else -1 for x in arrays]
+        arrays = tuple(inside.get_unwrapped(x) if inside.maybe_get_level(x) == level else x for x in arrays)
+        sizes = {x.shape[axis] for x, axis in zip(arrays, axes, strict=True) if axis >= 0}
+        if sizes:  # this level is of vmap
+            arrays = tuple(
+                x.movedim(axis, 0) if axis >= 0 else x.expand(*sizes, *x.shape)
+                for x, axis in zip(arrays, axes, strict=True)
+            )
+    return arrays
 
 
 def _mesh(x: Tensor) -> Any:
