@@ -23,7 +23,7 @@ def measure(effort: Effort) -> Iterator[Measurement]:
     for loss in POINTWISE:
         kernel = kernels.compiled(loss, Variant("float32", ("total", "gradient"), spacing=2.0**-23))
         if kernel is None:
-            raise RuntimeError(f"no kernel: {kernels.missing()}")
+            raise RuntimeError(f"no kernel: {kernels.unavailable()}")
         p, y = map(torch.from_numpy, pointwise(loss, size))
         out = torch.empty_like(p)
         addresses = {"prediction": p.data_ptr(), "target": y.data_ptr(), "gradient": out.data_ptr()}

@@ -42,6 +42,6 @@ def by_kernels() -> Iterator[None]:
 @contextlib.contextmanager
 def in_words() -> Iterator[None]:
     """No kernel runs in here."""
-    with mock.patch.object(kernels, "missing", return_value="a test compares both paths"), counted() as count:
+    with mock.patch.object(kernels, "unavailable", return_value="a test compares both paths"), counted() as count:
         yield
     assert not count.ran, "a kernel ran"

@@ -25,7 +25,7 @@ from lossary.parameter import parameter
 from tests.grid import ALL, CLASSES, DEFAULTS, DTYPES, HALVES, ROWS, losses, of_losses, ordinary, points
 from tests.paths import by_kernels, counted, in_words
 
-pytestmark = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
+pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(kernels.unavailable()))
 
 # How far both paths may be apart, in units in the last place of numbers of size 1 and of the number itself. Each of
 # both is at most 4 from the exact one (tests/test_accuracy.py); sums of terms of both signs have the size of the terms.

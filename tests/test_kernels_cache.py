@@ -13,21 +13,21 @@ import pytest
 
 from lossary import kernels
 
-pytestmark = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
+pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(kernels.unavailable()))
 
 PROGRAM = """
 import json, sys
 import numpy as np
 from lossary import LogCosh, Huber, kernels
-if kernels.missing() is None:
+if kernels.unavailable() is None:
     from lossary.kernels import machine
     written, write = [], machine._write
     machine._write = lambda path, code: (written.append(str(path)), write(path, code))
 p, y = np.linspace(-3, 3, 101, dtype="float32"), np.zeros(101, "float32")
 found = [loss.value_and_gradient(prediction=p, target=y) for loss in (LogCosh(), Huber())]
 answers = [[float(value), gradient.tolist()] for value, gradient in found]
-print(json.dumps({"answers": answers, "missing": kernels.missing(),
-                  "compiled": 0 if kernels.missing() else len(written)}))
+print(json.dumps({"answers": answers, "missing": kernels.unavailable(),
+                  "compiled": 0 if kernels.unavailable() else len(written)}))
 """
 # As if llvmlite were not installed.
 BLOCKED = """

@@ -26,7 +26,7 @@ from lossary.kernels import threads
 from tests.grid import CLASSES, DTYPES, ROWS, losses, of_losses, ordinary
 from tests.paths import by_kernels, counted, in_words
 
-pytestmark = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
+pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(kernels.unavailable()))
 
 CLOSE = {torch.float32: {"rtol": 2e-6, "atol": 2e-6}, torch.float64: {"rtol": 4e-15, "atol": 4e-15}}
 REDUCTIONS = ("none", "sum", "mean")

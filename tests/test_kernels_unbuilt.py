@@ -17,7 +17,7 @@ from lossary.loss import Loss
 from tests.grid import DEFAULTS, DTYPES, losses, ordinary
 from tests.paths import counted, in_words
 
-pytestmark = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
+pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(kernels.unavailable()))
 
 # What has been seen, or may be: another llvmlite's classes, LLVM's own complaint, a system without memory for code.
 FAULTS = [
@@ -36,7 +36,7 @@ def forgotten() -> Iterator[None]:
     kernels.compiled.cache_clear()
     yield
     kernels.compiled.cache_clear()
-    kernels.missing.cache_clear()
+    kernels.unavailable.cache_clear()
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_kernel_that_cannot_be_built_falls_back_once(loss: Loss, fault: Except
 
 @faults
 def test_an_llvmlite_that_does_not_work_is_said_to(fault: Exception) -> None:
-    kernels.missing.cache_clear()
+    kernels.unavailable.cache_clear()
     with mock.patch("lossary.kernels.machine.supported", side_effect=fault), counted() as count:
         assert float(Huber()(prediction=np.zeros(2), target=np.ones(2))) == 0.5
         reason = kernels.path(Huber())

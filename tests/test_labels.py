@@ -208,7 +208,7 @@ def test_its_page_says_so() -> None:
     text = " ".join(pages.page(ZeroOne()).split())
     assert "predicted labels (integer or bool), or any score whose sign is the class" in text
     assert "sklearn.metrics.zero_one_loss" in text
-    assert ("Runs compiled" in text) == (kernels.missing() is None)
+    assert ("Runs compiled" in text) == (kernels.unavailable() is None)
 
 
 # ── signed factors ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -52,8 +52,8 @@ def explain() -> Iterator[None]:
     Warns:
         UserWarning: no loss of lossary was called in the block.
     """
-    watch = _Watch()
-    watches.append(watch)
+    entered = _Watch()
+    watches.append(entered)
     try:
         with contextlib.ExitStack() as stack:
             for framework in ("torch", "tensorflow", "jax"):
@@ -61,14 +61,14 @@ def explain() -> Iterator[None]:
                     stack.enter_context(_observable(framework))
             yield
     except Exception as error:
-        if watch.found is None or error is watch.found:
+        if entered.found is None or error is entered.found:
             raise
-        raise watch.found from error  # a framework has wrapped it
+        raise entered.found from error  # a framework has wrapped it
     finally:
-        watches.remove(watch)
-    if watch.found is not None:
-        raise watch.found
-    if not watch.calls:
+        watches.remove(entered)
+    if entered.found is not None:
+        raise entered.found
+    if not entered.calls:
         warnings.warn(
             "lossary.explain() has explained nothing: no loss of lossary was called in the block.", stacklevel=3
         )

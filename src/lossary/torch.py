@@ -256,7 +256,7 @@ class LossModule(nn.Module):
 
     def computed(self, input: Tensor, target: Any, weight: Any, where: Any) -> Tensor:
         """The call, compiled or not."""
-        bound, arranged, options = self._bound, self._arranged(input, target, weight, where), self._options(input)
+        bound, (arranged, options) = self._bound, self._arranged(input, target, weight, where)
         result: Tensor | None = vocabulary.fused(bound, *arranged, reduction=self.reduction, **options)
         if result is None:
             result = bound.compute(*arranged, reduction=self.reduction, fused=False, **options)
@@ -281,7 +281,7 @@ class LossModule(nn.Module):
     @final
     def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total:
         """The sum of the losses and the weight it stands for: exact under micro-batches and ranks."""
-        arranged, options = self._arranged(input, target, weight, where), self._options(input)
+        arranged, options = self._arranged(input, target, weight, where)
         total: Total = self._bound.compute_total(*arranged, **options)
         return total
 
@@ -293,15 +293,8 @@ class LossModule(nn.Module):
         return compute_loss_func(self)(outputs, labels, num_items_in_batch)
 
     @final
-    def _options(self, input: Tensor) -> dict[str, Any]:
-        """What a computation is told beside its arrays."""
-        came_in = _dtype_of(input) if _under_autocast(input) else None
-        missing = self.missing if self.ignore_index is None else self.ignore_index
-        return {"validate": self.validate, "came_in": came_in, "missing": missing}
-
-    @final
-    def _arranged(self, input: Tensor, target: Any, weight: Any, where: Any) -> tuple[Any, Any, Any, Any]:
-        """The arguments as the framework-free call takes them: classes last."""
+    def _arranged(self, input: Tensor, target: Any, weight: Any, where: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments as the framework-free call takes them, classes last, and what it is told beside them."""
         loss = self._declared
         if not isinstance(input, Tensor):
             raise UsageError(
@@ -310,7 +303,9 @@ class LossModule(nn.Module):
                 hint="the framework-free call takes any framework's arrays: loss(prediction=..., target=...).",
             )
         refuse_activated(loss, input)
+        came_in = None
         if _under_autocast(input) and input.is_floating_point():
+            came_in = vocabulary.dtype(input)
             input = input.to(torch.promote_types(input.dtype, torch.float32))
         if loss.target.indices:
             target = torch.as_tensor(target, device=input.device) if not isinstance(target, Tensor) else target
@@ -322,7 +317,9 @@ class LossModule(nn.Module):
             input = input.movedim(self.class_axis, -1)
             if not loss.target.indices and isinstance(target, Tensor) and target.dim() == input.dim():
                 target = target.movedim(self.class_axis, -1)
-        return input, target, weight, where
+        missing = self.missing if self.ignore_index is None else self.ignore_index
+        options = {"validate": self.validate, "came_in": came_in, "missing": missing}
+        return (input, target, weight, where), options
 
     @final
     def _returned(self, result: Tensor, input: Tensor) -> Tensor:
@@ -416,11 +413,9 @@ class ObjectiveModule(LossModule):
         return Objective(tuple((self._parameters.get(f"{name}_factor", f), term) for name, (f, term) in named))
 
     def computed(self, input: Tensor, target: Any, weight: Any, where: Any) -> Tensor:
+        arranged, options = self._arranged(input, target, weight, where)
         result: Tensor = self._bound.compute(
-            *self._arranged(input, target, weight, where),
-            reduction=self.reduction,
-            parameters=self.counted or None,
-            **self._options(input),
+            *arranged, reduction=self.reduction, parameters=self.counted or None, **options
         )
         return self._returned(result, input)
 
@@ -440,11 +435,9 @@ class ObjectiveModule(LossModule):
         self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
     ) -> dict[str, Tensor]:
         """Each term's share of the objective, by name."""
+        arranged, options = self._arranged(input, target, weight, where)
         shares: dict[str, Tensor] = self._bound.compute_terms(
-            *self._arranged(input, target, weight, where),
-            reduction=self.reduction,
-            parameters=self.counted or None,
-            **self._options(input),
+            *arranged, reduction=self.reduction, parameters=self.counted or None, **options
         )
         return {name: self._returned(share, input) if share.dim() else share for name, share in shares.items()}
 
@@ -477,7 +470,7 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
     The graph is looked at, never the values: numbers between 0 and 1 are legitimate logits.
     """
     # Under torch.compile a prediction that came out of a model has no graph that could be read.
-    if torch.compiler.is_compiling() or input.grad_fn is None or loss.prediction.symbol != "z":
+    if loss.prediction.symbol != "z" or torch.compiler.is_compiling() or input.grad_fn is None:
         return
     node: Any = input.grad_fn
     while node is not None and _operation(node) in _REARRANGEMENTS:
@@ -551,11 +544,6 @@ def _in_trace() -> bool:
 def _is_readable(buffer: Tensor | None) -> bool:
     """Whether its numbers are at hand."""
     return buffer is not None and vocabulary.readable(buffer) and buffer.dtype != torch.bfloat16
-
-
-def _dtype_of(input: Tensor) -> str | None:
-    """The dtype that predictions came in, before autocast; None for what is refused later."""
-    return vocabulary.dtype(input) if input.is_floating_point() else None
 
 
 def _operation(node: Any) -> str:

@@ -27,7 +27,7 @@ _ASKED = os.environ.get("LOSSARY_KERNELS", "1") != "0"
 
 
 @functools.cache
-def missing() -> str | None:
+def unavailable() -> str | None:
     """Why no kernel runs here, in words that follow "because"; None where they run."""
     if not _ASKED:
         return "LOSSARY_KERNELS=0 is set"
@@ -45,7 +45,7 @@ def missing() -> str | None:
 @functools.lru_cache(maxsize=1024)
 def compiled(loss: Loss, variant: Variant) -> Kernel | None:
     """The kernel of a loss for this kind of call; None where it has none. It is tried once."""
-    if missing() is None:
+    if unavailable() is None:
         # Whatever goes wrong: a loss that cannot be read so, an llvmlite of another time, a system that runs no code
         # from memory. A kernel is never needed.
         with contextlib.suppress(Exception):
@@ -55,7 +55,7 @@ def compiled(loss: Loss, variant: Variant) -> Kernel | None:
 
 def path(loss: Loss) -> str:
     """Which way this loss is computed here, on NumPy arrays and PyTorch tensors in the CPU's memory, in words."""
-    reason = missing()
+    reason = unavailable()
     if reason is None:
         from lossary.kernels.program import Variant
 

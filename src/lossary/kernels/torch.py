@@ -177,7 +177,7 @@ class _Fused(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
         work = ctx.work
         arrays = dict(zip(ctx.names, ctx.saved_tensors, strict=True))  # raises where one was changed since
-        if torch.is_grad_enabled() or _watched() or not _plain(upstream):
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or _watched() or not _plain(upstream):
             return work.differentiable(arrays, upstream), None, None
         if work.reduction == "none":
             gradient, factor = work.backward(arrays, upstream.contiguous()), 1.0
@@ -191,10 +191,9 @@ class _Fused(torch.autograd.Function):
 
 
 def _watched() -> bool:
-    """Whether somebody looks at the operations: a trace, a transform, forward-mode derivatives."""
+    """Whether somebody looks at the operations, other than a compiler: a trace, a transform, forward-mode derivatives."""
     return (
-        torch.compiler.is_compiling()
-        or torch._C._len_torch_dispatch_stack() > 0
+        torch._C._len_torch_dispatch_stack() > 0
         or torch._C._len_torch_function_stack() > 0
         or torch._ops._len_torch_dispatch_stack_pre_dispatch() > 0  # type: ignore[no-untyped-call]  # torch has no types for it
         or torch._C._functorch.peek_interpreter_stack() is not None

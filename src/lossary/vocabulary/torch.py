@@ -252,7 +252,7 @@ class PyTorch(Framework):
         return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]  # torch has no types for it
 
     def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
-        if torch.compiler.is_compiling() or explanation.watches or kernels.missing() is not None:
+        if torch.compiler.is_compiling() or explanation.watches or kernels.unavailable() is not None:
             return None
         from lossary.kernels.torch import fused
 
