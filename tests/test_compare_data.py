@@ -167,6 +167,7 @@ def test_weights_are_numbers_and_rows_of_weight_0_go() -> None:
         ([1.5, -999.0, 3.5, 4.5, -999.0, 6.5], -999),
         ([1, -999, 3, 4, -999, 6], "-999.0"),
         (["1.5", "-999", "3.5", "4.5", " -999.0", "6.5"], -999),
+        ([2**53, 2**53 + 1, 3, 4, 2**53 + 1, 6], 2**53 + 1),
         (["1.5", "unknown", "3.5", "4.5", "unknown", "6.5"], "unknown"),
     ],
 )
@@ -181,6 +182,13 @@ def test_what_stands_for_missing_targets_is_left_out(values: list[Any], missing:
 def test_classes_have_missing_ones_too() -> None:
     data = read(table().with_columns(y=pl.Series(list("ab?ab?"))), "y", missing="?")
     assert data.values.to_list() == list("abab")
+
+
+@pytest.mark.parametrize("word", ["skip", "?", "NA", float("nan")])
+def test_what_is_missing_anyway_may_be_named(tmp_path: Path, word: Any) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("x,y\n" + "".join(f"{i},{'?' if i == 3 else i / 2}\n" for i in range(8)))
+    assert read(file, "y", missing=word).values.len() == 7
 
 
 def test_dropped_columns_are_gone() -> None:

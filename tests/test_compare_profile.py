@@ -111,7 +111,9 @@ def test_counts_and_their_dispersion() -> None:
         assert "counts" not in said(other, "regression")
 
 
-@pytest.mark.parametrize(("value", "shown"), [(-999.0, "-999"), (1e6, "1e+06")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(-999.0, "-999"), (1e6, "1000000"), (-1234567.0, "-1234567"), (-1000.125, "-1000.125")]
+)
 def test_a_number_that_may_stand_for_no_target(value: float, shown: str) -> None:
     y = LINE + NORMAL
     y[:40:10] = value

@@ -254,7 +254,7 @@ def test_nothing_is_left_behind() -> None:
                         step(p)
             except NonFiniteError:
                 pass
-        assert not explanation.watches
+        assert not explanation.blocks
         assert tf.config.functions_run_eagerly() == eager
         assert bool(jnp.isnan(step(p)))
         with paths.by_kernels():
@@ -264,7 +264,7 @@ def test_nothing_is_left_behind() -> None:
 def test_other_errors_come_through() -> None:
     with pytest.raises(ZeroDivisionError), lossary.explain():
         1 / 0  # noqa: B018  # that is the point
-    assert not explanation.watches
+    assert not explanation.blocks
 
 
 def test_within_one_another() -> None:

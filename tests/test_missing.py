@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.dummy import DummyRegressor
@@ -20,6 +21,7 @@ from lossary import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Huber,
+    MeanAbsoluteError,
     MeanSquaredError,
     ParameterError,
     Quantile,
@@ -146,6 +148,28 @@ def test_integers_miss_nothing_by_themselves() -> None:
     assert float(MeanSquaredError().torch(missing="skip")(torch.zeros(2), torch.tensor([1, 3]))) == 5.0
 
 
+@pytest.mark.parametrize("framework", ["numpy", "torch", "tensorflow", "jax"], indirect=True)
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int32", "int64"])
+def test_integers_are_compared_as_integers(framework: Any, dtype: str) -> None:
+    """A number that they cannot hold, or that is none of them, is none of them; NaN and infinity are."""
+    target = framework.array(np.array([0, 1, 1], dtype))
+    prediction = framework.array([0.5, 1.5, 3.0], "float32")
+
+    def mean(missing: Any) -> float:
+        call = MeanSquaredError().compute(prediction, target, None, None, reduction="mean", missing=missing)
+        return float(framework.numpy(call))
+
+    assert mean(1) == mean(1.0) == 0.25
+    for absent in ("skip", 0.5, -(2**40), 2**70, 10**400, math.inf):
+        assert mean(absent) == 1.5
+
+
+def test_no_digit_is_lost() -> None:
+    wide, p = torch.tensor([2**53, 2**53 + 1, 0]), torch.zeros(3)
+    assert MeanAbsoluteError().torch(missing=2**53 + 1).total(p, wide).weight == 2
+    assert MeanAbsoluteError().torch(missing=10**400)(p[:1], torch.tensor([math.inf])) == math.inf
+
+
 def test_nan_is_what_skip_means() -> None:
     assert lossary.torch.Huber(missing=math.nan).missing == "skip"
 
@@ -193,6 +217,9 @@ def test_class_indices_are_left_out_by_the_frameworks_own_option() -> None:
         SparseCategoricalCrossEntropy().torch(missing=-1)
     with pytest.raises(UsageError, match=r"class indices are integers(.|\n)*missing=-1"):
         SparseCategoricalCrossEntropy().jax(missing="skip")
+    for beyond in (math.inf, 2**40, 10**400, 0.5):
+        with pytest.raises(UsageError, match="class indices are integers"):
+            SparseCategoricalCrossEntropy().jax(missing=beyond)
     logits = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
     total = SparseCategoricalCrossEntropy().jax(missing=-1).total(logits, np.array([0, -1, 2]))
     kept = SparseCategoricalCrossEntropy().jax().total(logits[[0, 2]], np.array([0, 2]))
@@ -200,7 +227,7 @@ def test_class_indices_are_left_out_by_the_frameworks_own_option() -> None:
 
 
 @pytest.mark.parametrize("module", [lossary.torch, lossary.jax, lossary.sklearn])
-@pytest.mark.parametrize("wrong", ["drop", True, [1.0]])
+@pytest.mark.parametrize("wrong", ["drop", True, [1.0], np.array([1.0, 2.0])])
 def test_what_is_no_answer(module: Any, wrong: Any) -> None:
     with pytest.raises(ParameterError, match=r'missing must be "skip"(.|\n)*Received: missing='):
         module.Huber(missing=wrong)
@@ -232,6 +259,46 @@ def test_scikit_learn_with_rows_that_have_no_label() -> None:
         lossary.sklearn.SparseCategoricalCrossEntropy(),
     )
     assert scorer(model, features, unlabelled) == pytest.approx(plain(model, features[kept], y[kept]), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [int, str])
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    "loss", ["SparseCategoricalCrossEntropy", "CategoricalCrossEntropy", "BinaryCrossEntropy", "Hinge", "ZeroOne"]
+)
+def test_labels_are_missing_before_they_are_encoded(loss: str, first: int, kind: Any) -> None:
+    """The number that stands for none may be a class to the loss: 0 an index, -1 the lower label."""
+    random = np.random.default_rng(0)
+    features, y = random.normal(size=(60, 2)), (np.arange(60) % 2 + first).astype(kind)
+    model = LogisticRegression().fit(features, y)
+    kept, make = np.arange(60) % 5 != 0, getattr(lossary.sklearn, loss)
+    wanted = make()(model, features[kept], y[kept])
+    if kind is int:
+        missing = -1 if first == 0 else 0
+        came = make(missing=missing)(model, features, np.where(kept, y, missing))
+    elif make.definition().target.indices:
+        pytest.skip("indices are no text, and none is missing by itself")
+    else:
+        came = make(missing="skip")(model, features, np.where(kept, y.astype(object), None))
+    assert came == pytest.approx(wanted, rel=1e-12)
+
+
+def test_pandas_says_missing_in_its_own_way() -> None:
+    features, y = np.arange(6.0)[:, None], pd.array(["a", "b", pd.NA, "a", "b", "b"], dtype="string")
+    model = LogisticRegression().fit(features, list("abaabb"))
+    wanted = lossary.sklearn.BinaryCrossEntropy()(model, features[[0, 1, 3, 4, 5]], list("ababb"))
+    came = lossary.sklearn.BinaryCrossEntropy(missing="skip")(model, features, pd.Series(y))
+    assert came == pytest.approx(wanted, rel=1e-12)
+
+
+def test_it_is_seen_in_what_is_printed() -> None:
+    assert repr(Huber().torch(missing="skip")) == "Huber(delta=1.0, missing='skip')"
+    assert repr(SparseCategoricalCrossEntropy().torch(ignore_index=0, validate=False)) == (
+        "SparseCategoricalCrossEntropy(ignore_index=0, validate=False)"
+    )
+    assert repr(Huber().jax(missing=-9)) == "lossary.jax.Huber(delta=1.0, missing=-9)"
+    assert repr(MeanSquaredError().sklearn(missing="skip")) == "lossary.sklearn.MeanSquaredError(missing='skip')"
+    assert repr((2 * Huber()).jax(missing="skip")) == "(2 * Huber(delta=1.0)).jax(missing='skip')"
 
 
 def test_scikit_learn_with_several_targets() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import sys
 import textwrap
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
 
+from lossary import dispatch
 from lossary.errors import NonFiniteError
 
 if TYPE_CHECKING:
     from lossary.inputs import Guarded, Inputs
     from lossary.loss import Loss
+    from lossary.vocabulary.framework import Framework
     from lossary.vocabulary.vocabulary import Array
 
 _SHOWN = 6  # numbers of a row
@@ -21,16 +24,19 @@ _WIDTH = 80  # columns
 
 
 @final
-class _Watch:
-    """What has been seen since `explain` was entered."""
+class Block:
+    """An `explain` that is entered, and what came of it."""
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.found: NonFiniteError | None = None
+        self.seen = 0  # calls that were looked at
+        self.unseen = 0  # and those that could not be
+        self.ended = False
+        self.found: NonFiniteError | None = None  # by a framework that could not raise it where it was found
 
 
-# Of each `explain` that is entered, the innermost last; none in ordinary use, where it is all that a call asks.
-watches: list[_Watch] = []
+# Those that are entered, the innermost last; none in ordinary use, where it is all that a call asks.
+blocks: list[Block] = []
+_settings, _entering = contextlib.ExitStack(), threading.Lock()
 
 
 @contextlib.contextmanager
@@ -41,69 +47,136 @@ def explain() -> Iterator[None]:
             model.fit(x, y)
 
     It is for finding a fault, as `torch.autograd.detect_anomaly` and `jax_debug_nans` are, and it is slow: what
-    `torch.compile` and `tf.function` have compiled runs eagerly, JAX compiles anew, no kernel is used, and every loss
-    and gradient of a lossary loss is looked at, on accelerators too. Losses count that have a weight; gradients by the
-    prediction, where somebody may ask for them.
+    `torch.compile` and `tf.function` have compiled runs eagerly, JAX compiles anew, no kernel is used, and lossary's
+    losses are looked at with their gradients by the prediction, on accelerators too. Entries without a weight are not.
+    Import the framework before.
 
     Raises:
-        NonFiniteError: a loss, or its gradient, is infinite or NaN. In JAX it comes as soon as Python waits for a
-            result, at the end of the block at the latest.
+        NonFiniteError: a loss, its gradient, or what is made of the losses is infinite or NaN. In JAX it comes as soon
+            as Python waits for a result; on several devices, where one must not leave the others alone, at the end of
+            the block.
 
     Warns:
-        UserWarning: no loss of lossary was called in the block.
+        UserWarning: some calls could not be looked at, or no loss of lossary was called in the block.
     """
-    entered = _Watch()
-    watches.append(entered)
+    block = Block()
+    _enter(block)
     try:
-        with contextlib.ExitStack() as stack:
+        yield
+        _settle()
+    except Exception as error:
+        # What JAX raises where a callback has raised, or where its result is used.
+        if block.found is None or type(error).__name__ != "JaxRuntimeError":
+            raise
+        raise block.found from error
+    finally:
+        _leave(block)
+    if block.found is not None:
+        raise block.found
+    if block.unseen or not block.seen:
+        what = f"{block.unseen} calls could not be looked at" if block.unseen else "no loss of lossary was called"
+        warnings.warn(f"lossary.explain() may have missed something: {what} in the block.", stacklevel=3)
+
+
+def _enter(block: Block) -> None:
+    with _entering:
+        if not blocks:
             for framework in ("torch", "tensorflow", "jax"):
                 if sys.modules.get(framework) is not None:
-                    stack.enter_context(_observable(framework))
-            yield
-    except Exception as error:
-        if entered.found is None or error is entered.found:
-            raise
-        raise entered.found from error  # a framework has wrapped it
-    finally:
-        watches.remove(entered)
-    if entered.found is not None:
-        raise entered.found
-    if not entered.calls:
-        warnings.warn(
-            "lossary.explain() has explained nothing: no loss of lossary was called in the block.", stacklevel=3
-        )
+                    _settings.enter_context(dispatch.vocabulary(framework).observable())
+        blocks.append(block)
 
 
-def watch(loss: Loss, inputs: Inputs, sentence: Guarded, values: Array) -> None:
-    """Look at a call, now or when the computation runs."""
-    xp, current = inputs.xp, watches[-1]
-    current.calls += 1
-    p, y, values = (xp.stop_gradient(x) for x in (inputs.prediction, inputs.target, values))
-    arrays = {"prediction": p, "target": y, "values": values}
-    if loss.trainable and xp.differentiable(inputs.prediction):
+def _settle() -> None:
+    """Wait until everything that was started is computed, and looked at."""
+    if sys.modules.get("jax") is not None:
+        sys.modules["jax"].effects_barrier()
+
+
+def _leave(block: Block) -> None:
+    with _entering:
+        block.ended = True
+        blocks.remove(block)
+        if not blocks:
+            _settings.close()
+
+
+# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def look(loss: Loss, inputs: Inputs, sentence: Guarded, values: Array, result: Array, *, differentiated: bool) -> None:
+    """Look at a call, now or when the computation runs: at each loss that counts, its gradient, and the result."""
+    xp = inputs.xp
+    p, y, values, result = (xp.stop_gradient(x) for x in (inputs.prediction, inputs.target, values, result))
+    arrays = {"prediction": p, "target": y, "values": values, "result": result}
+    if loss.trainable and differentiated:
         arrays["gradient"] = sentence.slope(xp, p, y)
-    fine = [xp.isfinite(arrays[name]) for name in ("values", "gradient") if name in arrays]
     if inputs.weight is not None:
         arrays["weight"] = xp.stop_gradient(inputs.weight)
-        silent = xp.equal(arrays["weight"], 0.0)
-        fine = [xp.logical_or(each, xp.expand(silent, each)) for each in fine] + [xp.isfinite(arrays["weight"])]
-    names = tuple(arrays)
+    fine = []
+    for name in ("values", "gradient", "weight"):
+        if name in arrays:
+            finite = xp.isfinite(arrays[name])
+            if "weight" in arrays:
+                finite = xp.logical_or(finite, xp.expand(xp.equal(arrays["weight"], 0.0), finite))
+            fine.append(xp.all(finite))
+    fine.append(xp.all(xp.isfinite(result)))
+    kept = xp.dtype(result)
+    _watch(xp, fine, arrays, lambda numbers: _explained(loss, inputs.spacing, kept, **numbers))
 
-    def judge(*numbers: Any) -> None:
-        found = _explained(loss, inputs.spacing, **dict(zip(names, numbers, strict=True)))
-        if found is not None:
-            current.found = current.found or found
-            raise current.found
 
-    xp.watch([xp.all(each) for each in fine], judge, tuple(arrays.values()))
+def look_at_product(what: str, xp: Framework, share: Array, product: Array) -> None:
+    """Look at what a host or an objective makes of a loss that is finite itself: a sum, a product with a factor."""
+    share, product = xp.stop_gradient(share), xp.stop_gradient(product)
+    fine = [xp.logical_or(xp.all(xp.isfinite(product)), xp.logical_not(xp.all(xp.isfinite(share))))]
+    dtype = xp.dtype(product)
+
+    def judge(numbers: dict[str, Any]) -> NonFiniteError | None:
+        import numpy as np
+
+        if np.isfinite(numbers["product"]).all() or not np.isfinite(numbers["share"]).all():
+            return None
+        return NonFiniteError(
+            f"{what}: the losses are finite, and what is made of them is not.",
+            received=f"{_shown(np.ravel(numbers['product'])[0])} from {_shown(np.ravel(numbers['share'])[0])}.",
+            hint=_filled(f"a factor or a weight is not finite, or {dtype} cannot hold the product or the sum."),
+        )
+
+    _watch(xp, fine, {"share": share, "product": product}, judge)
+
+
+def _watch(xp: Framework, fine: list[Array], arrays: dict[str, Array], judge: Any) -> None:
+    entered, names = tuple(blocks), tuple(arrays)
+
+    def found(*numbers: Any) -> NonFiniteError | None:
+        if all(block.ended for block in entered):  # compiled in a block, and run after it
+            return None
+        error: NonFiniteError | None = judge(dict(zip(names, numbers, strict=True)))
+        return error
+
+    def record(error: NonFiniteError) -> None:
+        for block in entered:
+            block.found = block.found or error
+
+    if xp.watch(fine, tuple(arrays.values()), found, record):
+        for block in entered:
+            block.seen += 1
+    else:
+        for block in entered:
+            block.unseen += 1
+
+
+# ── explaining ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _explained(
     loss: Loss,
     spacing: float,
+    kept: str,
     prediction: Any,
     target: Any,
     values: Any,
+    result: Any,
     gradient: Any = None,
     weight: Any = None,
 ) -> NonFiniteError | None:
@@ -112,95 +185,100 @@ def _explained(
 
     weight = np.ones(values.shape) if weight is None else weight
     counts = weight != 0.0
-    bad = counts & ~(np.isfinite(values) & np.isfinite(weight))
-    of_gradient = not bad.any()
-    if of_gradient and gradient is not None:
+    finite = np.isfinite(values) & np.isfinite(weight)
+    of_gradient = bool((finite | ~counts).all()) and gradient is not None
+    if of_gradient:
         finite = np.isfinite(gradient)
-        bad = counts & ~(finite.all(axis=-1) if loss.prediction.rows else finite)
+        finite = finite.all(axis=-1) if loss.prediction.rows else finite
+    bad = counts & ~finite
     if not bad.any():
-        return None
+        return _of_the_result(loss, kept, values, weight, result)
     place = tuple(int(i) for i in np.argwhere(bad)[0])
-    p, y = prediction[place], target[place]
-    what = f"its gradient is {_shown(gradient[place])}" if of_gradient else f"the loss is {values[place]}"
-    others = f"; {bad.sum():,} of {bad.size:,} are not finite" if bad.sum() > 1 else ""
-    cause = _cause(loss, spacing, place, prediction, target, weight[place])
+    what = f"the loss is {values[place]}"
+    if not np.isfinite(weight[place]):
+        what = "its weight is not finite, or negative"
+    elif of_gradient:
+        what = f"its gradient is {_shown(gradient[place])}"
+    others = f"; {bad.sum():,} of {bad.size:,} are like that" if bad.sum() > 1 else ""
+    cause = _cause(loss, spacing, place, prediction, target, weight)
     if cause is None:
-        cause = _size(loss, p, y, values, of_gradient)
+        cause = _size(loss, place, prediction, target, values, of_gradient)
     return NonFiniteError(
-        f"{loss!r}: {what}{_at(place)}.",
-        received=f"prediction {_shown(p)} and target {_shown(y)}{others}.",
-        hint=textwrap.fill(cause, _WIDTH, initial_indent=" " * 8, subsequent_indent="  ").strip(),
+        f"{_named(loss)}: {what}{_at(place)}.",
+        received=f"prediction {_shown(prediction[place])} and target {_shown(target[place])}{others}.",
+        hint=_filled(cause),
     )
 
 
-def _at(place: tuple[int, ...]) -> str:
-    """The row, and the entry in it."""
-    if not place:
-        return ""
-    return f" in row {place[0]} of the batch" + (f", at {list(place)}" if len(place) > 1 else "")
+def _of_the_result(loss: Loss, kept: str, values: Any, weight: Any, result: Any) -> NonFiniteError | None:
+    """Finite losses whose sum, product with a weight, or rounding is not."""
+    import numpy as np
+
+    if np.isfinite(result).all():
+        return None
+    counted = np.abs(values[weight != 0.0])
+    return NonFiniteError(
+        f"{_named(loss)}: each loss is finite, and the result is not.",
+        received=f"losses up to {_shown(counted.max())} and weights up to {_shown(weight.max())}.",
+        hint=_filled(
+            f"{kept} cannot hold their sum, or a product with a weight: a mean can be held wherever each loss can; "
+            "smaller weights or a wider dtype help too."
+        ),
+    )
 
 
-def _cause(
-    loss: Loss, spacing: float, place: tuple[int, ...], prediction: Any, target: Any, weight: float
-) -> str | None:
+def _cause(loss: Loss, spacing: float, place: tuple[int, ...], prediction: Any, target: Any, weight: Any) -> str | None:
     """What is wrong with the inputs of the row; None where nothing is."""
     import numpy as np
 
-    from lossary import dispatch
-
     xp = dispatch.vocabulary("numpy")
     p, y = prediction[place], target[place]
+    if not np.isfinite(weight[place]):
+        return "weights are finite, and at least 0: check how they are made."
     if y.dtype.kind == "f" and np.isnan(y).any():
         return 'the target is missing. missing="skip" in the host leaves such targets out; or clean the data.'
-    if np.isnan(p).any() or (np.isinf(p).any() and not np.isinf(y).any()):
-        return _of_the_model(prediction, loss.prediction.rows)
+    # A logit of minus infinity is a class that is ruled out.
+    spoilt = np.isnan(prediction) if loss.prediction.rows else ~np.isfinite(prediction)
+    if spoilt[place].any() and not np.isinf(y).any():
+        return _of_the_model(spoilt.any(axis=-1) if loss.prediction.rows else spoilt, weight != 0.0)
     for name, domain, x in (("target", loss.target, y), ("prediction", loss.prediction, p)):
         legal = domain.contains(xp, x, p, spacing)
         if legal is not None and not np.all(legal):
             return f"the {name} must be {domain.wanted}: {domain.advice(name)}"
     if np.isinf(y).any():
         return "the target is infinite: check how targets are made."
-    if not np.isfinite(weight):
-        return f"the weight is {weight}: check how weights are made."
     return None
 
 
-def _of_the_model(prediction: Any, rows: bool) -> str:
+def _of_the_model(spoilt: Any, counts: Any) -> str:
     """What helps where the prediction itself is not finite."""
-    import numpy as np
-
-    finite = np.isfinite(prediction)
-    finite = finite.all(axis=-1) if rows else finite
-    if not finite.any():
+    if spoilt[counts].all():
         return (
-            "all that the model predicts is like that, and no loss before it was: an input is not finite, or a step "
-            "has spoilt the weights. A smaller learning rate or clipped gradients help against too long steps; "
+            "all that the model predicts is like that: an input is not finite, or an earlier step has spoilt the "
+            "weights. A smaller learning rate or clipped gradients help against too long steps; "
             "torch.autograd.detect_anomaly, jax_debug_nans and tf.debugging.enable_check_numerics find the layer."
         )
     return (
-        f"{(~finite).sum():,} of {finite.size:,} predictions are like that before the loss sees them: look at the "
-        "inputs of this row, and at layers that divide, take logarithms or roots."
+        f"{(spoilt & counts).sum():,} of {counts.sum():,} predictions are like that before the loss sees them: look at "
+        "the inputs of this row, and at layers that divide, take logarithms or roots."
     )
 
 
-def _size(loss: Loss, p: Any, y: Any, values: Any, of_gradient: bool) -> str:
+def _size(loss: Loss, place: tuple[int, ...], prediction: Any, target: Any, values: Any, of_gradient: bool) -> str:
     """Legal inputs whose loss cannot be held, or is infinite itself."""
     import numpy as np
 
-    from lossary import dispatch
-
-    xp = dispatch.vocabulary("numpy")
-    with np.errstate(all="ignore"):
-        wide = [np.asarray(x, np.float64) if x.dtype.kind == "f" else x for x in (p, y)]
-        exact = (loss.gradient if of_gradient and loss.has_gradient else loss.value)(xp, *wide)
+    exact = np.asarray(np.inf)
+    with np.errstate(all="ignore"), contextlib.suppress(Exception):  # a formula of a user's may need arrays of its own
+        wide = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in (prediction, target)]
+        formula = loss.gradient if of_gradient and loss.has_gradient else loss.value
+        exact = np.asarray(formula(dispatch.vocabulary("numpy"), *wide))[place]
     of = "gradient" if of_gradient else "loss"
     held = np.isfinite(exact).all()
-    found = (
-        f"the {of} is {_shown(exact)}, which {values.dtype} cannot hold." if held else f"the {of} itself is infinite."
-    )
+    found = f"the {of} " + (f"is {_shown(exact)}, which {values.dtype} cannot hold." if held else "itself is infinite.")
     if loss.settings.get("from_logits") is False:
         return (
-            f"{found} from_logits=True, and no activation in the last layer, keeps the digits of small probabilities."
+            f"{found} from_logits=True, without an activation in the last layer, keeps digits of small probabilities."
         )
     if held:
         return (
@@ -208,6 +286,22 @@ def _size(loss: Loss, p: Any, y: Any, values: Any, of_gradient: bool) -> str:
             "a smaller learning rate helps."
         )
     return f"{found} A prediction of 0 or infinity says that what happened cannot happen: predict finite numbers."
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _named(loss: Loss) -> str:
+    """The loss; only its name where a table is an array, which says its numbers to nobody under a transform."""
+    plain = all(isinstance(setting, bool | float | int | str | tuple) for setting in loss.settings.values())
+    return repr(loss) if plain else type(loss).__name__
+
+
+def _at(place: tuple[int, ...]) -> str:
+    """The row, and the entry in it."""
+    if not place:
+        return ""
+    return f" in row {place[0]} of the batch" + (f", at {list(place)}" if len(place) > 1 else "")
 
 
 def _shown(x: Any) -> str:
@@ -221,43 +315,6 @@ def _shown(x: Any) -> str:
     return f"[{numbers}{', …' if len(x) > _SHOWN else ''}]"
 
 
-@contextlib.contextmanager
-def _observable(framework: str) -> Iterator[None]:
-    """What was compiled runs in a way that lets losses be looked at."""
-    if framework == "torch":
-        import torch
-
-        with torch.compiler.set_stance("force_eager"):
-            yield
-    elif framework == "tensorflow":
-        import tensorflow as tf
-
-        eager = tf.config.functions_run_eagerly()
-        tf.config.run_functions_eagerly(True)
-        try:
-            with warnings.catch_warnings():  # that pipelines of tf.data are not run so
-                warnings.filterwarnings("ignore", "Even though the `tf.config.", UserWarning)
-                yield
-        finally:
-            tf.config.run_functions_eagerly(eager)
-    else:
-        import logging
-
-        import jax
-
-        # What was compiled before does not look at losses, and what is compiled within must not do so afterwards.
-        jax.clear_caches()  # type: ignore[no-untyped-call]  # JAX has no types for some
-        log = logging.getLogger("jax._src.debugging")  # which prints the error that is raised anyway
-        silent, log.disabled = log.disabled, True
-        try:
-            yield
-            jax.effects_barrier()  # type: ignore[no-untyped-call]  # as above
-        except jax.errors.JaxRuntimeError:
-            with contextlib.suppress(ImportError, AttributeError):  # it would be raised again when Python ends
-                from jax._src.dispatch import runtime_tokens
-
-                runtime_tokens.clear()  # type: ignore[no-untyped-call]  # as above
-            raise
-        finally:
-            jax.clear_caches()  # type: ignore[no-untyped-call]  # as above
-            log.disabled = silent
+def _filled(text: str) -> str:
+    """As the hint of an error, which begins 8 columns from the left."""
+    return textwrap.fill(text, _WIDTH, initial_indent=" " * 8, subsequent_indent="  ").strip()

@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:
 
     raise MissingExtraError("lossary.jax needs JAX.", hint="pip install 'lossary[jax]'.") from error
 
-from lossary import catalogue
+from lossary import catalogue, spelling
 from lossary.definition import Definition
 from lossary.errors import UsageError
 from lossary.host import Classes
@@ -38,6 +38,7 @@ from lossary.objective import Objective
 from lossary.reduce import Total
 
 class LossFunction:
+    missing: Missing | None
     @property
     def loss(self) -> Loss | Objective: ...
     def __call__(
@@ -154,7 +155,7 @@ class LossFunction:
         return hash((type(self), self.loss, self.missing, self.validate))
 
     def __repr__(self) -> str:
-        return f"lossary.jax.{self.loss!r}" if isinstance(self.loss, Loss) else f"({self.loss!r}).jax()"
+        return spelling.at_home("jax", self.loss, missing=self.missing)
 
     def __reduce__(self) -> Any:
         """Through the loss, so that functions of users' losses are found again too."""

@@ -10,6 +10,7 @@ from lossary.objective import Objective
 from lossary.reduce import Total
 
 class LossFunction:
+    missing: Missing | None
     @property
     def loss(self) -> Loss | Objective: ...
     def __call__(

@@ -29,7 +29,7 @@ import numpy as np
 from keras.src import backend  # masks have no public accessor
 from keras.src.losses.loss import reduce_values, squeeze_or_expand_to_same_rank
 
-from lossary import catalogue, dispatch
+from lossary import catalogue, dispatch, explanation
 from lossary.definition import Definition
 from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
 from lossary.host import Classes
@@ -155,7 +155,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             raise UsageError(
                 f"ignore_class is for targets of class indices, which {type(loss).__name__} does not take.",
                 received=f"ignore_class={ignore_class!r}.",
-                hint="sample_weight=0 leaves an entry out.",
+                hint="missing= leaves out targets that are NaN or a number that is named; sample_weight=0 any entry.",
             )
         self.loss = loss
         self.ignore_class = ignore_class
@@ -183,7 +183,10 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             reduced: Any = 0.0
             for factor, loss in self._terms:
                 values, weights = self._entries(loss, prediction, target, weight, mask, came_in)
-                reduced = reduced + factor * self._reduced(values, weights)
+                share = factor * self._reduced(values, weights)
+                if explanation.blocks:
+                    explanation.look_at_product(repr(self), _xp(share), values, share)
+                reduced = reduced + share
             if mask is not None and self.reduction in {"sum_over_batch_size", "mean"}:
                 # Keras divides by all entries, and makes up for those that the mask hides.
                 valid = ops.sum(ops.cast(mask, reduced.dtype))
@@ -337,7 +340,9 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         return _unpickled, (self.definition,), self.__dict__
 
     def __repr__(self) -> str:
-        return f"<lossary.keras: {self.loss!r}, reduction={self.reduction!r}>"
+        options = {"reduction": self.reduction, "ignore_class": self.ignore_class, "missing": self.missing}
+        said = [f"{name}={option!r}" for name, option in options.items() if option is not None]
+        return f"<lossary.keras: {', '.join([repr(self.loss), *said])}>"
 
 
 @final

@@ -151,7 +151,8 @@ class Loss(Definition, abstract=True):
         if found is not None:
             return found
         inputs = prepare(self, *call, **options)
-        return _reduced(inputs, _evaluated(self, inputs), reduction)
+        values = _evaluated(self, inputs)
+        return _looked_at(self, inputs, values, _reduced(inputs, values, reduction))
 
     @final
     def compute_total(
@@ -173,7 +174,10 @@ class Loss(Definition, abstract=True):
         if found is not None:
             return found
         inputs = prepare(self, *call, **options)
-        return reduce.total(inputs.xp, _evaluated(self, inputs), inputs.weight, inputs.reduced_dtype)
+        values = _evaluated(self, inputs)
+        total = reduce.total(inputs.xp, values, inputs.weight, inputs.reduced_dtype)
+        _looked_at(self, inputs, values, total.mean)
+        return total
 
     def _fused(self, call: tuple[Any, ...], reduction: str, options: dict[str, Any]) -> Any:
         """What a kernel makes of a call; None where the vocabulary is to be used."""
@@ -194,8 +198,9 @@ class Loss(Definition, abstract=True):
         """w·ℓ and w of the losses' shape (None where all count alike), for hosts whose framework reduces by itself."""
         inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
         xp, weight, dtype = inputs.xp, inputs.weight, inputs.reduced_dtype
-        values = xp.cast(reduce.weighted(xp, _evaluated(self, inputs), weight), dtype)
-        return values, None if weight is None else xp.cast(weight, dtype)
+        values = _evaluated(self, inputs)
+        weighted = _looked_at(self, inputs, values, xp.cast(reduce.weighted(xp, values, weight), dtype))
+        return weighted, None if weight is None else xp.cast(weight, dtype)
 
     @final
     def value_and_gradient(
@@ -270,6 +275,7 @@ class Loss(Definition, abstract=True):
                 if part is not None:
                     derivative = reduce.weighted(xp, derivative, xp.expand(part, inputs.prediction))
                 results.append(xp.cast(derivative, inputs.dtype))
+            _looked_at(self, inputs, values, results[0], differentiated=True)
         return tuple(results)
 
     # ── hosts: where it goes to live ─────────────────────────────────────────────────────────────────────────────
@@ -365,9 +371,16 @@ def _evaluated(loss: Loss, inputs: Inputs) -> Array:
             received=f"{came} from predictions of shape {shape}.",
             hint="leave sums and means to reduction=: a loss that reduces by itself cannot be weighted or masked.",
         )
-    if explanation.watches:
-        explanation.watch(loss, inputs, Guarded(loss, inputs.spacing), values)
     return values
+
+
+def _looked_at(loss: Loss, inputs: Inputs, values: Array, result: Array, *, differentiated: bool = False) -> Array:
+    """The result; within `lossary.explain`, it and all that it is made of are looked at."""
+    if explanation.blocks:
+        differentiated = differentiated or inputs.xp.differentiable(inputs.prediction)
+        sentence = Guarded(loss, inputs.spacing)
+        explanation.look(loss, inputs, sentence, values, result, differentiated=differentiated)
+    return result
 
 
 def _reduced(inputs: Inputs, values: Array, reduction: Reduction) -> Array:

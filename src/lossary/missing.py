@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lossary.vocabulary.framework import Framework
     from lossary.vocabulary.vocabulary import Array
 
+_LAST = 2**31 - 1  # of the integers that class indices are compared in
+
 # What stands where there is no target: NaN ("skip"), or a number that is none.
 Missing = Literal["skip"] | float
 
@@ -31,14 +33,14 @@ def accepted(loss: Loss | Objective, missing: Any, *, of_index: str = "") -> Mis
     if missing is None:
         return None
     named = isinstance(missing, numbers.Real) and not isinstance(missing, bool)
-    if not named and missing != "skip":
+    if not named and not (isinstance(missing, str) and missing == "skip"):
         raise ParameterError(
             'missing must be "skip", where missing targets are NaN, or the number that stands for them.',
             received=f"missing={missing!r}.",
             hint='missing="skip" or missing=-999.',
         )
-    skipped = not named or math.isnan(missing)
-    if loss.target.indices and (of_index or skipped or missing != int(missing)):
+    skipped = not named or missing != missing  # noqa: PLR0124  # NaN alone
+    if loss.target.indices and (of_index or skipped or not _is_between(missing, -_LAST, _LAST)):
         raise UsageError(
             "class indices are integers, none of which is missing by itself.",
             received=f"missing={missing!r} for {loss!r}.",
@@ -46,7 +48,7 @@ def accepted(loss: Loss | Objective, missing: Any, *, of_index: str = "") -> Mis
         )
     if skipped:
         return "skip"
-    return int(missing) if loss.target.indices else float(missing)
+    return int(missing) if isinstance(missing, numbers.Integral) or loss.target.indices else _as_float(missing)
 
 
 def by_kind(loss: Loss, missing: Missing | None) -> tuple[int | None, Missing | None]:
@@ -61,9 +63,34 @@ def present(xp: Framework, loss: Loss, target: Array, missing: Missing) -> Array
     """
     if loss.target.indices:
         return xp.logical_not(xp.equal(target, missing))
-    if "float" not in xp.dtype(target):
-        target = xp.cast(target, "float64" if xp.has_float64(target) else "float32")
-    absent = xp.isnan(target) if missing == "skip" else xp.equal(target, xp.convert(missing, like=target))
+    if "float" in xp.dtype(target):
+        number = 0.0 if missing == "skip" else _as_float(missing)
+        absent = xp.isnan(target) if missing == "skip" else xp.equal(target, xp.convert(number, like=target))
+    else:
+        absent = _integers(xp, target, missing)
     if loss.target.rows:
         absent = xp.sum(xp.where(absent, 1.0, 0.0)) > 0.0
     return xp.logical_not(absent)
+
+
+def _integers(xp: Framework, target: Array, missing: Missing) -> Array:
+    """Where integers or booleans are missing: none is by itself, and none can be a number that they cannot hold."""
+    target = xp.cast(target, "int32") if xp.dtype(target) == "bool" else target
+    bits = int(xp.dtype(target).lstrip("uint"))
+    low, last = (0, 2**bits - 1) if xp.dtype(target).startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if missing == "skip" or not _is_between(missing, low, last):
+        return xp.logical_not(xp.equal(target, target))
+    return xp.equal(target, int(missing))
+
+
+def _is_between(number: float, low: int, last: int) -> bool:
+    """Whether it is one of these integers, exactly."""
+    return low <= number <= last and number == int(number)
+
+
+def _as_float(number: float) -> float:
+    """NaN, which equals nothing, for a number beyond all floats."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.nan

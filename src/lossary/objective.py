@@ -11,7 +11,7 @@ import numbers
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from lossary import catalogue, claim, dispatch, reduce
+from lossary import catalogue, claim, dispatch, explanation, reduce
 from lossary.errors import ParameterError, ShapeError, UsageError
 from lossary.loss import Loss, wrong_door
 from lossary.penalty import Penalty
@@ -184,7 +184,7 @@ class Objective:
         if reduction == "none":
             self._refuse_once("unreduced values")
         shares = self._shares(prediction, target, weight, where, reduction, parameters, options)
-        return sum(shares[1:], start=shares[0])
+        return self._looked_at(shares[0], sum(shares[1:], start=shares[0]))
 
     def values(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Any:
         """The unreduced losses; penalties are refused, because they belong to no entry."""
@@ -294,9 +294,16 @@ class Objective:
                 return factor
             if isinstance(term, Penalty):
                 return factor * term(parameters=parameters)
-            return factor * term.compute(prediction, target, weight, where, reduction=reduction, **options)
+            value = term.compute(prediction, target, weight, where, reduction=reduction, **options)
+            return self._looked_at(value, factor * value)
 
         return [share(factor, term) for factor, term in self.summands]
+
+    def _looked_at(self, share: Any, product: Any) -> Any:
+        """The product; within `lossary.explain`, it is looked at."""
+        if explanation.blocks:
+            explanation.look_at_product(repr(self), dispatch.vocabulary(dispatch.framework_of(product)), share, product)
+        return product
 
     def _check_framework(self, prediction: Any) -> None:
         """Raises FrameworkError where what is learned is not of the prediction's framework."""

@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 
     raise MissingExtraError("lossary.sklearn needs scikit-learn.", hint="pip install scikit-learn.") from error
 
-from lossary import catalogue
+from lossary import catalogue, spelling
 from lossary.definition import Definition
 from lossary.domain import Labels
 from lossary.errors import UsageError
@@ -39,6 +39,7 @@ from lossary.missing import Missing
 from lossary.objective import Objective
 
 class Scorer:
+    missing: Missing | None
     @property
     def loss(self) -> Loss | Objective: ...
     def __call__(self, estimator: Any, X: Any, y_true: Any, *, sample_weight: Any = ...) -> float: ...
@@ -97,17 +98,21 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         The estimator is asked without `method_caller`, which keeps one column where there are two classes.
         """
         target, predicted = _without_column(np.asarray(y_true)), self._predicted(estimator, X)
-        if self.missing is not None and target.ndim == 1:  # before the estimator's classes are asked about them
-            known = np.equal(target, target) if self.missing == "skip" else target != self.missing  # NaN is not itself
-            target, predicted = target[known], predicted[known]
-            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[known]
-        return -self.metric(self._encoded(estimator, target), predicted, sample_weight)
+        if self.missing is None or target.ndim > 1:
+            return -self.metric(self._encoded(estimator, target), predicted, sample_weight)
+        # By what the labels were before they are encoded: a class may get the number that stands for none.
+        known = ~_absent(target, self.missing)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+        return -self._mean(self._encoded(estimator, target[known]), predicted[known], weight, None)
 
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The loss itself, as `sklearn.metrics` has its functions: targets first, a float, smaller is better.
 
         Arrays, series and frames are taken by position, whatever their index. A column, (n, 1), may stand beside (n,).
         """
+        return self._mean(y_true, y_pred, sample_weight, self.missing)
+
+    def _mean(self, y_true: Any, y_pred: Any, sample_weight: Any, missing: Missing | None) -> float:
         target, prediction = np.asarray(y_true), np.asarray(y_pred)
         if prediction.dtype.kind in "iub" and self.loss.prediction.labels is None:
             prediction = prediction.astype(np.float64)
@@ -116,7 +121,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         if target.shape == (*prediction.shape[: prediction.ndim - self.loss.target.indices], 1):
             target = target[..., 0]
         weight = None if sample_weight is None else _without_column(np.asarray(sample_weight))
-        return float(self.loss.compute(prediction, target, weight, None, reduction="mean", missing=self.missing))
+        return float(self.loss.compute(prediction, target, weight, None, reduction="mean", missing=missing))
 
     @property
     def response(self) -> str:
@@ -197,7 +202,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         return hash((type(self), self.loss, self.missing))
 
     def __repr__(self) -> str:
-        return f"lossary.sklearn.{self.loss!r}" if isinstance(self.loss, Loss) else f"({self.loss!r}).sklearn()"
+        return spelling.at_home("sklearn", self.loss, missing=self.missing)
 
     def __reduce__(self) -> Any:
         """Through the loss, so that scorers of users' losses are found again too."""
@@ -226,6 +231,18 @@ def get(name: str, **settings: Any) -> Scorer:
 
 def _remade(loss: Loss | Objective, missing: Missing | None) -> Scorer:
     return host(loss, missing=missing)
+
+
+def _absent(y_true: Any, missing: Missing) -> Any:
+    """Where a label of any kind, text included, is missing: NaN, None and pandas' NA are what "skip" skips."""
+    if missing == "skip":
+        return np.asarray([_is_nothing(each) for each in y_true], bool)
+    return np.asarray([not _is_nothing(each) and each == missing for each in y_true], bool)
+
+
+def _is_nothing(label: Any) -> bool:
+    is_float = isinstance(label, float | np.floating)
+    return label is None or type(label).__name__ == "NAType" or bool(is_float and np.isnan(label))
 
 
 def _without_column(x: Any) -> Any:

@@ -9,6 +9,7 @@ from lossary.missing import Missing
 from lossary.objective import Objective
 
 class Scorer:
+    missing: Missing | None
     @property
     def loss(self) -> Loss | Objective: ...
     def __call__(self, estimator: Any, X: Any, y_true: Any, *, sample_weight: Any = ...) -> float: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lossary import catalogue
 from lossary.definition import Definition
@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from lossary.objective import Objective
 
 
-def at_home(host: str, loss: Loss | Objective) -> str:
-    """The code that makes it at home in a framework: "torch", "keras", "jax" or "sklearn"."""
+def at_home(host: str, loss: Loss | Objective, **options: Any) -> str:
+    """The code that makes it at home in a framework: "torch", "keras", "jax" or "sklearn"; with options of the host,
+    those that are not None."""
+    said = ", ".join(f"{name}={option!r}" for name, option in options.items() if option is not None)
     if not isinstance(loss, Definition):
-        return f"({loss!r}).{host}()"
+        return f"({loss!r}).{host}({said})"
     if ":" in catalogue.key(type(loss)):  # a user's own: the hosts have named classes for lossary's
-        return f"{loss!r}.{host}()"
+        return f"{loss!r}.{host}({said})"
     code = f"lossary.{host}.{loss!r}"
     if host in {"keras", "sklearn"} and "from_logits" in loss.settings and "from_logits=" not in code:
         # There it has no default, or another one.
         code = code.replace("(", f"(from_logits={loss.settings['from_logits']}, ", 1).replace(", )", ")")
+    if said:
+        code = f"{code[:-1]}, {said})".replace("(, ", "(")
     return code
 
 

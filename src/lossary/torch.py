@@ -48,6 +48,7 @@ from lossary.reduce import Total
 
 class LossModule(nn.Module):
     reduction: Reduction
+    missing: Missing | None
     @property
     def loss(self) -> Loss | Objective: ...
     def forward(
@@ -147,17 +148,19 @@ class LossModule(nn.Module):
         **settings: Any,
     ) -> None:
         super().__init__()
-        self._settle(self.definition(*positional, **settings), reduction, class_axis, ignore_index, missing, validate)
+        options: dict[str, Any] = {"reduction": reduction, "class_axis": class_axis, "ignore_index": ignore_index}
+        self._settle(self.definition(*positional, **settings), **options, missing=missing, validate=validate)
 
     @final
     def _settle(
         self,
         loss: Any,
-        reduction: Reduction,
-        class_axis: int | None,
-        ignore_index: int | None,
-        missing: Missing | None,
-        validate: bool,
+        *,
+        reduction: Reduction = "mean",
+        class_axis: int | None = None,
+        ignore_index: int | None = None,
+        missing: Missing | None = None,
+        validate: bool = True,
     ) -> None:
         check_reduction(f"lossary.torch.{type(loss).__name__}", reduction)
         _refuse_unusable(loss, class_axis, ignore_index)
@@ -355,8 +358,15 @@ class LossModule(nn.Module):
     def extra_repr(self) -> str:
         inside = repr(self.loss).removeprefix(type(self._declared).__name__)[1:-1]
         options = [inside] if inside else []
-        if self.reduction != "mean":
-            options.append(f"reduction={self.reduction!r}")
+        rows, indices = self._declared.task == "multiclass", self._declared.target.indices
+        usual = {
+            "reduction": "mean",
+            "class_axis": 1 if rows else -1,
+            "ignore_index": IGNORED if indices else None,
+            "missing": None,
+            "validate": True,
+        }
+        options += [f"{name}={getattr(self, name)!r}" for name, its in usual.items() if getattr(self, name) != its]
         return ", ".join(options)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -401,7 +411,8 @@ class ObjectiveModule(LossModule):
         for name, (factor, _) in zip(objective.names, objective.summands, strict=True):
             if isinstance(factor, nn.Parameter):
                 self.register_parameter(f"{name}_factor", factor)
-        self._settle(objective, reduction, class_axis, ignore_index, missing, validate)
+        options: dict[str, Any] = {"reduction": reduction, "class_axis": class_axis, "ignore_index": ignore_index}
+        self._settle(objective, **options, missing=missing, validate=validate)
 
     @property
     def _bound(self) -> Any:
@@ -497,7 +508,7 @@ def remade(key: str, options: dict[str, Any], buffers: dict[str, Tensor | None],
     loss = _named[key]
     module = _unpickled(type(loss))
     nn.Module.__init__(module)
-    module._settle(loss, options["reduction"], None, None, None, options["validate"])
+    module._settle(loss, reduction=options["reduction"], validate=options["validate"])
     module.__dict__.update(options)
     module._buffers.update(buffers)
     if isinstance(module, ObjectiveModule):
@@ -511,7 +522,7 @@ def _refuse_unusable(loss: Any, class_axis: int | None, ignore_index: int | None
         raise UsageError(
             f"ignore_index is for targets of class indices, which {type(loss).__name__} does not take.",
             received=f"ignore_index={ignore_index!r}.",
-            hint="where=(target != ignored) leaves entries out.",
+            hint="missing= leaves out targets that are NaN or a number that is named; where= any entry.",
         )
     losses = loss.losses if isinstance(loss, Objective) else (loss,)
     tables = any(isinstance(getattr(each, name), tuple) for each in losses for name in each.tables)

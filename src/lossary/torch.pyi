@@ -13,6 +13,7 @@ from lossary.reduce import Total
 
 class LossModule(nn.Module):
     reduction: Reduction
+    missing: Missing | None
     @property
     def loss(self) -> Loss | Objective: ...
     def forward(

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import csv
 import dataclasses
+import decimal
 import difflib
 import hashlib
 import re
@@ -346,10 +347,15 @@ def _split(
 def _without(column: pl.Series, missing: str) -> pl.Series:
     """The column with nothing where that stands, which may be a number in another spelling."""
     text = column.cast(pl.String).str.strip_chars()
-    gone = (text == missing.strip()).fill_null(False)
-    with contextlib.suppress(ValueError):
-        gone |= (text.cast(pl.Float64, strict=False) == float(missing)).fill_null(False)
-    if not gone.any():
+    gone = text == missing.strip()
+    with contextlib.suppress(ArithmeticError, ValueError):
+        number = decimal.Decimal(missing)
+        if not column.dtype.is_integer():
+            gone |= text.cast(pl.Float64, strict=False) == float(number)
+        elif number == int(number):  # of which a float might not have all digits
+            gone |= column == int(number)
+    gone = gone.fill_null(False)
+    if not gone.any() and missing.strip() not in (*_MISSING, "skip"):  # which is nothing already, or says so
         raise DataError(f"no {column.name} is {missing!r}, which --missing says stands for one that is not known.")
     return column.set(gone, None)
 

@@ -107,7 +107,7 @@ def placeholder(y: Numbers) -> str | None:
     for place, rest in ((0, values[1:]), (-1, values[:-1])):
         gap = np.abs(rest - values[place]).min()
         if counts[place] >= _AGAIN and gap > np.ptp(rest):
-            value = f"{values[place]:g}"
+            value = repr(float(values[place])).removesuffix(".0")
             return (
                 f"{counts[place]:,} targets are {value}, far from all others: if it stands for none, --missing {value}"
             )

@@ -191,7 +191,7 @@ class _Fused(torch.autograd.Function):
 
 
 def _watched() -> bool:
-    """Whether somebody looks at the operations, other than a compiler: a trace, a transform, forward-mode derivatives."""
+    """Whether anybody but a compiler looks at the operations: a trace, a transform, forward-mode derivatives."""
     return (
         torch._C._len_torch_dispatch_stack() > 0
         or torch._C._len_torch_function_stack() > 0

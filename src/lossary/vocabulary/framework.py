@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from lossary.vocabulary.vocabulary import Array, Vocabulary
@@ -83,9 +84,23 @@ class Framework(Vocabulary):
     def all(self, x: Array) -> Array:
         """Whether every entry holds: a boolean scalar."""
 
+    # ── for lossary.explain ──────────────────────────────────────────────────────────────────────────────────────
+
     @abstractmethod
-    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
-        """Call `judge` with the arrays as NumPy's unless all of `fine` hold: now, or when the computation runs."""
+    def watch(
+        self,
+        fine: list[Array],
+        arrays: tuple[Array, ...],
+        judge: Callable[..., Exception | None],
+        record: Callable[[Any], None],
+    ) -> bool:
+        """Unless all of `fine` hold, ask `judge` about the arrays, as NumPy's, and raise what it says: now, or when the
+        computation runs. Then it cannot be raised as it is, and `record` is told. False where nobody can look."""
+
+    @contextlib.contextmanager
+    def observable(self) -> Iterator[None]:
+        """What was compiled runs in a way that lets it be watched."""
+        yield
 
     @abstractmethod
     def has_float64(self, x: Array) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, final
 
 import jax
@@ -164,9 +166,21 @@ class JAX(XLA):
     def all(self, x: Array) -> Array:
         return jnp.all(x)
 
-    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
+    def watch(
+        self,
+        fine: list[Array],
+        arrays: tuple[Array, ...],
+        judge: Callable[..., Exception | None],
+        record: Callable[[Any], None],
+    ) -> bool:
+        alone = jax.device_count() == 1
+
         def look(*numbers: Any) -> None:
-            judge(*map(np.asarray, numbers))
+            error = judge(*map(np.asarray, numbers))
+            if error is not None:
+                record(error)
+                if alone:  # others would wait for this one, forever
+                    raise error
 
         @jax.custom_batching.custom_vmap
         def watched(fine: Array, *arrays: Array) -> tuple[()]:
@@ -175,12 +189,24 @@ class JAX(XLA):
 
         @watched.def_vmap
         def _(size: int, batched: list[bool], fine: Array, *arrays: Array) -> tuple[tuple[()], tuple[()]]:
-            whole = (
-                x if its else jnp.broadcast_to(x, (size, *x.shape)) for x, its in zip(arrays, batched[1:], strict=True)
-            )
+            along = zip(arrays, batched[1:], strict=True)
+            whole = (x if its else jnp.broadcast_to(x, (size, *x.shape)) for x, its in along)
             return watched(jnp.all(fine), *whole), ()
 
         watched(functools.reduce(jnp.logical_and, fine), *arrays)
+        return True
+
+    @contextlib.contextmanager
+    def observable(self) -> Iterator[None]:
+        # What was compiled before does not look at losses, and what is compiled within need not afterwards.
+        jax.clear_caches()  # type: ignore[no-untyped-call]  # JAX has no types for it
+        log = logging.getLogger("jax._src.debugging")  # which prints an error that is raised anyway
+        silent, log.disabled = log.disabled, True
+        try:
+            yield
+        finally:
+            jax.clear_caches()  # type: ignore[no-untyped-call]  # as above
+            log.disabled = silent
 
     def has_float64(self, x: Array) -> bool:
         return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]  # it has

@@ -140,9 +140,17 @@ class NumPy(Framework):
     def all(self, x: Array) -> Array:
         return np.all(x)
 
-    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
-        if not all(fine):
-            judge(*map(np.asarray, arrays))
+    def watch(
+        self,
+        fine: list[Array],
+        arrays: tuple[Array, ...],
+        judge: Callable[..., Exception | None],
+        record: Callable[[Any], None],
+    ) -> bool:
+        error = None if all(fine) else judge(*map(np.asarray, arrays))
+        if error is not None:
+            raise error
+        return True
 
     def has_float64(self, x: Array) -> bool:
         return True
@@ -168,7 +176,7 @@ class NumPy(Framework):
             return np.asarray(sentence.value(self, prediction, target))
 
     def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
-        if explanation.watches or kernels.unavailable() is not None:
+        if explanation.blocks or kernels.unavailable() is not None:
             return None
         from lossary.kernels.numpy import fused
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -171,9 +173,30 @@ class TensorFlow(XLA):
     def all(self, x: Array) -> Array:
         return tf.reduce_all(x)
 
-    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
-        if tf.executing_eagerly() and not all(fine):
-            judge(*map(self.to_numpy, arrays))
+    def watch(
+        self,
+        fine: list[Array],
+        arrays: tuple[Array, ...],
+        judge: Callable[..., Exception | None],
+        record: Callable[[Any], None],
+    ) -> bool:
+        if not (tf.executing_eagerly() and all(hasattr(x, "numpy") for x in arrays)):
+            return False
+        error = None if all(fine) else judge(*map(self.to_numpy, arrays))
+        if error is not None:
+            raise error
+        return True
+
+    @contextlib.contextmanager
+    def observable(self) -> Iterator[None]:
+        eager = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(True)
+        try:
+            with warnings.catch_warnings():  # that pipelines of tf.data are not run so
+                warnings.filterwarnings("ignore", "Even though the `tf.config.", UserWarning)
+                yield
+        finally:
+            tf.config.run_functions_eagerly(eager)
 
     def has_float64(self, x: Array) -> bool:
         return True

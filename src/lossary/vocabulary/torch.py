@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -197,14 +198,30 @@ class PyTorch(Framework):
     def all(self, x: Array) -> Array:
         return torch.all(x)
 
-    def watch(self, fine: list[Array], judge: Callable[..., None], arrays: tuple[Array, ...]) -> None:
-        if _in_trace():
-            return
+    def watch(
+        self,
+        fine: list[Array],
+        arrays: tuple[Array, ...],
+        judge: Callable[..., Exception | None],
+        record: Callable[[Any], None],
+    ) -> bool:
+        if _in_trace() or any(x.is_meta for x in arrays):
+            return False
         if any(map(torch._C._functorch.is_functorch_wrapped_tensor, arrays)):
             with torch._C._DisableFuncTorch():  # which would wrap again whatever is made of them
-                judge(*map(self.to_numpy, _unwrapped(arrays)))
-        elif all(type(x) in (Tensor, torch.nn.Parameter) for x in arrays) and not all(fine):
-            judge(*map(self.to_numpy, arrays))
+                error = judge(*map(self.to_numpy, _unwrapped(arrays)))
+        elif all(type(x) in (Tensor, torch.nn.Parameter) for x in arrays):
+            error = None if all(fine) else judge(*map(self.to_numpy, arrays))
+        else:
+            return False
+        if error is not None:
+            raise error
+        return True
+
+    @contextlib.contextmanager
+    def observable(self) -> Iterator[None]:
+        with torch.compiler.set_stance("force_eager"):
+            yield
 
     def has_float64(self, x: Array) -> bool:
         return bool(x.device.type != "mps")
@@ -252,7 +269,7 @@ class PyTorch(Framework):
         return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]  # torch has no types for it
 
     def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
-        if torch.compiler.is_compiling() or explanation.watches or kernels.unavailable() is not None:
+        if torch.compiler.is_compiling() or explanation.blocks or kernels.unavailable() is not None:
             return None
         from lossary.kernels.torch import fused
 
@@ -268,16 +285,23 @@ def _in_trace() -> bool:
 def _unwrapped(arrays: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The tensors below all transforms of `torch.func`; what `vmap` has taken apart is whole again, its axes first."""
     inside = torch._C._functorch
-    while (level := max(map(inside.maybe_get_level, arrays))) > 0:
-        axes = [inside.maybe_get_bdim(x) if inside.maybe_get_level(x) == level else -1 for x in arrays]
-        arrays = tuple(inside.get_unwrapped(x) if inside.maybe_get_level(x) == level else x for x in arrays)
-        sizes = {x.shape[axis] for x, axis in zip(arrays, axes, strict=True) if axis >= 0}
-        if sizes:  # this level is of vmap
-            arrays = tuple(
-                x.movedim(axis, 0) if axis >= 0 else x.expand(*sizes, *x.shape)
-                for x, axis in zip(arrays, axes, strict=True)
-            )
-    return arrays
+    whole, axes = list(arrays), [dict[int, int]() for _ in arrays]  # by level, where it has put its axis
+    while (level := max(map(inside.maybe_get_level, whole))) > 0:
+        for place, x in enumerate(whole):
+            if inside.maybe_get_level(x) == level:
+                axis, whole[place] = inside.maybe_get_bdim(x), inside.get_unwrapped(x)
+                if axis >= 0:  # those that are known already do not count it
+                    axes[place] = {its: at + (at >= axis) for its, at in axes[place].items()} | {level: axis}
+    sizes = {level: x.shape[at] for x, its in zip(whole, axes, strict=True) for level, at in its.items()}
+    return tuple(_with_axes(x, its, sizes) for x, its in zip(whole, axes, strict=True))
+
+
+def _with_axes(x: Tensor, axes: dict[int, int], sizes: dict[int, int]) -> Tensor:
+    """The tensor with an axis for each level before its own, repeated along those that it does not have."""
+    x = x.movedim([axes[level] for level in sorted(axes)], list(range(len(axes))))
+    for place, level in enumerate(sorted(sizes)):
+        x = x if level in axes else x.unsqueeze(place)
+    return x.expand(*(sizes[level] for level in sorted(sizes)), *x.shape[len(sizes) :])
 
 
 def _mesh(x: Tensor) -> Any:
