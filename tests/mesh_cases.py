@@ -18,7 +18,14 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from lossary import BinaryCrossEntropy, Huber, MeanAbsoluteError, SparseCategoricalCrossEntropy
+from lossary import (
+    BinaryCrossEntropy,
+    Huber,
+    MeanAbsoluteError,
+    NonFiniteError,
+    SparseCategoricalCrossEntropy,
+    explain,
+)
 from lossary.loss import Loss
 from lossary.reduce import Total
 from tests import grid
@@ -194,3 +201,29 @@ def test_the_mean_of_the_means_of_shards_is_another_number() -> None:
     with jax.set_mesh(mesh("auto")):
         naive = jax.jit(jax.shard_map(shard, in_specs=PartitionSpec("rows"), out_specs=PartitionSpec()))(inputs)
     assert float(naive) != pytest.approx(Huber()(**call), rel=1e-3)
+
+
+@pytest.mark.parametrize("axes", AXES)
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_the_row_that_is_nan_is_known_by_its_place_in_the_whole(axes: str, placement: str) -> None:
+    numbers = np.ones((ROWS, 4))
+    numbers[5, 3] = math.nan
+    with jax.set_mesh(mesh(axes)):
+        step = jax.jit(jax.value_and_grad(lambda p, y: Huber().jax().total(p, y).mean))
+        arrays = placed(numbers, axes, placement), placed(np.ones((ROWS, 4)), axes, placement)
+        with pytest.raises(NonFiniteError, match=r"row 5 of the batch, at \[5, 3\]"), explain():
+            step(*arrays)
+        assert bool(jnp.isnan(step(*arrays)[0]))
+
+
+def test_one_device_does_not_wait_for_another_that_has_found_something() -> None:
+    """The error comes at the end of the block: raised on one device, it would leave the others in the sum for ever."""
+
+    @functools.partial(jax.shard_map, mesh=mesh("auto"), in_specs=PartitionSpec("rows"), out_specs=PartitionSpec())
+    def mean(p: Any) -> Any:
+        total: Any = jax.lax.psum(Huber().jax().total(p, jnp.zeros_like(p)), ("rows",))
+        return total.mean
+
+    numbers = jnp.ones(ROWS).at[5].set(math.nan)
+    with pytest.raises(NonFiniteError, match="row 1 of the batch"), explain():  # of its shard
+        jax.jit(mean)(numbers)

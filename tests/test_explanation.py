@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import lossary
 import lossary.jax
 import lossary.torch
 from lossary import (
+    L2,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     DomainError,
@@ -37,12 +39,12 @@ BAD = 3  # the row that is spoilt
 
 def compiled(framework: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     match framework.name:
-        case "PyTorch":
+        case "torch":
             torch.compiler.reset()
             return torch.compile(function, backend="aot_eager")
-        case "TensorFlow":
+        case "tensorflow":
             return tf.function(function)
-        case "JAX":
+        case "jax":
             return jax.jit(function)
     return function
 
@@ -69,11 +71,11 @@ def test_no_alarm_where_all_is_finite(loss: Any, framework: Any, dtype: str, ran
     """At edges and at any magnitude: an error where a loss or a gradient is not finite, and nowhere else."""
     prediction, target = points(loss, random)
     p, y = framework.array(prediction, dtype), framework.array(target, dtype)
-    if framework.name == "PyTorch" and loss.trainable:
+    if framework.name == "torch" and loss.trainable:
         p.requires_grad_()
     values = loss(prediction=p, target=y, reduction="none")
     finite = np.isfinite(framework.numpy(values)).all()
-    if framework.name == "PyTorch" and loss.trainable:
+    if framework.name == "torch" and loss.trainable:
         finite = finite and bool(torch.autograd.grad(values.sum(), p)[0].isfinite().all())
     if finite:
         with lossary.explain():
@@ -119,7 +121,7 @@ CAUSES = {
         floats(0.5, 0),
         [1, 1],
         "inf in row 1",
-        "from_logits=True, and no activation",
+        "from_logits=True, without a last activation",
     ),
     "a gradient": (
         BinaryCrossEntropy(from_logits=False),
@@ -161,7 +163,7 @@ def test_each_cause_has_its_sentence(cause: str) -> None:
     text = str(caught.value)
     assert what in text
     assert advice in " ".join(text.split())
-    assert max(map(len, text.splitlines())) <= 90
+    assert max(map(len, text.splitlines())) <= 90  # of a loss's own line; hints are filled
     assert isinstance(caught.value, FloatingPointError)
 
 
@@ -184,8 +186,9 @@ def test_illegal_values_are_found_where_nothing_can_raise() -> None:
 
 def test_a_weight_that_is_not_finite() -> None:
     step = jax.jit(lambda p, w: MeanSquaredError()(prediction=p, target=jnp.zeros(2), weight=w, reduction="sum"))
-    with pytest.raises(NonFiniteError, match="the weight is nan"), lossary.explain():
-        step(jnp.ones(2), jnp.array([1.0, math.nan]))
+    for weight in (math.nan, -1.0, math.inf):
+        with pytest.raises(NonFiniteError, match="its weight is not finite, or negative in row 1"), lossary.explain():
+            step(jnp.ones(2), jnp.array([1.0, weight]))
 
 
 def spoilt_rows() -> Any:
@@ -241,19 +244,145 @@ def test_objectives_and_totals() -> None:
             call()
 
 
+BIG = 1.8e19  # whose square float32 can hold, and not four times that
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)
+def test_finite_losses_whose_result_is_not(framework: Any) -> None:
+    big, zero = framework.array(np.full(4, BIG), "float32"), framework.array(np.zeros(4), "float32")
+    half = framework.array(np.full(4, 300.0), "float16")
+    nothing = framework.array(np.zeros(4), "float16")
+    calls = (
+        ("float32", lambda: MeanSquaredError()(prediction=big, target=zero, reduction="sum")),
+        ("float32", lambda: MeanSquaredError()(prediction=big, target=zero, weight=np.full(4, 9.0), reduction="none")),
+        ("float16", lambda: MeanSquaredError()(prediction=half, target=nothing, reduction="none")),
+    )
+    for dtype, call in calls:
+        with (
+            pytest.raises(NonFiniteError, match=rf"each loss is finite, and the result is not(.|\n)*{dtype} cannot"),
+            lossary.explain(),
+        ):
+            call()
+    with lossary.explain():  # the mean can be held
+        MeanSquaredError()(prediction=big, target=zero)
+
+
+def test_factors_and_penalties_that_are_not_finite() -> None:
+    p, y = torch.zeros(2), torch.ones(2)
+    model = torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        model.weight.fill_(1e30)
+    for criterion in (
+        (torch.tensor(math.nan) * Huber() + 0.5 * Quantile()).torch(),
+        (Huber() + L2()).torch(model=model),
+    ):
+        with pytest.raises(NonFiniteError, match="and what is made of them is not"), lossary.explain():
+            criterion(p, y)
+    scale = jax.jit(lambda s: ((s * Huber()).jax())(jnp.zeros(2), jnp.ones(2)).mean())
+    with pytest.raises(NonFiniteError, match="what is made of them is not"), lossary.explain():
+        scale(jnp.asarray(math.inf))
+
+
+def test_gradients_without_a_framework() -> None:
+    loss = BinaryCrossEntropy(from_logits=False)
+    with pytest.raises(NonFiniteError, match="its gradient is -inf in row 0"), lossary.explain():
+        loss.value_and_gradient(prediction=np.array([5e-324]), target=np.ones(1))
+
+
+def test_a_logit_of_minus_infinity_rules_a_class_out() -> None:
+    loss, logits = SparseCategoricalCrossEntropy(), torch.tensor([[0.0, -math.inf], [0.0, 1.0]])
+    with lossary.explain():
+        loss(prediction=logits, target=torch.tensor([0, 1]))
+    with pytest.raises(NonFiniteError, match=r"the loss itself is infinite(.|\n)*cannot happen"), lossary.explain():
+        loss(prediction=logits, target=torch.tensor([1, 1]))
+
+
+def test_what_does_not_count_does_not_hide_that_all_is_spoilt() -> None:
+    p, y = torch.full((4,), math.nan), torch.tensor([1.0, 2.0, 3.0, math.nan])
+    with pytest.raises(NonFiniteError, match="all that the model predicts"), lossary.explain():
+        lossary.torch.MeanSquaredError(missing="skip")(p, y)
+
+
+def test_tables_are_read_by_their_place() -> None:
+    loss = BinaryCrossEntropy(pos_weight=(1.0, 3.0))
+    logits = torch.tensor([[0.0, -3e38]])
+    with pytest.raises(NonFiniteError, match=r"the loss is 9e\+38, which float32 cannot hold"), lossary.explain():
+        loss(prediction=logits, target=torch.ones(1, 2))
+    with pytest.raises(NonFiniteError, match=r"^BinaryCrossEntropy: the loss is nan in row 0"), lossary.explain():
+        loss.torch().bfloat16()(torch.tensor([[1.0, math.nan]]), torch.ones(1, 2))
+
+
+def test_within_two_vmaps() -> None:
+    x, y = torch.ones(2, 3, 4), torch.zeros(2, 3, 4)
+    call = torch.func.vmap(torch.func.vmap(lossary.torch.MeanSquaredError()))
+    with lossary.explain():
+        torch.testing.assert_close(call(x, y), torch.ones(2, 3))
+    x[1, 2, 3] = math.nan
+    with pytest.raises(NonFiniteError, match=r"row 1 of the batch, at \[1, 2, 3\]"), lossary.explain():
+        call(x, y)
+    moved = torch.func.vmap(torch.func.vmap(lossary.torch.MeanSquaredError(), in_dims=(1, None)), in_dims=(2, None))
+    with pytest.raises(NonFiniteError, match=r"at \[3, 2, 1\]"), lossary.explain():
+        moved(x, torch.zeros(2))
+
+
+def test_blocks_that_overlap() -> None:
+    """As those of threads or of generators do: what is set stays until the last has ended, and not longer."""
+    first, second = lossary.explain(), lossary.explain()
+    eager, stance = tf.config.functions_run_eagerly(), torch._dynamo.eval_frame._stance.stance
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert tf.config.functions_run_eagerly()
+        second.__exit__(None, None, None)
+    assert tf.config.functions_run_eagerly() == eager
+    assert torch._dynamo.eval_frame._stance.stance == stance
+
+
+def test_what_cannot_be_looked_at_is_said() -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    meta = torch.empty(2, device="meta")
+    criterion = lossary.torch.MeanSquaredError()
+
+    def counted() -> None:
+        with FlopCounterMode(display=False):
+            criterion(torch.zeros(2), torch.zeros(2))
+
+    for call in (lambda: criterion(meta, meta), counted):
+        with pytest.warns(UserWarning, match="1 calls could not be looked at"), lossary.explain():
+            call()
+
+
+def test_what_was_compiled_within_is_silent_afterwards() -> None:
+    with lossary.explain():
+        step = jax.jit(lambda p: MeanSquaredError()(prediction=p, target=jnp.zeros(2))).lower(jnp.zeros(2)).compile()
+        step(jnp.zeros(2))
+    assert bool(jnp.isnan(step(jnp.array([0.0, math.nan]))))
+
+
+def test_an_error_that_comes_later_is_not_replaced() -> None:
+    def survive() -> None:
+        try:
+            MeanSquaredError()(prediction=np.array([math.nan]), target=np.ones(1))
+        except NonFiniteError:
+            raise KeyError("something else") from None
+
+    with pytest.raises(KeyError, match="something else"), lossary.explain():
+        survive()
+
+
 def test_nothing_is_left_behind() -> None:
     eager = tf.config.functions_run_eagerly()
     step, p = jax.jit(lambda p: MeanSquaredError()(prediction=p, target=jnp.zeros(2))), jnp.array([0.0, math.nan])
     for spoilt in (True, False):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            try:
-                with lossary.explain():
-                    assert tf.config.functions_run_eagerly()
-                    if spoilt:
-                        step(p)
-            except NonFiniteError:
-                pass
+            with pytest.raises(NonFiniteError) if spoilt else contextlib.nullcontext(), lossary.explain():
+                assert tf.config.functions_run_eagerly()
+                if spoilt:
+                    step(p)
         assert not explanation.blocks
         assert tf.config.functions_run_eagerly() == eager
         assert bool(jnp.isnan(step(p)))
@@ -275,6 +404,9 @@ def test_within_one_another() -> None:
         with lossary.explain():
             call(1.0)
         call(math.nan)
+
+    with lossary.explain(), lossary.explain():  # a call of the inner one is one of the outer one
+        call(1.0)
 
     with pytest.raises(NonFiniteError, match="row 0"), lossary.explain():
         both()

@@ -463,3 +463,19 @@ def test_settings_differ() -> None:
         assert one.config() != other.config()
         assert repr(one) != repr(other)
     assert {type(loss) for loss in ALL} == set(catalogue.classes())
+
+
+# ── what is not finite ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cases(of=DEFAULTS, dtypes=("float32",), thorough=never)
+def test_the_row_that_is_not_finite_is_named(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+    prediction, target = ordinary(loss, random)
+    prediction[3, 1] = math.nan
+    p, y = framework.array(prediction, dtype), framework.array(target, dtype)
+
+    def call(p: Any) -> Any:
+        return loss(prediction=p, target=y)
+
+    with pytest.raises(lossary.NonFiniteError, match=r"the loss is nan in row 3 of the batch"), lossary.explain():
+        framework.compiled(call, p) if trainable(loss) and framework.compiles else call(p)

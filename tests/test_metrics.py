@@ -335,3 +335,64 @@ def test_torchmetrics_mean_over_two_real_processes(tmp_path):
     assert ran.returncode == 0, ran.stderr
     found = [float(line) for line in ran.stdout.split()]
     assert found == pytest.approx([on_all(SPARSE)] * 2, rel=1e-6)
+
+
+HOLES = [
+    (lossary.BinaryCrossEntropy(), np.float32([2, 2, -2, -2, 1]), np.float32([1, np.nan, 0, 0, 0])),
+    (
+        lossary.BinaryCrossEntropy(),
+        np.float32([[2, 1], [-1, 2], [1, 1], [2, 2]]),
+        np.float32([[1, np.nan], [0, 0], [1, 1], [np.nan, 0]]),
+    ),
+    (lossary.Hinge(), np.float32([2, 2, -2, -2, 1]), np.float32([1, np.nan, -1, -1, -1])),
+    (
+        lossary.CategoricalCrossEntropy(),
+        np.float32([[2, 0, 0], [0, 2, 0], [0, 0, 2], [1, 0, 0]]),
+        np.float32([[1, 0, 0], [0, np.nan, 0], [0, 0, 1], [0, 1, 0]]),
+    ),
+]
+
+
+@LIBRARIES
+@pytest.mark.parametrize("missing", ["skip", -999])
+@pytest.mark.parametrize(("loss", "prediction", "target"), HOLES)
+def test_missing_targets_are_left_out(measured, loss, prediction, target, missing):
+    def measure(p, y, **options):
+        if measured is in_sklearn:
+            return {name: function(y, p) for name, function in metrics.sklearn(loss, **options).items()}
+        return measured(loss, p, y, **({"classes": 3} if loss.prediction.rows else {}), **options)
+
+    told = target if missing == "skip" else np.nan_to_num(target, nan=-999)
+    known = ~np.isnan(target)
+    if loss.prediction.rows:
+        known = known.all(axis=1)
+    wanted = measure(prediction[known], target[known])
+    assert measure(prediction, told, missing=missing) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_nan_is_no_class():
+    loss, p, y = HOLES[0]
+    with pytest.raises(lossary.DomainError, match=r"NaN among the targets(.|\n)*missing=.skip"):
+        metrics.sklearn(loss)["accuracy"](y, p)
+    with pytest.raises(lossary.DomainError, match="NaN among the targets"):
+        in_torchmetrics(loss, p, y)
+    assert np.isnan(in_keras(loss, p, y)["accuracy"])  # where nothing can raise
+
+
+def test_rows_without_a_number_are_left_out():
+    found = metrics.sklearn(lossary.Quantile(0.9), missing="skip")
+    p, y = np.array([1.0, 5.0, 2.0]), np.array([2.0, np.nan, 4.0])
+    assert found["mae"](y, p) == 1.5
+    assert found["mae"](y, p, [3.0, 1.0, 1.0]) == 1.25
+    assert found["pinball"](y, p) == pytest.approx(1.35)
+
+
+@pytest.mark.parametrize("library", ["torchmetrics", "keras"])
+def test_options_that_metrics_cannot_use(library):
+    make, option = getattr(metrics, library), {"torchmetrics": "ignore_index", "keras": "ignore_class"}[library]
+    with pytest.raises(lossary.UsageError, match=r"count every target(.|\n)*as_metric\(loss\.\w+\(missing='skip'\)\)"):
+        make(lossary.Huber(), missing="skip")
+    with pytest.raises(lossary.UsageError, match=f"{option} is for targets of class indices"):
+        make(lossary.BinaryCrossEntropy(), **{option: -1})
+    with pytest.raises(lossary.UsageError, match=f"{option}=-1"):
+        make(lossary.SparseCategoricalCrossEntropy(), classes=3, missing=-1)

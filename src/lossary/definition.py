@@ -109,7 +109,8 @@ def _teaching(cls: type[Definition], construct: Callable[..., None]) -> Callable
                     received=f"{name}={value!r}.",
                     hint=f"here it is called {real}: {cls.__name__}({real}={value!r})."
                     if real
-                    else f"{cls.__name__} has {has}.",
+                    else f"{cls.__name__} has {has}; reduction=, missing= and their like belong to its hosts: "
+                    f"lossary.torch.{cls.__name__}(...).",
                 )
         taken = sum(not field.kw_only for field in dataclasses.fields(cls))  # type: ignore[arg-type]  # leaves are
         if len(positional) > taken:

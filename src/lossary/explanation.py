@@ -121,8 +121,10 @@ def look(loss: Loss, inputs: Inputs, sentence: Guarded, values: Array, result: A
                 finite = xp.logical_or(finite, xp.expand(xp.equal(arrays["weight"], 0.0), finite))
             fine.append(xp.all(finite))
     fine.append(xp.all(xp.isfinite(result)))
+    # In JAX a call is traced once and runs many times: nobody knows which time it is.
+    number = None if xp.name == "JAX" else blocks[-1].seen + blocks[-1].unseen + 1
     kept = xp.dtype(result)
-    _watch(xp, fine, arrays, lambda numbers: _explained(loss, inputs.spacing, kept, **numbers))
+    _watch(xp, fine, arrays, lambda numbers: _explained(loss, inputs.spacing, kept, number, **numbers))
 
 
 def look_at_product(what: str, xp: Framework, share: Array, product: Array) -> None:
@@ -173,6 +175,7 @@ def _explained(
     loss: Loss,
     spacing: float,
     kept: str,
+    number: int | None,
     prediction: Any,
     target: Any,
     values: Any,
@@ -200,6 +203,7 @@ def _explained(
     elif of_gradient:
         what = f"its gradient is {_shown(gradient[place])}"
     others = f"; {bad.sum():,} of {bad.size:,} are like that" if bad.sum() > 1 else ""
+    others += "" if number is None else f"; call {number:,} of the block"
     cause = _cause(loss, spacing, place, prediction, target, weight)
     if cause is None:
         cause = _size(loss, place, prediction, target, values, of_gradient)
@@ -231,12 +235,17 @@ def _cause(loss: Loss, spacing: float, place: tuple[int, ...], prediction: Any, 
     """What is wrong with the inputs of the row; None where nothing is."""
     import numpy as np
 
+    from lossary.inputs import advice
+
     xp = dispatch.vocabulary("numpy")
     p, y = prediction[place], target[place]
     if not np.isfinite(weight[place]):
         return "weights are finite, and at least 0: check how they are made."
     if y.dtype.kind == "f" and np.isnan(y).any():
-        return 'the target is missing. missing="skip" in the host leaves such targets out; or clean the data.'
+        return (
+            'the target is missing. missing="skip" in the host leaves such targets out (in Hugging Face\'s Trainer, '
+            "-100 does); or clean the data."
+        )
     # A logit of minus infinity is a class that is ruled out.
     spoilt = np.isnan(prediction) if loss.prediction.rows else ~np.isfinite(prediction)
     if spoilt[place].any() and not np.isinf(y).any():
@@ -244,7 +253,7 @@ def _cause(loss: Loss, spacing: float, place: tuple[int, ...], prediction: Any, 
     for name, domain, x in (("target", loss.target, y), ("prediction", loss.prediction, p)):
         legal = domain.contains(xp, x, p, spacing)
         if legal is not None and not np.all(legal):
-            return f"the {name} must be {domain.wanted}: {domain.advice(name)}"
+            return f"the {name} must be {domain.wanted}: {advice(name, domain)}"
     if np.isinf(y).any():
         return "the target is infinite: check how targets are made."
     return None
@@ -260,7 +269,7 @@ def _of_the_model(spoilt: Any, counts: Any) -> str:
         )
     return (
         f"{(spoilt & counts).sum():,} of {counts.sum():,} predictions are like that before the loss sees them: look at "
-        "the inputs of this row, and at layers that divide, take logarithms or roots."
+        "the inputs of this row, at layers that divide or take logarithms or roots, and whether training diverges."
     )
 
 
@@ -277,9 +286,7 @@ def _size(loss: Loss, place: tuple[int, ...], prediction: Any, target: Any, valu
     held = np.isfinite(exact).all()
     found = f"the {of} " + (f"is {_shown(exact)}, which {values.dtype} cannot hold." if held else "itself is infinite.")
     if loss.settings.get("from_logits") is False:
-        return (
-            f"{found} from_logits=True, without an activation in the last layer, keeps digits of small probabilities."
-        )
+        return f"{found} from_logits=True, without a last activation, keeps the digits of small probabilities."
     if held:
         return (
             f"{found} Scale targets to a size near 1, or take a loss that grows more slowly; where training diverges, "

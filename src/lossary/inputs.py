@@ -12,6 +12,7 @@ from lossary.missing import present
 from lossary.parameter import parameters_of
 
 if TYPE_CHECKING:
+    from lossary.domain import Domain
     from lossary.loss import Loss
     from lossary.missing import Missing
     from lossary.vocabulary.framework import Framework
@@ -178,7 +179,7 @@ def with_target(xp: Framework, loss: Loss, target: Array, missing: Missing | Non
     """The mask, without the losses whose target is missing."""
     if missing is None:
         return where
-    counted = present(xp, loss, target, missing)
+    counted = present(xp, loss.target, target, missing)
     return counted if where is None else xp.logical_and(where, counted)
 
 
@@ -504,8 +505,15 @@ def _check_values(xp: Framework, loss: Loss, prediction: Array, target: Array, s
             raise DomainError(
                 f"{type(loss).__name__}: {name} must be {domain.wanted}.",
                 received=_offenders(xp, array, xp.logical_not(legal)) + where_k,
-                hint=domain.advice(name),
+                hint=advice(name, domain),
             )
+
+
+def advice(name: str, domain: Domain) -> str:
+    """What to do with values from outside."""
+    if name == "target" and not domain.indices:
+        return f"{domain.advice(name)} A number that stands for no target: missing= in a host, where= in the call."
+    return domain.advice(name)
 
 
 def _offenders(xp: Framework, array: Array, bad: Array) -> str:

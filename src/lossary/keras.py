@@ -282,7 +282,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         if self.ignore_class is not None:
             counted = ops.not_equal(target if "float" in _kind(target) else _int32(target), self.ignore_class)
         elif self.missing is not None:
-            counted = present(_xp(target), self.loss, target, self.missing)
+            counted = present(_xp(target), self.loss.target, target, self.missing)
         if mask is None or counted is None:
             return mask if counted is None else counted
         trailing = len(counted.shape) - len(mask.shape)

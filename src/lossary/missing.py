@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lossary.errors import ParameterError, UsageError
 
 if TYPE_CHECKING:
+    from lossary.domain import Domain
     from lossary.loss import Loss
     from lossary.objective import Objective
     from lossary.vocabulary.framework import Framework
@@ -44,7 +45,7 @@ def accepted(loss: Loss | Objective, missing: Any, *, of_index: str = "") -> Mis
         raise UsageError(
             "class indices are integers, none of which is missing by itself.",
             received=f"missing={missing!r} for {loss!r}.",
-            hint=f"name the index that is to be left out: {of_index or 'missing'}=-1.",
+            hint=f"name the index that is to be left out: {of_index or 'missing'}={-1 if skipped else missing}.",
         )
     if skipped:
         return "skip"
@@ -56,19 +57,19 @@ def by_kind(loss: Loss, missing: Missing | None) -> tuple[int | None, Missing | 
     return (int(missing), None) if loss.target.indices and missing is not None else (None, missing)
 
 
-def present(xp: Framework, loss: Loss, target: Array, missing: Missing) -> Array:
-    """Which losses have a target, in the losses' shape. A row of which a part is missing has none.
+def present(xp: Framework, domain: Domain, target: Array, missing: Missing) -> Array:
+    """Which losses have a target of that domain, in the losses' shape. A row of which a part is missing has none.
 
     `target` is in the dtype that it came in: elsewhere a number may be rounded to the one that stands for missing.
     """
-    if loss.target.indices:
+    if domain.indices:
         return xp.logical_not(xp.equal(target, missing))
     if "float" in xp.dtype(target):
         number = 0.0 if missing == "skip" else _as_float(missing)
         absent = xp.isnan(target) if missing == "skip" else xp.equal(target, xp.convert(number, like=target))
     else:
         absent = _integers(xp, target, missing)
-    if loss.target.rows:
+    if domain.rows:
         absent = xp.sum(xp.where(absent, 1.0, 0.0)) > 0.0
     return xp.logical_not(absent)
 

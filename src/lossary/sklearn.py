@@ -178,7 +178,12 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
             return y_true
         index = np.searchsorted(classes, y_true)
         if (np.take(classes, index, mode="clip") != y_true).any():
-            raise UsageError(f"{self!r} met a class that the estimator was not fitted on.", received=f"{y_true!r}.")
+            unknown = next(each for each in y_true.tolist() if each not in classes.tolist())
+            raise UsageError(
+                f"{self!r} met a class that the estimator was not fitted on.",
+                received=f"{unknown!r}, beside {', '.join(map(repr, classes.tolist()))}.",
+                hint="fit on rows of every class; missing= leaves out a number that stands for no label.",
+            )
         if self.loss.target.indices:
             return index
         if self.loss.target.rows:

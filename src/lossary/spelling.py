@@ -29,10 +29,10 @@ def at_home(host: str, loss: Loss | Objective, **options: Any) -> str:
     return code
 
 
-def in_use(loss: Loss | Objective) -> dict[str, str]:
-    """A line of code for each framework in which a loss trains."""
+def in_use(loss: Loss | Objective, **options: Any) -> dict[str, str]:
+    """A line of code for each framework in which a loss trains; with options of the hosts, as `at_home` takes them."""
     return {
-        "PyTorch": f"criterion = {at_home('torch', loss)}",
-        "Keras": f"model.compile(loss={at_home('keras', loss)})",
-        "JAX": f"loss_fn = {at_home('jax', loss)}",
+        "PyTorch": f"criterion = {at_home('torch', loss, **options)}",
+        "Keras": f"model.compile(loss={at_home('keras', loss, **options)})",
+        "JAX": f"loss_fn = {at_home('jax', loss, **options)}",
     }

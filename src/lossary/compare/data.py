@@ -66,6 +66,7 @@ class Data:
     digest: str  # SHA-256 of the file, or of the data-frame written as CSV
     notes: tuple[str, ...]  # what was done to the data, as sentences
     not_numbers: NotNumbers | None = None  # of a target that is text
+    missing: float | None = None  # the number that stands for a target that is not known
     groups: npt.NDArray[np.int64] | None = None  # which group each row belongs to
     order: npt.NDArray[np.float64] | None = None  # when each row was, as a number that grows with time
     weight: npt.NDArray[np.float64] | None = None  # how much each row counts, 0 or more
@@ -333,6 +334,7 @@ def _split(
         digest,
         tuple(notes),
         not_numbers,
+        None if missing is None else _number(missing),
         groups=_groups(frame[roles["group"]]) if "group" in roles else None,
         order=_order(frame[roles["time"]]) if "time" in roles else None,
         weight=_weight(frame[roles["weight"]]) if "weight" in roles else None,
@@ -342,6 +344,14 @@ def _split(
         counted = pl.Series(data.weight > 0)
         return data.keep(counted, f"{_rows(len(counted) - int(counted.sum()))} of weight 0 left out")
     return data
+
+
+def _number(text: str) -> float | None:
+    """A finite number, whole where it is written so; None for anything else."""
+    with contextlib.suppress(ArithmeticError, ValueError):
+        number = decimal.Decimal(text)
+        return int(number) if number == int(number) else float(number)
+    return None
 
 
 def _without(column: pl.Series, missing: str) -> pl.Series:

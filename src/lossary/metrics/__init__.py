@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, final
 from lossary.claim import Elicits
 from lossary.errors import MissingExtraError, UsageError
 from lossary.metrics.decision import Decision
+from lossary.missing import Missing, accepted
 
 if TYPE_CHECKING:
     from lossary.keras import KerasLoss
@@ -38,9 +39,14 @@ __all__ = ["as_metric", "keras", "sklearn", "torchmetrics"]
 # ── scikit-learn ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def sklearn(loss: Loss | Objective) -> dict[str, InScikitLearn]:
-    """scikit-learn's metrics for a loss, by name: functions of (y_true, y_pred, sample_weight=None) on NumPy arrays."""
+def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[str, InScikitLearn]:
+    """scikit-learn's metrics for a loss, by name: functions of (y_true, y_pred, sample_weight=None) on NumPy arrays.
+
+    Args:
+        missing: which targets are missing and left out, as in the loss's hosts; of several numbers to predict, the row.
+    """
     _want_a_loss("sklearn", loss)
+    missing = accepted(loss, missing)
     try:
         from sklearn import metrics as known
     except ModuleNotFoundError as error:
@@ -53,8 +59,10 @@ def sklearn(loss: Loss | Objective) -> dict[str, InScikitLearn]:
             "r2": InScikitLearn(known.r2_score),
         }
         level = _level(loss)
-        return chosen | ({} if level is None else {"pinball": InScikitLearn(known.mean_pinball_loss, {"alpha": level})})
-    decision = Decision(loss.prediction, loss.target)
+        if level is not None:
+            chosen["pinball"] = InScikitLearn(known.mean_pinball_loss, {"alpha": level})
+        return {name: dataclasses.replace(metric, missing=missing) for name, metric in chosen.items()}
+    decision = Decision(loss.prediction, loss.target, missing=missing)
     settings = {"average": "macro" if loss.prediction.rows else "binary", "zero_division": 0}
     return {
         "accuracy": InScikitLearn(known.accuracy_score, {}, decision),
@@ -72,6 +80,7 @@ class InScikitLearn:
     function: Callable[..., Any]
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     decision: Decision | None = None
+    missing: Missing | None = None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The metric; targets first, as scikit-learn has it.
@@ -81,6 +90,8 @@ class InScikitLearn:
         """
         if self.decision is not None:
             y_true, y_pred, sample_weight = self.decision.on_arrays(y_true, y_pred, sample_weight)
+        elif self.missing is not None:
+            y_true, y_pred, sample_weight = _known(self.missing, y_true, y_pred, sample_weight)
         return float(self.function(y_true, y_pred, sample_weight=sample_weight, **self.settings))
 
 
@@ -88,7 +99,12 @@ class InScikitLearn:
 
 
 def torchmetrics(
-    loss: Loss | Objective, *, classes: int | None = None, class_axis: int | None = None, ignore_index: int = -100
+    loss: Loss | Objective,
+    *,
+    classes: int | None = None,
+    class_axis: int | None = None,
+    ignore_index: int | None = None,
+    missing: Missing | None = None,
 ) -> Any:
     """torchmetrics' metrics for a loss, as a `MetricCollection`: `metrics(input, target)`, then `metrics.compute()`.
 
@@ -96,11 +112,14 @@ def torchmetrics(
         classes: how many there are; wanted where there may be more than two.
         class_axis: where they stand, as in the loss's module: axis 1 by default for the cross-entropies.
         ignore_index: targets of class indices that are equal to this are left out, as in the loss's module.
+        missing: which other targets are missing and left out, as in the loss's module.
 
     Raises:
-        UsageError: the loss is about classes and `classes` is not said.
+        UsageError: the loss is about classes and `classes` is not said; or an option that its metrics cannot use.
     """
     _want_a_loss("torchmetrics", loss)
+    missing = _of_classes(loss, missing, ignore_index, "ignore_index", "torch")
+    ignored = -100 if ignore_index is None else ignore_index
     try:
         import torchmetrics as known
         from torchmetrics import classification, wrappers
@@ -116,15 +135,15 @@ def torchmetrics(
         count = _counted(loss, classes)
         chosen = [
             getattr(classification, f"Multiclass{kind}")(
-                num_classes=count, average="micro" if kind == "Accuracy" else "macro", ignore_index=ignore_index
+                num_classes=count, average="micro" if kind == "Accuracy" else "macro", ignore_index=ignored
             )
             for kind in kinds
         ]
     else:
-        chosen = [getattr(classification, f"Binary{kind}")() for kind in kinds]
+        chosen = [getattr(classification, f"Binary{kind}")(ignore_index=ignored) for kind in kinds]
     if class_axis is None:
         class_axis = 1 if loss.task == "multiclass" else -1
-    decision = Decision(loss.prediction, loss.target, axis=class_axis)
+    decision = Decision(loss.prediction, loss.target, axis=class_axis, missing=missing, ignored=ignored)
     return known.MetricCollection(
         {
             name: wrappers.LambdaInputTransformer(metric, decision.tensor_prediction, decision.tensor_target)
@@ -137,17 +156,25 @@ def torchmetrics(
 # ── Keras ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def keras(loss: Loss | Objective, *, classes: int | None = None, ignore_class: int | None = None) -> list[Any]:
+def keras(
+    loss: Loss | Objective,
+    *,
+    classes: int | None = None,
+    ignore_class: int | None = None,
+    missing: Missing | None = None,
+) -> list[Any]:
     """Keras' metrics for a loss: `model.compile(loss=loss.keras(), metrics=lossary.metrics.keras(loss))`.
 
     Args:
         classes: how many there are; wanted where there may be more than two.
         ignore_class: targets of class indices that are equal to this are left out, as in the loss's Keras class.
+        missing: which other targets are missing and left out, as in the loss's Keras class.
 
     Raises:
-        UsageError: the loss is about classes and `classes` is not said.
+        UsageError: the loss is about classes and `classes` is not said; or an option that its metrics cannot use.
     """
     _want_a_loss("keras", loss)
+    missing = _of_classes(loss, missing, ignore_class, "ignore_class", "keras")
     try:
         from keras import metrics as known
     except ModuleNotFoundError as error:
@@ -172,7 +199,8 @@ def keras(loss: Loss | Objective, *, classes: int | None = None, ignore_class: i
             "recall": [known.Recall(class_id=index) for index in each],
             "f1": [known.F1Score(average="macro", threshold=0.5)],
         }
-    return [Decided(loss, metrics, name=name, ignore_class=ignore_class) for name, metrics in chosen.items()]
+    options: dict[str, Any] = {"ignore_class": ignore_class, "missing": missing}
+    return [Decided(loss, metrics, name=name, **options) for name, metrics in chosen.items()]
 
 
 # ── the loss itself ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,6 +252,38 @@ def _want_a_loss(host: str, loss: object) -> None:
             received=f"{loss!r}.",
             hint=f"lossary.metrics.{host}(lossary.Huber()); lossary.get('bce') finds a loss by name.",
         )
+
+
+def _of_classes(loss: Loss | Objective, missing: Any, ignored: int | None, option: str, host: str) -> Missing | None:
+    """`missing`, as it is accepted.
+
+    Raises:
+        UsageError: the metrics of this loss cannot leave targets out, or not by this option.
+    """
+    if loss.task == "regression" and missing is not None:
+        raise UsageError(
+            "mae, rmse and r2 of this library count every target.",
+            received=f"missing={missing!r}.",
+            hint=f"lossary.metrics.as_metric(loss.{host}(missing={missing!r})) is the mean of the loss itself; "
+            "lossary.metrics.sklearn(loss, missing=...) leaves rows out.",
+        )
+    if ignored is not None and not loss.target.indices:
+        raise UsageError(
+            f"{option} is for targets of class indices, which {loss!r} does not take.",
+            received=f"{option}={ignored!r}.",
+            hint="missing= leaves out targets that are NaN or a number that is named.",
+        )
+    return accepted(loss, missing, of_index=option)
+
+
+def _known(missing: Missing, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Any]:
+    """The rows that have all their numbers."""
+    import numpy as np
+
+    y_true = np.asarray(y_true)
+    known = ~np.isnan(y_true) if missing == "skip" else y_true != missing
+    known = known.reshape(len(known), -1).all(axis=1)
+    return y_true[known], np.asarray(y_pred)[known], None if weight is None else np.asarray(weight)[known]
 
 
 def _level(loss: Loss | Objective) -> float | None:

@@ -11,6 +11,7 @@ from keras import ops
 from lossary import catalogue
 from lossary.loss import Loss
 from lossary.metrics.decision import Decision
+from lossary.missing import Missing
 from lossary.objective import Objective
 
 
@@ -26,13 +27,15 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
         *,
         name: str,
         ignore_class: int | None = None,
+        missing: Missing | None = None,
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.loss = loss
         self.metrics = list(metrics)
         self.ignore_class = ignore_class
-        self.decision = Decision(loss.prediction, loss.target)
+        self.missing = missing
+        self.decision = Decision(loss.prediction, loss.target, missing=missing)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         mask = getattr(y_pred, "_keras_mask", None)
@@ -40,6 +43,7 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         said = self.decision.of_prediction(y_pred, _last)
         true = self.decision.of_target(y_true, _last)
+        known = self._known(y_true)
         if len(true.shape) > len(said.shape):  # sparse labels (N, 1) beside (N, K)
             true = ops.squeeze(true, -1)
         elif len(said.shape) > len(true.shape):  # Dense(1) beside (N,)
@@ -47,6 +51,8 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
         weight = ops.ones_like(true, dtype=self.dtype)
         if self.ignore_class is not None and self.decision.target.indices:
             weight *= ops.cast(true != self.ignore_class, self.dtype)
+        if known is not None:
+            weight *= ops.reshape(known, ops.shape(weight))
         for each in (sample_weight, mask):
             if each is not None:
                 weight *= self._leading(ops.cast(each, self.dtype), weight)
@@ -58,6 +64,16 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
         true, said = (ops.reshape(ops.cast(x, self.dtype), shape) for x in (true, said))
         for metric in self.metrics:
             metric.update_state(true, said, ops.reshape(weight, (-1,)))
+
+    def _known(self, y_true: Any) -> Any:
+        """1 where there is a target, 0 where it is missing; NaN, for nothing can raise here, where it is NaN unsaid."""
+        if self.decision.target.indices:
+            return None
+        if self.missing is not None:
+            return ops.cast(self.decision.known(y_true, self.missing), self.dtype)
+        nothing = ops.isnan(y_true)
+        nothing = ops.any(nothing, axis=-1) if self.decision.target.rows else nothing
+        return ops.where(nothing, float("nan"), ops.ones_like(nothing, dtype=self.dtype))
 
     def _leading(self, weight: Any, entries: Any) -> Any:
         """A weight for each entry, from one for each sample."""
@@ -80,6 +96,7 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
             "loss": self.loss.config(),
             "metrics": [keras.saving.serialize_keras_object(metric) for metric in self.metrics],
             "ignore_class": self.ignore_class,
+            "missing": self.missing,
         }
 
     @classmethod

@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, final
 
+from lossary import dispatch
 from lossary.domain import Domain, Labels
 from lossary.errors import DomainError, ShapeError
+from lossary.missing import Missing, present
 
 
 @final
@@ -23,6 +25,8 @@ class Decision:
     prediction: Domain
     target: Domain
     axis: int = -1
+    missing: Missing | None = None  # which targets say no class, as the hosts of losses have it
+    ignored: int = -1  # the index that torchmetrics leaves out
 
     def of_prediction(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
         """Class indices, or whether each entry is positive."""
@@ -36,6 +40,11 @@ class Decision:
             return argmax(y)
         return y == self.target.values[1] if isinstance(self.target, Labels) else y > 0.5
 
+    def known(self, y: Any, missing: Missing) -> Any:
+        """Which targets say a class, by what stands for those that do not."""
+        last = y if self.axis == -1 or not self.target.rows or len(y.shape) < 2 else y.swapaxes(self.axis, -1)
+        return present(dispatch.vocabulary(dispatch.framework_of(y)), self.target, last, missing)
+
     # ── for NumPy ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_arrays(self, target: Any, prediction: Any, weight: Any) -> tuple[Any, Any, Any]:
@@ -43,13 +52,15 @@ class Decision:
 
         Raises:
             ShapeError: the two are not about the same entries.
-            DomainError: a prediction is NaN, which is no class.
+            DomainError: a prediction or a target is NaN, which is no class.
         """
         import numpy as np
 
         prediction, target = np.asarray(prediction), np.asarray(target)
         if np.isnan(prediction).any():
             raise DomainError("metrics need predictions that say a class.", received="NaN among the predictions.")
+        if self.missing is None and target.dtype.kind == "f" and np.isnan(target).any():
+            raise _no_class()
         said = self.of_prediction(prediction, self._last).astype(int)
         true = self.of_target(target, self._last).astype(int)
         if true.shape != said.shape and np.squeeze(true).shape != np.squeeze(said).shape:
@@ -61,7 +72,10 @@ class Decision:
             weight = np.asarray(weight)
             leading = weight.reshape(weight.shape + (1,) * (said.ndim - weight.ndim))
             weight = np.broadcast_to(leading, said.shape).ravel()
-        return true.ravel(), said.ravel(), weight
+        if self.missing is None:
+            return true.ravel(), said.ravel(), weight
+        known = np.ravel(self.known(target, self.missing))
+        return true.ravel()[known], said.ravel()[known], None if weight is None else weight[known]
 
     def _last(self, rows: Any) -> Any:
         return rows.argmax(self.axis)
@@ -73,9 +87,26 @@ class Decision:
         return self.of_prediction(x, self._along(x)).long().flatten()
 
     def tensor_target(self, y: Any) -> Any:
-        """Classes as a flat integer tensor."""
-        return self.of_target(y, self._along(y)).long().flatten()
+        """Classes as a flat integer tensor; where the target is missing, the index that is left out.
+
+        Raises:
+            DomainError: a target is NaN, and was not said to be missing by that.
+        """
+        classes = self.of_target(y, self._along(y)).long()
+        if self.missing is not None:
+            return classes.where(self.known(y, self.missing), self.ignored).flatten()
+        if y.is_floating_point() and bool(y.isnan().any()):
+            raise _no_class()
+        return classes.flatten()
 
     def _along(self, x: Any) -> Callable[[Any], Any]:
         # A single row has its classes on its only axis, as in the module of the loss.
         return lambda rows: rows.argmax(self.axis if x.dim() > 1 else -1)
+
+
+def _no_class() -> DomainError:
+    return DomainError(
+        "metrics need targets that say a class.",
+        received="NaN among the targets.",
+        hint='missing="skip" leaves them out.',
+    )

@@ -39,6 +39,12 @@ def predict_nonlinearity(loss: Loss | Objective | LossModule) -> Probabilities:
         UsageError: what the loss takes says no probabilities: amounts, or the scores of a hinge.
     """
     definition: Any = loss.loss if isinstance(loss, LossModule) else loss
+    if not isinstance(definition, Loss | Objective):
+        raise UsageError(
+            "predict_nonlinearity takes a loss or its module.",
+            received=f"{definition!r}.",
+            hint="an instance: predict_nonlinearity(lossary.BinaryCrossEntropy()).",
+        )
     prediction: Domain = definition.prediction
     if prediction.symbol not in {"z", "p"}:
         raise UsageError(

@@ -91,7 +91,7 @@ def document(result: Result) -> dict[str, Any]:
         else {
             "loss": repr(result.recommended.loss),
             "config": result.recommended.loss.config(),
-            "code": spelling.in_use(result.recommended.loss),
+            "code": spelling.in_use(result.recommended.loss, **words.options(profile, result.recommended)),
             "advice": words.advice(profile, result.recommended),
         },
         "command": result.command,

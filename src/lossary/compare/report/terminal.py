@@ -189,7 +189,7 @@ def code(result: Result) -> list[RenderableType]:
         return [Text(f"No loss is recommended by {result.summary.ranked_by.title}: {why}.")]
     candidate = result.plan.candidates[verdict.recommended]
     advice = Text(_printable(words.advice(result.plan.profile, candidate)), style="dim")
-    return [_Code(spelling.in_use(candidate.loss)), advice]
+    return [_Code(spelling.in_use(candidate.loss, **words.options(result.plan.profile, candidate))), advice]
 
 
 @final

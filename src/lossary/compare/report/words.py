@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -126,6 +127,12 @@ def p_value(p: float) -> str:
 
 
 # ── what to do now ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def options(profile: Profile, candidate: Candidate) -> dict[str, Any]:
+    """What a host is told of the target as it stands in the table: the number for none, unless that is scaled away."""
+    missing = profile.data.missing
+    return {} if missing is None or profile.classes or candidate.own_scale else {"missing": missing}
 
 
 def advice(profile: Profile, candidate: Candidate) -> str:
