@@ -18,7 +18,7 @@ START, END = "<!-- measured: written by `make bench` -->", "<!-- end of what was
 ABOUT = {
     "pytorch": "Value and a fresh gradient, against PyTorch's functional or, where it has none, the textbook "
     "composition.",
-    "pytorch_compiled": "a training step, network and loss in one compiled graph, beside the same step with the peer.",
+    "pytorch_compiled": "A training step, network and loss in one compiled graph, beside the same step with the peer.",
     "memory_limit": "Kernels without allocation, checks of values included, against an addition that moves as many "
     "bytes: 1× is as fast as memory gives.",
     "small_calls": "256 entries: what a call costs beside its arithmetic.",
