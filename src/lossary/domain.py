@@ -7,6 +7,8 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from lossary import link as links
+from lossary.link import Link
 from lossary.vocabulary.vocabulary import Array, Vocabulary
 
 if TYPE_CHECKING:
@@ -28,6 +30,25 @@ class Domain(ABC):
     labels: Labels | None = None
     # Whether values are the logarithms of what they stand for.
     logarithms: bool = False
+    # Whether what values stand for is the probability of a class, or a distribution over classes.
+    probabilities: ClassVar[bool] = False
+
+    @property
+    def link(self) -> Link | None:
+        """How a value says what it stands for; None where it says no more than which class is likelier."""
+        return links.identity
+
+    @final
+    @property
+    def of_logits(self) -> bool:
+        """Whether a sigmoid or softmax makes probabilities of values."""
+        return self.link is not None and self.link.of_logits
+
+    @final
+    @property
+    def shares(self) -> bool:
+        """Whether values are probabilities themselves."""
+        return self.probabilities and self.link is links.identity
 
     @property
     @abstractmethod
@@ -110,6 +131,14 @@ class Score(Domain):
     threshold: ClassVar[float | None] = 0.0
 
     @property
+    def probabilities(self) -> bool:  # type: ignore[override]  # by the setting
+        return self.logit
+
+    @property
+    def link(self) -> Link | None:
+        return links.logit if self.logit else None
+
+    @property
     def wanted(self) -> str:
         return "numbers" if self.labels is None else f"scores, or labels as integers ({self.labels.wanted}) or booleans"
 
@@ -133,6 +162,7 @@ class Probability(Domain):
     """A number from 0 to 1."""
 
     threshold: ClassVar[float | None] = 0.5
+    probabilities: ClassVar[bool] = True
     wanted = "from 0 to 1"
 
     @property
@@ -212,7 +242,12 @@ class Logits(Domain):
     """Rows of any numbers, of which the softmax is a distribution."""
 
     rows: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = True
     wanted = "numbers"
+
+    @property
+    def link(self) -> Link | None:
+        return links.softmax
 
     @property
     def symbol(self) -> str | None:
@@ -236,6 +271,11 @@ class Simplex(Domain):
     logarithms: bool = False
     one_hot: bool = False  # whether sampled rows favour a single class, as classification targets do
     rows: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = True
+
+    @property
+    def link(self) -> Link | None:
+        return links.log if self.logarithms else links.identity
 
     @property
     def wanted(self) -> str:

@@ -128,7 +128,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         """The estimator's method that makes the predictions."""
         if self.loss.task == "regression" or self._takes_labels:
             return "predict"
-        return "predict_proba" if self.loss.prediction.symbol == "p" else "decision_function"
+        return "predict_proba" if self.loss.prediction.shares else "decision_function"
 
     @property
     def _takes_labels(self) -> bool:
