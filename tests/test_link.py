@@ -1,4 +1,4 @@
-"""What a prediction stands for, and how: against SciPy's functions."""
+"""What a value stands for, how, and which class it says: against SciPy's functions."""
 
 from __future__ import annotations
 
@@ -65,3 +65,22 @@ def test_what_each_domain_says() -> None:
         Simplex(logarithms=True): (link.log, True),
     }
     assert {domain: (domain.link, domain.probabilities) for domain in said} == said
+
+
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
+def test_classes_are_said_and_read(domain: Domain) -> None:
+    index = np.array([0, 1, 1, 0]) if not (domain.rows or domain.indices) else np.array([0, 2, 1, 3])
+    classes = int(index.max()) + 1
+    if type(domain).encode is Domain.encode:
+        with pytest.raises(TypeError, match="says no class"):
+            domain.encode(index, classes)
+        return
+    said = domain.encode(index, classes)
+    legal = domain.contains(np_words(), said, np.zeros((4, classes)), 2.0**-52)
+    assert legal is None or bool(np.all(legal))
+    np.testing.assert_array_equal(domain.decide(said, lambda rows: rows.argmax(-1)), index)
+
+
+def test_amounts_say_no_class() -> None:
+    with pytest.raises(TypeError, match="says no class"):
+        Real().decide(np.zeros(2), lambda rows: rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from lossary import link as links
@@ -63,6 +64,29 @@ class Domain(ABC):
     def advice(self, argument: str) -> str:
         """What to do with values from outside, in the prediction or in the target."""
         return "check how these values are made."
+
+    def encode(self, index: Any, classes: int) -> Any:
+        """The targets that say these classes, in NumPy: of indices from 0, (…), values (…) or rows (…, classes).
+
+        Raises:
+            TypeError: values of this domain say no classes.
+        """
+        raise TypeError(f"{self!r} says no class.")
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        """What each value says in any framework: the index of a class, or whether it is the higher of two.
+
+        Args:
+            argmax: finds the largest entry of each row.
+
+        Raises:
+            TypeError: values of this domain say no classes.
+        """
+        if self.rows:
+            return argmax(x)
+        if self.threshold is None:
+            raise TypeError(f"{self!r} says no class.")
+        return x > self.threshold
 
     @abstractmethod
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
@@ -177,6 +201,9 @@ class Probability(Domain):
     def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
         return xp.logical_not(xp.logical_or(x < 0.0, x > 1.0))
 
+    def encode(self, index: Any, classes: int) -> Any:
+        return index.astype("float64")
+
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return 0.5
 
@@ -227,6 +254,14 @@ class Labels(Domain):
 
     def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
         return xp.logical_or(self.holds(xp, x), xp.isnan(x))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        import numpy as np
+
+        return np.asarray(self.values)[index.astype("int64")]
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        return x == self.values[1]
 
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return self.values[1]
@@ -300,6 +335,12 @@ class Simplex(Domain):
         above = xp.abs(xp.sum(shares) - 1.0) > tolerance
         return xp.logical_not(xp.logical_or(below, above))
 
+    def encode(self, index: Any, classes: int) -> Any:
+        import numpy as np
+
+        shares = np.eye(classes)[index.astype("int64")]
+        return links.log.apply(shares) if self.logarithms else shares
+
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         share = 1.0 / xp.classes(x)
         if not self.logarithms:
@@ -334,6 +375,12 @@ class ClassIndex(Domain):
         if not isinstance(count, int):  # TensorFlow, where K is only known when the graph runs
             count = xp.cast(count, xp.dtype(x))
         return xp.logical_not(xp.logical_or(x < 0, x >= count))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        return index.astype("int64")
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        return x
 
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return 0
