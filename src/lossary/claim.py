@@ -231,7 +231,7 @@ class NonNegative(Claim):
         log-sum inequality Σ P log(P/Q) ≥ ΣP · log(ΣP/ΣQ), less some units in the last place of the terms."""
         np = probe.np
         sums = [
-            np.array([math.fsum([*row, -1.0]) for row in x]) if domain.symbol == "p" else np.zeros(len(x))
+            np.array([math.fsum([*row, -1.0]) for row in x]) if domain.shares else np.zeros(len(x))
             for x, domain in ((prediction, probe.loss.prediction), (target, probe.loss.target))
         ]
         q, p = probe.said_by(prediction, probe.loss.prediction), probe.said_by(target, probe.loss.target)
@@ -261,10 +261,10 @@ class ZeroAtTarget(Claim):
         if probe.rows:
             said = probe.said_by(target, probe.loss.target)
             prediction = probe.as_prediction(probe.shares())
-            if probe.is_logits != probe.loss.target.logarithms:
+            if probe.loss.prediction.of_logits != probe.loss.target.logarithms:
                 # Logarithms are rounded, by half a unit in their last place.
                 perfect, rounded = probe.as_prediction(said), 4.0 * np.finfo("float64").eps * probe.scale
-                if probe.is_logits:
+                if probe.loss.prediction.of_logits:
                     perfect = np.maximum(perfect, -1e4)  # as good as certain, and finite
         costs = probe.values(perfect, target)
         size = np.abs(np.where(np.isfinite(perfect), perfect, 0.0)).max(axis=-1) if probe.rows else 0.0
@@ -402,7 +402,7 @@ class UnboundedGradient(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         prediction, target = probe.prediction(), probe.target()
-        if probe.loss.prediction.symbol == "p":
+        if probe.loss.prediction.shares:
             prediction = 1e-6 * prediction  # probabilities close to 0
             if probe.rows:
                 prediction[..., 0] = 1.0 - prediction[..., 1:].sum(axis=-1)
@@ -537,7 +537,7 @@ class Proper(Claim):
         return self.functional
 
     def refute(self, probe: Probe) -> str | None:
-        if not probe.is_of_probabilities:
+        if not probe.loss.prediction.probabilities:
             return _NO_PROBABILITIES
         np = probe.np
         outcomes = probe.outcomes()
@@ -571,7 +571,7 @@ class NotProper(Claim):
         return "biased probability"
 
     def refute(self, probe: Probe) -> str | None:
-        if not probe.is_of_probabilities:
+        if not probe.loss.prediction.probabilities:
             return _NO_PROBABILITIES
         return None if Proper().refute(probe) else "nothing was found that costs less than the true probability"
 

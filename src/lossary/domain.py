@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from lossary import link as links
+from lossary.link import Link
 from lossary.vocabulary.vocabulary import Array, Vocabulary
 
 if TYPE_CHECKING:
@@ -28,6 +31,25 @@ class Domain(ABC):
     labels: Labels | None = None
     # Whether values are the logarithms of what they stand for.
     logarithms: bool = False
+    # Whether what values stand for is the probability of a class, or a distribution over classes.
+    probabilities: ClassVar[bool] = False
+
+    @property
+    def link(self) -> Link | None:
+        """How a value says what it stands for; None where it says no more than which class is likelier."""
+        return links.identity
+
+    @final
+    @property
+    def of_logits(self) -> bool:
+        """Whether a sigmoid or softmax makes probabilities of values."""
+        return self.link is not None and self.link.of_logits
+
+    @final
+    @property
+    def shares(self) -> bool:
+        """Whether values are probabilities themselves."""
+        return self.probabilities and self.link is links.identity
 
     @property
     @abstractmethod
@@ -42,6 +64,29 @@ class Domain(ABC):
     def advice(self, argument: str) -> str:
         """What to do with values from outside, in the prediction or in the target."""
         return "check how these values are made."
+
+    def encode(self, index: Any, classes: int) -> Any:
+        """The targets that say these classes, in NumPy: of indices from 0, (…), values (…) or rows (…, classes).
+
+        Raises:
+            TypeError: values of this domain say no classes.
+        """
+        raise TypeError(f"{self!r} says no class.")
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        """What each value says in any framework: the index of a class, or whether it is the higher of two.
+
+        Args:
+            argmax: finds the largest entry of each row.
+
+        Raises:
+            TypeError: values of this domain say no classes.
+        """
+        if self.rows:
+            return argmax(x)
+        if self.threshold is None:
+            raise TypeError(f"{self!r} says no class.")
+        return x > self.threshold
 
     @abstractmethod
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
@@ -110,6 +155,14 @@ class Score(Domain):
     threshold: ClassVar[float | None] = 0.0
 
     @property
+    def probabilities(self) -> bool:  # type: ignore[override]  # by the setting
+        return self.logit
+
+    @property
+    def link(self) -> Link | None:
+        return links.logit if self.logit else None
+
+    @property
     def wanted(self) -> str:
         return "numbers" if self.labels is None else f"scores, or labels as integers ({self.labels.wanted}) or booleans"
 
@@ -133,6 +186,7 @@ class Probability(Domain):
     """A number from 0 to 1."""
 
     threshold: ClassVar[float | None] = 0.5
+    probabilities: ClassVar[bool] = True
     wanted = "from 0 to 1"
 
     @property
@@ -146,6 +200,9 @@ class Probability(Domain):
 
     def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
         return xp.logical_not(xp.logical_or(x < 0.0, x > 1.0))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        return index.astype("float64")
 
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return 0.5
@@ -198,6 +255,14 @@ class Labels(Domain):
     def contains(self, xp: Vocabulary, x: Array, prediction: Array, epsilon: float) -> Array | None:
         return xp.logical_or(self.holds(xp, x), xp.isnan(x))
 
+    def encode(self, index: Any, classes: int) -> Any:
+        import numpy as np
+
+        return np.asarray(self.values)[index.astype("int64")]
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        return x == self.values[1]
+
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return self.values[1]
 
@@ -212,7 +277,12 @@ class Logits(Domain):
     """Rows of any numbers, of which the softmax is a distribution."""
 
     rows: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = True
     wanted = "numbers"
+
+    @property
+    def link(self) -> Link | None:
+        return links.softmax
 
     @property
     def symbol(self) -> str | None:
@@ -236,6 +306,11 @@ class Simplex(Domain):
     logarithms: bool = False
     one_hot: bool = False  # whether sampled rows favour a single class, as classification targets do
     rows: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = True
+
+    @property
+    def link(self) -> Link | None:
+        return links.log if self.logarithms else links.identity
 
     @property
     def wanted(self) -> str:
@@ -259,6 +334,12 @@ class Simplex(Domain):
         below = xp.sum(xp.where(shares < 0.0, 1.0, 0.0)) > 0.0
         above = xp.abs(xp.sum(shares) - 1.0) > tolerance
         return xp.logical_not(xp.logical_or(below, above))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        import numpy as np
+
+        shares = np.eye(classes)[index.astype("int64")]
+        return links.log.apply(shares) if self.logarithms else shares
 
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         share = 1.0 / xp.classes(x)
@@ -294,6 +375,12 @@ class ClassIndex(Domain):
         if not isinstance(count, int):  # TensorFlow, where K is only known when the graph runs
             count = xp.cast(count, xp.dtype(x))
         return xp.logical_not(xp.logical_or(x < 0, x >= count))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        return index.astype("int64")
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        return x
 
     def safe(self, xp: Vocabulary, x: Array) -> Array | float:
         return 0

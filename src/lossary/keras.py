@@ -419,7 +419,7 @@ def _refuse_activated(loss: Any, y_pred: Any) -> None:
 
     Never by the values: numbers between 0 and 1 are legitimate logits.
     """
-    if loss.prediction.symbol != "z":
+    if not loss.prediction.of_logits:
         return
     if getattr(y_pred, "_keras_logits", None) is not None:
         raise UsageError(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
+from lossary import link
 from lossary.domain import Real
 
 if TYPE_CHECKING:
     from lossary.domain import Domain
+    from lossary.link import Link
     from lossary.loss import Loss
     from lossary.objective import Objective
 
@@ -68,7 +70,7 @@ class Probe:
             one, other = self.generator.permutation(self.classes)[:2]
             second[-4::-8] = first[-4::-8]
             second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
-            if self.is_logits:
+            if self.loss.prediction.of_logits:
                 second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
         return first, second, target
 
@@ -85,14 +87,6 @@ class Probe:
     def is_classification(self) -> bool:
         return self.loss.task in ("binary", "multiclass")
 
-    @property
-    def is_logits(self) -> bool:
-        return self.loss.prediction.symbol == "z"
-
-    @property
-    def is_of_probabilities(self) -> bool:
-        return self.loss.prediction.symbol in ("p", "z") or self.loss.prediction.logarithms
-
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""
         if self.rows:
@@ -101,23 +95,21 @@ class Probe:
 
     def as_prediction(self, share: Any) -> Any:
         """The prediction that says it."""
-        with self.np.errstate(divide="ignore"):
-            if self.is_logits:
-                return self.np.log(share if self.rows else share / (1.0 - share))
-            return self.np.log(share) if self.loss.prediction.logarithms else share
+        return self._link(self.loss.prediction).apply(share)
 
     def as_target(self, share: Any) -> Any:
         """The target that says it."""
-        with self.np.errstate(divide="ignore"):
-            return self.np.log(share) if self.loss.target.logarithms else share
+        return self._link(self.loss.target).apply(share)
 
     def said_by(self, x: Any, domain: Domain) -> Any:
-        """The rows of shares that predictions or targets stand for."""
-        if domain.symbol == "p":
-            return x
-        with self.np.errstate(invalid="ignore"):
-            share = self.np.exp(x - x.max(axis=-1, keepdims=True))
-        return share / share.sum(axis=-1, keepdims=True)
+        """The rows of shares that predictions or targets stand for; logarithms are divided by what they add up to."""
+        return x if domain.shares else link.softmax.inverse(x)
+
+    @staticmethod
+    def _link(domain: Domain) -> Link:
+        """Of what says probabilities."""
+        assert domain.link is not None
+        return domain.link
 
     def outcomes(self) -> list[tuple[Any, Any]]:
         """Targets that may come up, and the share that each stands for: the classes, and others where the target is a

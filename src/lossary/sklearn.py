@@ -22,7 +22,6 @@ except ModuleNotFoundError as error:
 
 from lossary import catalogue, spelling
 from lossary.definition import Definition
-from lossary.domain import Labels
 from lossary.errors import UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
@@ -128,7 +127,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         """The estimator's method that makes the predictions."""
         if self.loss.task == "regression" or self._takes_labels:
             return "predict"
-        return "predict_proba" if self.loss.prediction.symbol == "p" else "decision_function"
+        return "predict_proba" if self.loss.prediction.shares else "decision_function"
 
     @property
     def _takes_labels(self) -> bool:
@@ -184,12 +183,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
                 received=f"{unknown!r}, beside {', '.join(map(repr, classes.tolist()))}.",
                 hint="fit on rows of every class; missing= leaves out a number that stands for no label.",
             )
-        if self.loss.target.indices:
-            return index
-        if self.loss.target.rows:
-            return np.eye(len(classes))[index]
-        low, high = self.loss.target.values if isinstance(self.loss.target, Labels) else (0.0, 1.0)
-        return np.where(index > 0, high, low)
+        return self.loss.target.encode(index, len(classes))
 
     @property
     def _requests(self) -> Any:

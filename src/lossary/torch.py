@@ -481,7 +481,7 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
     The graph is looked at, never the values: numbers between 0 and 1 are legitimate logits.
     """
     # Under torch.compile a prediction that came out of a model has no graph that could be read.
-    if loss.prediction.symbol != "z" or torch.compiler.is_compiling() or input.grad_fn is None:
+    if not loss.prediction.of_logits or torch.compiler.is_compiling() or input.grad_fn is None:
         return
     node: Any = input.grad_fn
     while node is not None and _operation(node) in _REARRANGEMENTS:

@@ -6,10 +6,9 @@ import dataclasses
 from typing import final
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from lossary.compare.profile import Codes, Facts, Numbers
-from lossary.domain import Domain, Logits, Score
+from lossary.domain import Domain
 
 
 @final
@@ -43,11 +42,12 @@ class Outcome:
 def read(domain: Domain, output: Numbers, facts: Facts) -> Prediction:
     """A model's output, (N, outputs), by the loss's own link: the sign or largest score decides; sigmoid or softmax
     gives probability; amounts return to the target's own units."""
-    if isinstance(domain, Logits):
-        return Prediction(labels=output.argmax(axis=1), scores=output, probabilities=softmax(output, axis=1))
-    scores = output[:, 0]
-    if domain.threshold is None:
+    scores = output if domain.rows else output[:, 0]
+    if not domain.rows and domain.threshold is None:
         return Prediction(values=facts.center + facts.scale * scores)
-    logit = isinstance(domain, Score) and domain.logit
-    labels = (scores > domain.threshold).astype(np.int64)
-    return Prediction(labels=labels, scores=scores, probabilities=expit(scores) if logit else None)
+    labels = domain.decide(scores, lambda rows: rows.argmax(axis=-1)).astype(np.int64)
+    return Prediction(
+        labels=labels,
+        scores=scores,
+        probabilities=domain.link.inverse(scores) if domain.probabilities and domain.link is not None else None,
+    )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import lossary
 from lossary.choice import AgainstNoise, Balance, Choice, Facts
 from lossary.claim import Elicits, Lipschitz, Proper, closure
-from lossary.compare.profile import Codes, Numbers, Profile, Task
+from lossary.compare.profile import Numbers, Profile, Task
 from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
 from lossary.errors import LossaryError, ParameterError
 from lossary.loss import Loss
@@ -218,20 +218,6 @@ def rank(
     return tuple(sorted(range(len(keys)), key=lambda place: keys[place]))
 
 
-def encode(loss: Loss, y: Numbers | Codes, classes: int) -> npt.NDArray[Any]:
-    """The target as this loss wants it: numbers, one of two labels, class indices, or one-hot rows."""
-    domain = loss.target
-    if isinstance(domain, Real):
-        return y
-    if isinstance(domain, Labels):
-        return np.asarray(domain.values, dtype=np.float64)[y.astype(np.int64)]
-    if isinstance(domain, Probability):
-        return y.astype(np.float64)
-    if isinstance(domain, ClassIndex):
-        return y.astype(np.int64)
-    return np.eye(classes)[y.astype(np.int64)]
-
-
 def _with(loss: Loss, **settings: Any) -> Loss:
     return dataclasses.replace(loss, **settings)
 
@@ -428,7 +414,9 @@ def _sample_gradient(candidate: Candidate, profile: Profile) -> Numbers:
     generator, classes = np.random.default_rng(0), len(profile.classes)
     codes = np.arange(64) % classes
     shape = (64,) if profile.task == "binary" else (64, classes)
-    return _gradient(candidate.loss, generator.normal(scale=3.0, size=shape), encode(candidate.loss, codes, classes))
+    return _gradient(
+        candidate.loss, generator.normal(scale=3.0, size=shape), candidate.loss.target.encode(codes, classes)
+    )
 
 
 def _regression_gradient(loss: Loss, unit: float) -> Numbers:

@@ -15,7 +15,7 @@ from lossary.compare import references
 from lossary.compare.plan import BOOSTING, INNER_SHARE, Plan, Split, Unit, outputs_of
 from lossary.compare.prediction import Outcome, Prediction, read
 from lossary.compare.profile import Codes, Facts, Profile, preprocessor
-from lossary.compare.suggest import Candidate, encode
+from lossary.compare.suggest import Candidate
 from lossary.compare.trainers import model as models
 from lossary.compare.trainers.trainer import Fit, Fold, Member, Trainer
 from lossary.loss import Loss
@@ -109,7 +109,7 @@ def fold_of(plan: Plan, candidate: Candidate, split: Split) -> Fold:
     return Fold(
         start=split.start,
         inputs=inputs,
-        targets=encode(candidate.loss, y if classes else np.asarray((y - facts.center) / facts.scale), classes),
+        targets=candidate.loss.target.encode(y, classes) if classes else np.asarray((y - facts.center) / facts.scale),
         weight=None if profile.weight is None else profile.weight[split.train].astype(np.float32),
         kept=kept,
         held=held,

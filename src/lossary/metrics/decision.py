@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 from lossary import dispatch
-from lossary.domain import Domain, Labels
+from lossary.domain import Domain
 from lossary.errors import DomainError, ShapeError
 from lossary.missing import Missing, present
 
@@ -30,15 +30,11 @@ class Decision:
 
     def of_prediction(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
         """Class indices, or whether each entry is positive."""
-        return argmax(x) if self.prediction.rows else x > self.prediction.threshold
+        return self.prediction.decide(x, argmax)
 
     def of_target(self, y: Any, argmax: Callable[[Any], Any]) -> Any:
         """Class indices, or whether each entry is positive."""
-        if self.target.indices:
-            return y
-        if self.target.rows:
-            return argmax(y)
-        return y == self.target.values[1] if isinstance(self.target, Labels) else y > 0.5
+        return self.target.decide(y, argmax)
 
     def known(self, y: Any, missing: Missing) -> Any:
         """Which targets say a class, by what stands for those that do not."""

@@ -46,13 +46,13 @@ def predict_nonlinearity(loss: Loss | Objective | LossModule) -> Probabilities:
             hint="an instance: predict_nonlinearity(lossary.BinaryCrossEntropy()).",
         )
     prediction: Domain = definition.prediction
-    if prediction.symbol not in {"z", "p"}:
+    if not prediction.probabilities:
         raise UsageError(
             "predict_proba needs a loss of logits or probabilities.",
             received=f"{definition!r}, whose predictions are {prediction.wanted}.",
             hint="NeuralNetRegressor needs no predict_nonlinearity; scores decide by net.forward(X) > 0.",
         )
-    return Probabilities(logits=prediction.symbol == "z", rows=prediction.rows)
+    return Probabilities(logits=not prediction.shares, rows=prediction.rows)
 
 
 @final

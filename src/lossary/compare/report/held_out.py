@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lossary.compare.plan import Plan
 from lossary.compare.prediction import Outcome
 from lossary.compare.profile import Codes, Numbers
-from lossary.compare.suggest import encode, parse
+from lossary.compare.suggest import parse
 from lossary.loss import Loss
 
 
@@ -69,7 +69,7 @@ def costs_of(
     profile = plan.profile
     with np.errstate(all="ignore"):
         if profile.classes:
-            target = encode(loss, target, len(profile.classes))
+            target = loss.target.encode(target, len(profile.classes))
         elif plan.candidates[candidate].own_scale:
             center, scale = profile.facts.center, profile.facts.scale
             prediction, target = (np.asarray(prediction) - center) / scale, (target - center) / scale

@@ -12,7 +12,7 @@ from lossary.compare.plan import Plan
 from lossary.compare.prediction import Outcome
 from lossary.compare.profile import Profile
 from lossary.compare.statistics import SIGNIFICANT, Metric, Summary, Verdict
-from lossary.compare.suggest import REFERENCE, Candidate, encode, quantile_level
+from lossary.compare.suggest import REFERENCE, Candidate, quantile_level
 from lossary.domain import Labels
 
 _COLUMNS = {"regression": 4, "binary": 3, "multiclass": 3}
@@ -151,7 +151,7 @@ def advice(profile: Profile, candidate: Candidate) -> str:
         first, second = profile.classes
         return f"The network ends in raw scores; the target is {low:g} for {first}, {high:g} for {second}."
     last = "no sigmoid" if profile.task == "binary" else "no softmax"
-    coded = encode(loss, np.arange(len(profile.classes)), len(profile.classes))
+    coded = loss.target.encode(np.arange(len(profile.classes)), len(profile.classes))
     if coded.ndim > 1 or [f"{code:g}" for code in coded] == list(profile.classes):
         return f"The network ends in logits, {last}."
     pairs = [f"{code:g} for {name}" for code, name in zip(coded, profile.classes, strict=True)]

@@ -122,7 +122,7 @@ def _indices(subject: Subject) -> Failure | None:
     label, ahead = (np.array(each) for each in zip(*grid, strict=True))
     certain = np.eye(count)[ahead]
     share = 0.9 * certain + 0.1 / count
-    rows = share if not subject.prediction.rows or subject.prediction.symbol == "p" else np.log(share)
+    rows = share if subject.prediction.link is None else subject.prediction.link.apply(share)
     found = subject.attempt_rows(*samples.arranged(subject, rows, label))
     if found is None:
         return None

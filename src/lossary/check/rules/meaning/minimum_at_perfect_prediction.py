@@ -105,7 +105,7 @@ def _of_classes(subject: Subject) -> Failure | None:
         p = 1.0 / (1.0 + np.exp(-p)) if isinstance(subject.prediction, Probability) else p
     else:
         share = 0.9 * np.eye(subject.entry[-1])[[0, 1, 1, 0]] + 0.1 / subject.entry[-1]
-        p = share if subject.prediction.symbol == "p" else np.log(share)
+        p = share if subject.prediction.link is None else subject.prediction.link.apply(share)
         y = np.array([samples.of_class(subject, index) for index in (0, 1, 0, 1)])
     batch = samples.arranged(subject, p, y)
     found = subject.attempt_rows(*batch)

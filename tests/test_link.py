@@ -1,0 +1,86 @@
+"""What a value stands for, how, and which class it says: against SciPy's functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.special
+
+from lossary import link
+from lossary.domain import Domain, Logits, Probability, Real, Score, Simplex
+from tests.grid import ALL
+
+SHARES = np.array([[0.1, 0.2, 0.7], [1.0, 0.0, 0.0], [1e-300, 0.5, 0.5]])
+DOMAINS = {repr(domain): domain for loss in ALL for domain in (loss.prediction, loss.target)}
+
+
+@pytest.mark.parametrize(
+    ("one", "there", "back"),
+    [
+        (link.identity, lambda x: x, lambda x: x),
+        (link.log, np.log, np.exp),
+        (link.logit, scipy.special.logit, scipy.special.expit),
+        (link.softmax, np.log, lambda x: scipy.special.softmax(x, axis=-1)),
+    ],
+)
+def test_links_are_those_of_scipy(one: Any, there: Any, back: Any) -> None:
+    with np.errstate(divide="ignore"):
+        numbers = there(SHARES)
+    np.testing.assert_allclose(one.apply(SHARES), numbers, rtol=1e-15)
+    np.testing.assert_allclose(one.inverse(numbers), back(numbers), rtol=1e-14)
+    np.testing.assert_allclose(one.inverse(numbers), SHARES, rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
+def test_probabilities_go_there_and_back(domain: Domain) -> None:
+    if not domain.probabilities:
+        assert not domain.shares
+        assert not domain.of_logits
+        return
+    assert domain.link is not None
+    shares = SHARES if domain.rows else SHARES[0]
+    numbers = domain.link.apply(shares)
+    np.testing.assert_allclose(domain.link.inverse(numbers), shares, rtol=1e-12, atol=1e-300)
+    legal = domain.contains(np_words(), numbers, numbers, 2.0**-52)
+    assert legal is None or bool(np.all(legal))
+    assert domain.shares + domain.of_logits + domain.logarithms == 1
+
+
+def np_words() -> Any:
+    from lossary import dispatch
+
+    return dispatch.vocabulary("numpy")
+
+
+def test_what_each_domain_says() -> None:
+    said = {
+        Real(): (link.identity, False),
+        Score(): (link.logit, True),
+        Score(logit=False): (None, False),
+        Probability(): (link.identity, True),
+        Logits(): (link.softmax, True),
+        Simplex(): (link.identity, True),
+        Simplex(logarithms=True): (link.log, True),
+    }
+    assert {domain: (domain.link, domain.probabilities) for domain in said} == said
+
+
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
+def test_classes_are_said_and_read(domain: Domain) -> None:
+    index = np.array([0, 1, 1, 0]) if not (domain.rows or domain.indices) else np.array([0, 2, 1, 3])
+    classes = int(index.max()) + 1
+    if type(domain).encode is Domain.encode:
+        with pytest.raises(TypeError, match="says no class"):
+            domain.encode(index, classes)
+        return
+    said = domain.encode(index, classes)
+    legal = domain.contains(np_words(), said, np.zeros((4, classes)), 2.0**-52)
+    assert legal is None or bool(np.all(legal))
+    np.testing.assert_array_equal(domain.decide(said, lambda rows: rows.argmax(-1)), index)
+
+
+def test_amounts_say_no_class() -> None:
+    with pytest.raises(TypeError, match="says no class"):
+        Real().decide(np.zeros(2), lambda rows: rows)
