@@ -97,6 +97,9 @@ class Framework(Vocabulary):
         """Unless all of `fine` hold, ask `judge` about the arrays, as NumPy's, and raise what it says: now, or when the
         computation runs. Then it cannot be raised as it is, and `record` is told. False where nobody can look."""
 
+    def forget_failures(self) -> None:
+        """What a watch has raised in a computation is not raised once more."""
+
     @contextlib.contextmanager
     def observable(self) -> Iterator[None]:
         """What was compiled runs in a way that lets it be watched."""

@@ -196,6 +196,12 @@ class JAX(XLA):
         watched(functools.reduce(jnp.logical_and, fine), *arrays)
         return True
 
+    def forget_failures(self) -> None:
+        with contextlib.suppress(ImportError, AttributeError):  # without a public name; raised as Python ends
+            from jax._src.dispatch import runtime_tokens
+
+            runtime_tokens.clear()  # type: ignore[no-untyped-call]  # JAX has no types for it
+
     @contextlib.contextmanager
     def observable(self) -> Iterator[None]:
         # What was compiled before does not look at losses, and what is compiled within need not afterwards.
