@@ -20,6 +20,7 @@ from lossary.check.backends import backend as adapter
 from tests.grid import ALL, DEFAULTS, ROWS, losses, of_losses, ordinary
 
 CLOSE = {"float32": 2e-6, "float64": 1e-13}
+pytestmark = pytest.mark.filterwarnings("ignore:TensorFloat32 tensor cores")  # inductor's advice on the layers' speed
 DTYPE = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
