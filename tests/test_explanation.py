@@ -390,6 +390,18 @@ def test_nothing_is_left_behind() -> None:
             assert lossary.torch.MeanSquaredError()(torch.tensor([0.0, math.nan]), torch.zeros(2)).isnan()
 
 
+def test_calls_are_counted() -> None:
+    fine, spoilt, y = torch.zeros(2), torch.tensor([0.0, math.nan]), torch.zeros(2)
+    objective = (0.5 * Huber() + Quantile()).torch()
+
+    def train() -> None:
+        for p in (fine, fine, spoilt):
+            objective(p, y)
+
+    with pytest.raises(NonFiniteError, match=r"Huber(.|\n)*call 5 of the block"), lossary.explain():
+        train()  # of two losses each
+
+
 def test_other_errors_come_through() -> None:
     with pytest.raises(ZeroDivisionError), lossary.explain():
         1 / 0  # noqa: B018  # that is the point

@@ -126,7 +126,10 @@ def look(loss: Loss, inputs: Inputs, sentence: Guarded, values: Array, result: A
     # In JAX a call is traced once and runs many times: nobody knows which time it is.
     number = None if xp.name == "JAX" else blocks[-1].seen + blocks[-1].unseen + 1
     kept = xp.dtype(result)
-    _watch(xp, fine, arrays, lambda numbers: _explained(loss, inputs.spacing, kept, number, **numbers))
+    seen = _watch(xp, fine, arrays, lambda numbers: _explained(loss, inputs.spacing, kept, number, **numbers))
+    for block in blocks:
+        block.seen += seen
+        block.unseen += not seen
 
 
 def look_at_product(what: str, xp: Framework, share: Array, product: Array) -> None:
@@ -149,7 +152,8 @@ def look_at_product(what: str, xp: Framework, share: Array, product: Array) -> N
     _watch(xp, fine, {"share": share, "product": product}, judge)
 
 
-def _watch(xp: Framework, fine: list[Array], arrays: dict[str, Array], judge: Any) -> None:
+def _watch(xp: Framework, fine: list[Array], arrays: dict[str, Array], judge: Any) -> bool:
+    """Have the arrays judged unless all of `fine` hold; whether somebody can."""
     entered, names = tuple(blocks), tuple(arrays)
 
     def found(*numbers: Any) -> NonFiniteError | None:
@@ -162,12 +166,7 @@ def _watch(xp: Framework, fine: list[Array], arrays: dict[str, Array], judge: An
         for block in entered:
             block.found = block.found or error
 
-    if xp.watch(fine, tuple(arrays.values()), found, record):
-        for block in entered:
-            block.seen += 1
-    else:
-        for block in entered:
-            block.unseen += 1
+    return xp.watch(fine, tuple(arrays.values()), found, record)
 
 
 # ── explaining ───────────────────────────────────────────────────────────────────────────────────────────────────────
