@@ -27,6 +27,7 @@ from lossary import (
     KLDivergence,
     MeanSquaredError,
     NonFiniteError,
+    Pointwise,
     Quantile,
     SparseCategoricalCrossEntropy,
     explanation,
@@ -402,9 +403,23 @@ def test_calls_are_counted() -> None:
         train()  # of two losses each
 
 
+def test_a_formula_that_cannot_be_asked_again_is_not_said_to_be_infinite() -> None:
+    class OnlyInPyTorch(Pointwise):
+        """A loss of a user's own, for one framework."""
+
+        task = "regression"
+        prediction, target = MeanSquaredError.prediction, MeanSquaredError.target
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return (p - y).square()
+
+    with pytest.raises(NonFiniteError, match=r"infinite, or more than float32\s+can hold"), lossary.explain():
+        OnlyInPyTorch()(prediction=torch.tensor([1e30]), target=torch.zeros(1))
+
+
 def test_other_errors_come_through() -> None:
     with pytest.raises(ZeroDivisionError), lossary.explain():
-        1 / 0  # noqa: B018  # that is the point
+        raise ZeroDivisionError
     assert not explanation.blocks
 
 

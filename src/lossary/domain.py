@@ -31,8 +31,11 @@ class Domain(ABC):
     labels: Labels | None = None
     # Whether values are the logarithms of what they stand for.
     logarithms: bool = False
-    # Whether what values stand for is the probability of a class, or a distribution over classes.
-    probabilities: ClassVar[bool] = False
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether what values stand for is the probability of a class, or a distribution over classes."""
+        return False
 
     @property
     def link(self) -> Link | None:
@@ -155,7 +158,7 @@ class Score(Domain):
     threshold: ClassVar[float | None] = 0.0
 
     @property
-    def probabilities(self) -> bool:  # type: ignore[override]  # by the setting
+    def probabilities(self) -> bool:
         return self.logit
 
     @property
@@ -186,7 +189,7 @@ class Probability(Domain):
     """A number from 0 to 1."""
 
     threshold: ClassVar[float | None] = 0.5
-    probabilities: ClassVar[bool] = True
+    probabilities = True
     wanted = "from 0 to 1"
 
     @property
@@ -277,7 +280,7 @@ class Logits(Domain):
     """Rows of any numbers, of which the softmax is a distribution."""
 
     rows: ClassVar[bool] = True
-    probabilities: ClassVar[bool] = True
+    probabilities = True
     wanted = "numbers"
 
     @property
@@ -306,7 +309,7 @@ class Simplex(Domain):
     logarithms: bool = False
     one_hot: bool = False  # whether sampled rows favour a single class, as classification targets do
     rows: ClassVar[bool] = True
-    probabilities: ClassVar[bool] = True
+    probabilities = True
 
     @property
     def link(self) -> Link | None:

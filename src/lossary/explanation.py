@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from lossary import dispatch
 from lossary.errors import NonFiniteError
+from lossary.vocabulary.framework import Look
 
 if TYPE_CHECKING:
     from lossary.inputs import Guarded, Inputs
@@ -166,7 +167,7 @@ def _watch(xp: Framework, fine: list[Array], arrays: dict[str, Array], judge: An
         for block in entered:
             block.found = block.found or error
 
-    return xp.watch(fine, tuple(arrays.values()), found, record)
+    return xp.watch(Look(fine, tuple(arrays.values()), found, record))
 
 
 # ── explaining ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -278,12 +279,14 @@ def _size(loss: Loss, place: tuple[int, ...], prediction: Any, target: Any, valu
     """Legal inputs whose loss cannot be held, or is infinite itself."""
     import numpy as np
 
-    exact = np.asarray(np.inf)
+    exact = None
     with np.errstate(all="ignore"), contextlib.suppress(Exception):  # a formula of a user's may need arrays of its own
         wide = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in (prediction, target)]
         formula = loss.gradient if of_gradient and loss.has_gradient else loss.value
         exact = np.asarray(formula(dispatch.vocabulary("numpy"), *wide))[place]
     of = "gradient" if of_gradient else "loss"
+    if exact is None:
+        return f"the {of} is infinite, or more than {values.dtype} can hold; what came in is legal and finite."
     held = np.isfinite(exact).all()
     found = f"the {of} " + (f"is {_shown(exact)}, which {values.dtype} cannot hold." if held else "itself is infinite.")
     if loss.settings.get("from_logits") is False:

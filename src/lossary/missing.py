@@ -40,7 +40,7 @@ def accepted(loss: Loss | Objective, missing: Any, *, of_index: str = "") -> Mis
             received=f"missing={missing!r}.",
             hint='missing="skip" or missing=-999.',
         )
-    skipped = not named or missing != missing  # noqa: PLR0124  # NaN alone
+    skipped = not named or missing != missing  # noqa: PLR0124  # NaN alone; isnan takes no huge integers
     if loss.target.indices and (of_index or skipped or not _is_between(missing, -_LAST, _LAST)):
         raise UsageError(
             "class indices are integers, none of which is missing by itself.",

@@ -22,10 +22,12 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
+from lossary import dispatch
 from lossary.claim import Elicits
+from lossary.domain import Real
 from lossary.errors import MissingExtraError, UsageError
 from lossary.metrics.decision import Decision
-from lossary.missing import Missing, accepted
+from lossary.missing import Missing, accepted, present
 
 if TYPE_CHECKING:
     from lossary.keras import KerasLoss
@@ -281,8 +283,7 @@ def _known(missing: Missing, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any
     import numpy as np
 
     y_true = np.asarray(y_true)
-    known = ~np.isnan(y_true) if missing == "skip" else y_true != missing
-    known = known.reshape(len(known), -1).all(axis=1)
+    known = present(dispatch.vocabulary("numpy"), Real(), y_true, missing).reshape(len(y_true), -1).all(axis=1)
     return y_true[known], np.asarray(y_pred)[known], None if weight is None else np.asarray(weight)[known]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, final
@@ -24,6 +25,24 @@ class Sentence(Hashable, Protocol):
     def has_gradient(self) -> bool: ...
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array: ...
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Look:
+    """What `lossary.explain` wants to know of a computation.
+
+    Args:
+        fine: truths, all of which hold where nothing is wrong.
+        arrays: what is judged, as NumPy's arrays, where one does not.
+        judge: makes of them the error to raise; None where there is none after all.
+        record: is told of an error that cannot be raised as it is.
+    """
+
+    fine: list[Array]
+    arrays: tuple[Array, ...]
+    judge: Callable[..., Exception | None]
+    record: Callable[[Any], None]
 
 
 class Framework(Vocabulary):
@@ -87,15 +106,16 @@ class Framework(Vocabulary):
     # ── for lossary.explain ──────────────────────────────────────────────────────────────────────────────────────
 
     @abstractmethod
-    def watch(
-        self,
-        fine: list[Array],
-        arrays: tuple[Array, ...],
-        judge: Callable[..., Exception | None],
-        record: Callable[[Any], None],
-    ) -> bool:
-        """Unless all of `fine` hold, ask `judge` about the arrays, as NumPy's, and raise what it says: now, or when the
-        computation runs. Then it cannot be raised as it is, and `record` is told. False where nobody can look."""
+    def watch(self, look: Look) -> bool:
+        """Have the arrays judged, and raise what is found: now, or when the computation runs, and then it is recorded
+        beside. False where nobody can look."""
+
+    @final
+    def _judge(self, look: Look) -> None:
+        """Now."""
+        error = None if all(look.fine) else look.judge(*map(self.to_numpy, look.arrays))
+        if error is not None:
+            raise error
 
     def forget_failures(self) -> None:
         """What a watch has raised in a computation is not raised once more."""

@@ -15,7 +15,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.reduce import Exact, Total, two_sum
-from lossary.vocabulary.framework import Sentence
+from lossary.vocabulary.framework import Look, Sentence
 from lossary.vocabulary.vocabulary import Array
 from lossary.vocabulary.xla import XLA
 
@@ -166,25 +166,19 @@ class JAX(XLA):
     def all(self, x: Array) -> Array:
         return jnp.all(x)
 
-    def watch(
-        self,
-        fine: list[Array],
-        arrays: tuple[Array, ...],
-        judge: Callable[..., Exception | None],
-        record: Callable[[Any], None],
-    ) -> bool:
+    def watch(self, look: Look) -> bool:
         alone = jax.device_count() == 1
 
-        def look(*numbers: Any) -> None:
-            error = judge(*map(np.asarray, numbers))
+        def judge(*numbers: Any) -> None:
+            error = look.judge(*map(np.asarray, numbers))
             if error is not None:
-                record(error)
+                look.record(error)
                 if alone:  # others would wait for this one, forever
                     raise error
 
         @jax.custom_batching.custom_vmap
         def watched(fine: Array, *arrays: Array) -> tuple[()]:
-            jax.lax.cond(fine, lambda: None, lambda: jax.debug.callback(look, *arrays))
+            jax.lax.cond(fine, lambda: None, lambda: jax.debug.callback(judge, *arrays))
             return ()
 
         @watched.def_vmap
@@ -193,7 +187,7 @@ class JAX(XLA):
             whole = (x if its else jnp.broadcast_to(x, (size, *x.shape)) for x, its in along)
             return watched(jnp.all(fine), *whole), ()
 
-        watched(functools.reduce(jnp.logical_and, fine), *arrays)
+        watched(functools.reduce(jnp.logical_and, look.fine), *look.arrays)
         return True
 
     def forget_failures(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lossary import explanation, kernels
 from lossary.errors import DifferentiationError
-from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.framework import Framework, Look, Sentence
 from lossary.vocabulary.vocabulary import Array
 
 if TYPE_CHECKING:
@@ -140,16 +140,8 @@ class NumPy(Framework):
     def all(self, x: Array) -> Array:
         return np.all(x)
 
-    def watch(
-        self,
-        fine: list[Array],
-        arrays: tuple[Array, ...],
-        judge: Callable[..., Exception | None],
-        record: Callable[[Any], None],
-    ) -> bool:
-        error = None if all(fine) else judge(*map(np.asarray, arrays))
-        if error is not None:
-            raise error
+    def watch(self, look: Look) -> bool:
+        self._judge(look)
         return True
 
     def has_float64(self, x: Array) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import tensorflow as tf
 
-from lossary.vocabulary.framework import Sentence
+from lossary.vocabulary.framework import Look, Sentence
 from lossary.vocabulary.vocabulary import Array
 from lossary.vocabulary.xla import XLA
 
@@ -173,18 +173,10 @@ class TensorFlow(XLA):
     def all(self, x: Array) -> Array:
         return tf.reduce_all(x)
 
-    def watch(
-        self,
-        fine: list[Array],
-        arrays: tuple[Array, ...],
-        judge: Callable[..., Exception | None],
-        record: Callable[[Any], None],
-    ) -> bool:
-        if not (tf.executing_eagerly() and all(hasattr(x, "numpy") for x in arrays)):
+    def watch(self, look: Look) -> bool:
+        if not (tf.executing_eagerly() and all(hasattr(x, "numpy") for x in look.arrays)):
             return False
-        error = None if all(fine) else judge(*map(self.to_numpy, arrays))
-        if error is not None:
-            raise error
+        self._judge(look)
         return True
 
     @contextlib.contextmanager

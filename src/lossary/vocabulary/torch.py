@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, final
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lossary import dispatch, explanation, kernels
-from lossary.vocabulary.framework import Framework, Sentence
+from lossary.vocabulary.framework import Framework, Look, Sentence
 from lossary.vocabulary.vocabulary import Array
 
 if TYPE_CHECKING:
@@ -198,24 +199,16 @@ class PyTorch(Framework):
     def all(self, x: Array) -> Array:
         return torch.all(x)
 
-    def watch(
-        self,
-        fine: list[Array],
-        arrays: tuple[Array, ...],
-        judge: Callable[..., Exception | None],
-        record: Callable[[Any], None],
-    ) -> bool:
-        if _in_trace() or any(x.is_meta for x in arrays):
+    def watch(self, look: Look) -> bool:
+        if _in_trace() or any(x.is_meta for x in look.arrays):
             return False
-        if any(map(torch._C._functorch.is_functorch_wrapped_tensor, arrays)):
+        if any(map(torch._C._functorch.is_functorch_wrapped_tensor, look.arrays)):
             with torch._C._DisableFuncTorch():  # which would wrap again whatever is made of them
-                error = judge(*map(self.to_numpy, _unwrapped(arrays)))
-        elif all(type(x) in (Tensor, torch.nn.Parameter) for x in arrays):
-            error = None if all(fine) else judge(*map(self.to_numpy, arrays))
+                self._judge(dataclasses.replace(look, fine=[False], arrays=_unwrapped(look.arrays)))
+        elif all(type(x) in (Tensor, torch.nn.Parameter) for x in look.arrays):
+            self._judge(look)
         else:
             return False
-        if error is not None:
-            raise error
         return True
 
     @contextlib.contextmanager
@@ -278,7 +271,7 @@ class PyTorch(Framework):
 
 def _in_trace() -> bool:
     return bool(
-        torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0  # type: ignore[attr-defined, no-untyped-call]
+        torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0  # type: ignore[attr-defined, no-untyped-call]  # torch has no types for some
     )
 
 
