@@ -32,6 +32,7 @@ from lossary import (
     ZeroOne,
     errors,
 )
+from lossary.call import Call
 from lossary.check.backends import backend as adapter
 from lossary.domain import ClassIndex, Labels, Probability, Real, Simplex
 from lossary.loss import Pointwise, Rowwise
@@ -468,8 +469,8 @@ def test_value_checks_can_be_switched_off(framework: Any) -> None:
     prediction, target = (framework.array(np.array(x), "float32") for x in ([0.5, 1.5], [1.0, 3.0]))
     loss = BinaryCrossEntropy()
     with pytest.raises(errors.DomainError):
-        loss.compute(prediction, target, None, None, reduction="mean")
-    value = loss.compute(prediction, target, None, None, reduction="none", validate=False)
+        loss.compute(Call((prediction, target)), reduction="mean")
+    value = loss.compute(Call((prediction, target), validate=False), reduction="none")
     wanted = np.log1p(np.exp([0.5, 1.5])) - np.array([1.0, 3.0]) * np.array([0.5, 1.5])
     np.testing.assert_allclose(framework.numpy(value), wanted, rtol=1e-6)
 

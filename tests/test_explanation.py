@@ -32,6 +32,7 @@ from lossary import (
     SparseCategoricalCrossEntropy,
     explanation,
 )
+from lossary.call import Call
 from tests import paths
 from tests.grid import ALL, DEFAULTS, FRAMEWORKS, cases, never, ordinary, points
 
@@ -93,9 +94,8 @@ def test_what_does_not_count_is_not_looked_at(framework: Any) -> None:
     with lossary.explain():
         MeanSquaredError()(prediction=p, target=y, where=np.array([True, False, False]))
         MeanSquaredError()(prediction=p, target=y, weight=np.array([1.0, 0.0, 0.0]))
-        MeanSquaredError().compute(
-            y, framework.array([0.0, 1.0, math.nan], "float32"), None, None, reduction="mean", missing="skip"
-        )
+        target = framework.array([0.0, 1.0, math.nan], "float32")
+        MeanSquaredError().compute(Call((y, target), missing="skip"), reduction="mean")
     with pytest.raises(NonFiniteError, match="row 2 of the batch"), lossary.explain():
         MeanSquaredError()(prediction=p, target=y, where=np.array([True, False, True]))
 

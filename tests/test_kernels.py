@@ -15,6 +15,7 @@ import pytest
 
 import lossary
 from lossary import Huber, SparseCategoricalCrossEntropy, kernels
+from lossary.call import Call
 from lossary.domain import ClassIndex, Real
 from lossary.kernels import kernel as kernel_module
 from lossary.kernels import machine, threads
@@ -126,11 +127,11 @@ def test_an_ignored_class(loss: Any, dtype: str, random: Any) -> None:
     weight = random.uniform(0.5, 2.0, size=ROWS).astype(dtype)
     for ignored, more in itertools.product((-100, -1, 0, 2), ({}, {"weight": weight}, {"where": weight < 1.5})):
         y = np.where(np.arange(ROWS) % 3 == 0, ignored, target)
-        arguments = (prediction, y, more.get("weight"), more.get("where"))
+        call = Call((prediction, y), more.get("weight"), more.get("where"), missing=ignored)
         for reduction in ("none", "sum", "mean"):
             with by_kernels():
-                mine = loss.compute(*arguments, reduction=reduction, missing=ignored)
-            theirs = loss.compute(*arguments, reduction=reduction, missing=ignored, fused=False)
+                mine = loss.compute(call, reduction=reduction)
+            theirs = loss.compute(call, reduction=reduction, fused=False)
             close((mine,), (theirs,), dtype)
 
 
@@ -446,8 +447,8 @@ def test_sentences_that_could_be_misread(sentence: Any) -> None:
             return sentence(xp, p, y)
 
     prediction, target = np.array([0.9, 0.2, 1.0, np.nan], "float32"), np.array([1.0, 0.0, 1.0, 1.0], "float32")
-    call = (prediction, target, None, None)
-    mine, theirs = (Misread().compute(*call, reduction="none", fused=fused) for fused in (True, False))
+    call = Call((prediction, target))
+    mine, theirs = (Misread().compute(call, reduction="none", fused=fused) for fused in (True, False))
     np.testing.assert_allclose(mine, theirs, rtol=1e-6)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import lossary
 from lossary import catalogue, dispatch
+from lossary.call import Call
 from lossary.check.backends import backend as adapter
 from lossary.domain import Real, Score
 from lossary.loss import Pointwise
@@ -406,7 +407,7 @@ def test_half_types_are_computed_in_float32(loss: Any, framework: Any, dtype: st
 
     def call(arrays: Any, reduction: Any = "mean") -> Any:
         # Unchecked: rows that sum to 1 as well as bfloat16 can do not in float32.
-        return loss.compute(*arrays, None, None, reduction=reduction, validate=arrays is half)
+        return loss.compute(Call(tuple(arrays), validate=arrays is half), reduction=reduction)
 
     for reduction, given in (("none", dtype), ("mean", "float32"), ("sum", "float32")):
         came = call(half, reduction)

@@ -29,6 +29,7 @@ from lossary import (
     UsageError,
     metrics,
 )
+from lossary.call import Call
 from tests import paths
 from tests.grid import DEFAULTS, cases, losses, of_losses, ordinary
 
@@ -63,12 +64,12 @@ def test_what_has_no_target_is_dropped(loss: Any, framework: Any, dtype: str, ra
 
     prediction, target, whole = (framework.array(x, dtype) for x in (prediction, target, whole))
     for reduction in ("mean", "sum", "none"):
-        came = loss.compute(prediction, target, None, None, reduction=reduction, missing=missing)
-        wanted = loss.compute(prediction, whole, None, present, reduction=reduction)
+        came = loss.compute(Call((prediction, target), missing=missing), reduction=reduction)
+        wanted = loss.compute(Call((prediction, whole), where=present), reduction=reduction)
         np.testing.assert_array_equal(framework.numpy(came), framework.numpy(wanted))
     came, wanted = (
-        loss.compute_total(prediction, target, None, None, missing=missing),
-        loss.compute_total(prediction, whole, None, present),
+        loss.compute_total(Call((prediction, target), missing=missing)),
+        loss.compute_total(Call((prediction, whole), where=present)),
     )
     assert float(came.weight) == float(wanted.weight)
 
@@ -156,7 +157,7 @@ def test_integers_are_compared_as_integers(framework: Any, dtype: str) -> None:
     prediction = framework.array([0.5, 1.5, 3.0], "float32")
 
     def mean(missing: Any) -> float:
-        call = MeanSquaredError().compute(prediction, target, None, None, reduction="mean", missing=missing)
+        call = MeanSquaredError().compute(Call((prediction, target), missing=missing), reduction="mean")
         return float(framework.numpy(call))
 
     assert mean(1) == mean(1.0) == 0.25

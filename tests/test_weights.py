@@ -18,6 +18,7 @@ from lossary import (
     SparseCategoricalCrossEntropy,
     ZeroOne,
 )
+from lossary.call import Call
 from lossary.check.backends import backend as adapter
 from lossary.domain import Labels, Real
 from lossary.loss import Pointwise
@@ -258,7 +259,7 @@ def test_torch_sums_in_two_numbers_where_there_is_no_float64(framework: Any, mon
     exact, loss = math.fsum(losses), MeanAbsoluteError()
 
     def total(rows: Any) -> Any:
-        return loss.compute_total(p[rows], y[rows], None, None, fused=False)
+        return loss.compute_total(Call((p[rows], y[rows])), fused=False)
 
     assert [part.dtype for part in total(slice(None)).exact_sum] == [framework.torch.float32] * 2
     whole = sum(total(slice(first, first + 7)) for first in range(0, 2000, 7))
@@ -268,7 +269,7 @@ def test_torch_sums_in_two_numbers_where_there_is_no_float64(framework: Any, mon
         assert float(each.mean) == pytest.approx(exact / 2000, rel=1.51 * 2.0**-23)
     large = framework.array(np.full(8, 9e18), "float32")
     value, slope = framework.pulled(
-        lambda p: MeanSquaredError().compute(p, 0 * p, large * 1e19, None, reduction="mean", fused=False), large
+        lambda p: MeanSquaredError().compute(Call((p, 0 * p), large * 1e19), reduction="mean", fused=False), large
     )
     assert float(framework.numpy(value)) == pytest.approx(8.1e37, rel=1e-6)
     np.testing.assert_allclose(framework.numpy(slope), np.full(8, 9e18 / 4), rtol=1e-6)

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 class Domain(ABC):
     """A set of legal values.
 
-    `rows` says whether one legal value is a whole row of the last axis; `indices` whether values are integers that are
-    never cast to float.
+    `axes` says how many trailing axes one legal value takes: none for a number, one for a row; `indices` whether values
+    are integers that are never cast to float.
     """
 
-    rows: ClassVar[bool] = False
     indices: ClassVar[bool] = False
     # Above this, a prediction says "positive class"; None where a prediction says no such thing.
     threshold: ClassVar[float | None] = None
@@ -31,6 +30,22 @@ class Domain(ABC):
     labels: Labels | None = None
     # Whether values are the logarithms of what they stand for.
     logarithms: bool = False
+
+    @property
+    def axes(self) -> int:
+        """How many trailing axes one legal value takes."""
+        return 0
+
+    @property
+    def size(self) -> int | None:
+        """How many entries a row has; None where it may be any number."""
+        return None
+
+    @final
+    @property
+    def rows(self) -> bool:
+        """Whether one legal value is more than a number."""
+        return self.axes > 0
 
     @property
     def probabilities(self) -> bool:
@@ -279,7 +294,7 @@ class Labels(Domain):
 class Logits(Domain):
     """Rows of any numbers, of which the softmax is a distribution."""
 
-    rows: ClassVar[bool] = True
+    axes = 1
     probabilities = True
     wanted = "numbers"
 
@@ -308,7 +323,7 @@ class Simplex(Domain):
 
     logarithms: bool = False
     one_hot: bool = False  # whether sampled rows favour a single class, as classification targets do
-    rows: ClassVar[bool] = True
+    axes = 1
     probabilities = True
 
     @property
@@ -390,6 +405,116 @@ class ClassIndex(Domain):
 
     def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
         return generator.integers(0, shape[-1], size=shape[:-1])
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Row(Domain):
+    """Rows of numbers, each of which is legal by itself: an embedding, an image's pixels, one number for each quantile.
+
+    Rows of rows are `Row(Row(...))`: what one loss is made of may have two axes, or more.
+    """
+
+    entry: Domain
+
+    @property
+    def axes(self) -> int:
+        return self.entry.axes + 1
+
+    @property
+    def indices(self) -> bool:  # type: ignore[override]  # of each entry
+        return self.entry.indices
+
+    @property
+    def link(self) -> Link | None:
+        return self.entry.link
+
+    @property
+    def wanted(self) -> str:
+        return f"rows whose entries are {self.entry.wanted}" if self.entry.rows else self.entry.wanted
+
+    def advice(self, argument: str) -> str:
+        return self.entry.advice(argument)
+
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        legal = self.entry.contains(xp, x, prediction, epsilon)
+        return None if legal is None else _all_of_each(xp, legal)
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return self.entry.safe(xp, x)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return self.entry.sample(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True, init=False)
+class Columns(Domain):
+    """Rows of as many numbers as there are names, each with a domain of its own.
+
+    `Columns(mean=Real(), log_scale=Real())` are rows of two. In a loss, `xp.columns(p, 2)` takes such rows apart, and
+    `xp.stack(mean, log_scale)` puts them together.
+    """
+
+    columns: tuple[tuple[str, Domain], ...]
+    axes = 1
+
+    def __init__(self, **columns: Domain) -> None:
+        if len(columns) < 2 or any(domain.rows or domain.indices for domain in columns.values()):
+            raise TypeError("Columns needs two names or more, each with a domain of single numbers.")
+        object.__setattr__(self, "columns", tuple(columns.items()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+    @property
+    def size(self) -> int | None:
+        return len(self.columns)
+
+    @property
+    def link(self) -> Link | None:
+        return None
+
+    @property
+    def wanted(self) -> str:
+        each = [f"{name} ({domain.wanted})" for name, domain in self.columns]
+        return f"rows of {len(each)} columns, {', '.join(each[:-1])} and {each[-1]}"
+
+    def advice(self, argument: str) -> str:
+        return f"{argument}[..., k] is column k: {', '.join(f'{k} {name}' for k, name in enumerate(self.names))}."
+
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        legal = None
+        for (_, domain), column in zip(self.columns, xp.columns(x, len(self.columns)), strict=True):
+            inside = domain.contains(xp, column, prediction, epsilon)
+            if inside is not None:
+                legal = inside if legal is None else xp.logical_and(legal, inside)
+        return legal
+
+    def safe(self, xp: Vocabulary, x: Array) -> Array | float:
+        return xp.table([domain.safe(xp, x) for _, domain in self.columns], x)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return np.stack([domain.sample(generator, shape[:-1]) for _, domain in self.columns], axis=-1)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """Marks an input of a loss that gradients are taken of: `anchor, positive, negative = (Learned(Row(Real())),) * 3`.
+
+    Where no input is marked, gradients are taken of the first, the prediction.
+    """
+
+    domain: Domain
+
+
+def _all_of_each(xp: Vocabulary, holds: Array) -> Array:
+    """Whether all entries of each row hold."""
+    return xp.equal(xp.sum(xp.where(holds, 0.0, 1.0)), 0.0)
 
 
 def _reals(generator: Any, shape: tuple[int, ...]) -> Any:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, final
 
 from lossary import dispatch
 from lossary.errors import NonFiniteError
+from lossary.guarded import Guarded
 from lossary.vocabulary.framework import Look
 
 if TYPE_CHECKING:
-    from lossary.inputs import Guarded, Inputs
+    from lossary.inputs import Prepared
     from lossary.loss import Loss
     from lossary.vocabulary.framework import Framework
     from lossary.vocabulary.vocabulary import Array
@@ -107,15 +108,15 @@ def _leave(block: Block) -> None:
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def look(loss: Loss, inputs: Inputs, sentence: Guarded, values: Array, result: Array, *, differentiated: bool) -> None:
+def look(loss: Loss, prepared: Prepared, values: Array, result: Array, *, differentiated: bool) -> None:
     """Look at a call, now or when the computation runs: at each loss that counts, its gradient, and the result."""
-    xp = inputs.xp
-    p, y, values, result = (xp.stop_gradient(x) for x in (inputs.prediction, inputs.target, values, result))
-    arrays = {"prediction": p, "target": y, "values": values, "result": result}
+    xp, fixed = prepared.xp, tuple(map(prepared.xp.stop_gradient, prepared.arrays))
+    values, result = xp.stop_gradient(values), xp.stop_gradient(result)
+    arrays = {"prediction": fixed[0], "target": fixed[1], "values": values, "result": result}
     if loss.trainable and differentiated:
-        arrays["gradient"] = sentence.slope(xp, p, y)
-    if inputs.weight is not None:
-        arrays["weight"] = xp.stop_gradient(inputs.weight)
+        arrays["gradient"] = Guarded(loss, prepared.spacing).slopes(xp, *fixed)[0]
+    if prepared.weight is not None:
+        arrays["weight"] = xp.stop_gradient(prepared.weight)
     fine = []
     for name in ("values", "gradient", "weight"):
         if name in arrays:
@@ -127,7 +128,7 @@ def look(loss: Loss, inputs: Inputs, sentence: Guarded, values: Array, result: A
     # In JAX a call is traced once and runs many times: nobody knows which time it is.
     number = None if xp.name == "JAX" else blocks[-1].seen + blocks[-1].unseen + 1
     kept = xp.dtype(result)
-    seen = _watch(xp, fine, arrays, lambda numbers: _explained(loss, inputs.spacing, kept, number, **numbers))
+    seen = _watch(xp, fine, arrays, lambda numbers: _explained(loss, prepared.spacing, kept, number, **numbers))
     for block in blocks:
         block.seen += seen
         block.unseen += not seen

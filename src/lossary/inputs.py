@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from typing import TYPE_CHECKING, Any, final
 
 from lossary import dispatch
-from lossary.errors import DomainError, DtypeError, FrameworkError, ShapeError, UsageError
+from lossary.errors import DomainError, DtypeError, FrameworkError, ShapeError
+from lossary.guarded import Guarded, over_rows
 from lossary.missing import present
 from lossary.parameter import parameters_of
+from lossary.vocabulary.framework import of_one
 
 if TYPE_CHECKING:
+    from lossary.call import Call
     from lossary.domain import Domain
     from lossary.loss import Loss
     from lossary.missing import Missing
@@ -29,150 +33,108 @@ VALIDATE = os.environ.get("LOSSARY_VALIDATE", "1") != "0"
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Inputs:
+class Prepared:
     """A call's arrays, ready for the maths."""
 
     xp: Framework
-    prediction: Array  # in the dtype it is computed in
-    target: Array
+    arrays: tuple[Array, ...]  # the inputs, the learned ones in the dtype that the first is computed in
     # Of the shape of the losses, in float64 where there is one; what each counts for because of its class included, and
     # 0 where masked.
     weight: Array | None
-    dtype: str  # the prediction's own
-    spacing: float  # of the coarsest dtype that prediction and target came in
+    dtype: str  # the first input's own
+    spacing: float  # of the coarsest dtype that inputs came in
     guarded: bool  # whether values could not be checked here, so that illegal ones must become NaN
+    pooled: bool  # whether the loss sees the weights too
 
     @property
     def reduced_dtype(self) -> str:
         return COMPUTED_IN[self.dtype]
 
-
-@final
-@dataclasses.dataclass(frozen=True)
-class Guarded:
-    """A loss whose value and gradient are NaN where an input is illegal: under a trace, nothing can raise."""
-
-    loss: Loss
-    spacing: float  # of the dtype that the values came in
-
     @property
-    def has_gradient(self) -> bool:
-        return self.loss.has_gradient
-
-    def value(self, xp: Framework, p: Array, y: Array) -> Array:
-        y, legal = self._checked(xp, p, y)
-        return self._stamped(xp, self.loss.value(xp, p, y), legal)
-
-    def gradient(self, xp: Framework, p: Array, y: Array) -> Array:
-        y, legal = self._checked(xp, p, y)
-        rows = legal is not None and self.loss.prediction.rows
-        return self._stamped(xp, self.loss.gradient(xp, p, y), xp.row(legal) if rows else legal)
-
-    def slope(self, xp: Framework, p: Array, y: Array) -> Array:
-        """The gradient, written or not."""
-        return self.gradient(xp, p, y) if self.has_gradient else xp.slope(lambda x: self.value(xp, x, y), p)
-
-    def row_weight(self, xp: Framework, y: Array, prediction: Array) -> Array | None:
-        y, legal = self._checked(xp, prediction, y)
-        weight = self.loss.row_weight(xp, y, prediction)
-        return None if weight is None else self._stamped(xp, weight, legal)
-
-    def _checked(self, xp: Framework, p: Array, y: Array) -> tuple[Array, Array | None]:
-        """The target with illegal class indices replaced by a legal one, and whether each entry is legal."""
-        of_target = self.loss.target.contains(xp, y, p, self.spacing)
-        of_prediction = self.loss.prediction.contains(xp, p, p, self.spacing)
-        if self.loss.target.indices:
-            y = xp.where(of_target, y, 0)
-        legal = of_prediction
-        if legal is None:
-            legal = of_target
-        elif of_target is not None:
-            legal = xp.logical_and(legal, of_target)
-        return y, legal
-
-    def _stamped(self, xp: Framework, x: Array, legal: Array | None) -> Array:
-        """x, and NaN where not legal."""
-        return x if legal is None else xp.stamped(x, legal)
+    def arguments(self) -> tuple[Array, ...]:
+        """What the loss's methods get."""
+        return (*self.arrays, self.weight) if self.pooled else self.arrays
 
 
-def prepare(
-    loss: Loss,
-    prediction: Any,
-    target: Any,
-    weight: Any = None,
-    where: Any = None,
-    *,
-    validate: bool = True,
-    came_in: str | None = None,
-    missing: Missing | None = None,
-) -> Inputs:
+def prepare(loss: Loss, call: Call) -> Prepared:
     """Check and convert what came into a call of `loss`.
-
-    `came_in` is the dtype that the prediction had before a host cast it: its rounding is what rows may be off by.
-    `missing` says which targets are missing, whose entries are left out, as `lossary.missing` has it.
 
     Raises:
         FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
     """
-    owner = type(loss).__name__
-    given = {"prediction": prediction, "target": target, "weight": weight, "where": where}
-    given = {name: array for name, array in given.items() if array is not None}
-    for name in ("prediction", "target"):
-        if name not in given:
-            raise UsageError(f"{owner} needs {name}=.", received=f"{name}=None.")
-    xp = dispatch.vocabulary_of(owner, **given)
+    owner, domains = type(loss).__name__, loss.domains
+    named = dict(zip(domains, call.inputs, strict=True))
+    counting = {"weight": call.weight, "where": call.where}
+    xp = dispatch.vocabulary_of(owner, **named, **{name: x for name, x in counting.items() if x is not None})
 
-    came = _convert(xp, owner, "prediction", prediction, like=None)
-    prediction = _as_scores(xp, loss, came)
-    dtype = xp.dtype(prediction)
-    if dtype not in COMPUTED_IN:
-        raise DtypeError(
-            f"{owner}: prediction must be floating point: float16, bfloat16, float32 or float64.",
-            received=f"prediction of dtype {dtype}.",
-            hint="predictions are what a model computes: are prediction and target swapped? Whole numbers are written "
-            "1.0 instead of 1."
-            if "int" in dtype or dtype == "bool"
-            else "convert it to float32 or float64.",
+    first = _convert(xp, owner, loss.inputs[0], call.inputs[0], like=None)
+    came, dtype = _learned(xp, loss, (_as_scores(xp, loss, first), *call.inputs[1:]))
+    arrays = [xp.cast(x, COMPUTED_IN[dtype]) for x in came]
+    spacing = _EPSILON[call.original_dtype or dtype]
+    for name, domain in list(domains.items())[len(arrays) :]:
+        array = _on_device(xp, owner, name, named[name], arrays[0])
+        spacing = max(spacing, _EPSILON.get(xp.dtype(array), 0.0))
+        came.append(array)
+        arrays.append(
+            _to_indices(xp, owner, name, array) if domain.indices else _to_float(xp, array, COMPUTED_IN[dtype])
         )
-    prediction = xp.cast(prediction, COMPUTED_IN[dtype])
-    given_target = target = _on_device(xp, owner, "target", target, prediction)
-    spacing = spacing_of(came_in or dtype, xp.dtype(target))
-    if loss.target.indices:
-        target = _to_indices(xp, owner, target)
-    else:
-        target = _to_float(xp, owner, "target", target, COMPUTED_IN[dtype])
-    _check_shapes(xp, loss, prediction, target)
+    _check_shapes(xp, loss, arrays)
 
     # Weights may be of any size, and so may what is divided by their sum.
-    wide = "float64" if xp.has_float64(prediction) else COMPUTED_IN[dtype]
+    wide = "float64" if xp.has_float64(arrays[0]) else COMPUTED_IN[dtype]
+    weight, where = call.weight, call.where
     if weight is not None:
-        weight = _on_device(xp, owner, "weight", weight, prediction)
-        weight = _to_float(xp, owner, "weight", weight, wide)
-        weight = _over_losses(xp, loss, "weight", weight, prediction, target)
+        weight = _to_float(xp, _on_device(xp, owner, "weight", weight, arrays[0]), wide)
+        weight = _over_losses(xp, loss, "weight", weight, arrays)
     if where is not None:
-        where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, prediction))
-        where = _over_losses(xp, loss, "where", where, prediction, target)
-    where = with_target(xp, loss, target if loss.target.indices else given_target, missing, where)
+        where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, arrays[0]))
+        where = _over_losses(xp, loss, "where", where, arrays)
+    where = with_target(xp, loss, arrays[1] if loss.target.indices else came[1], call.missing, where)
 
-    validate = validate and VALIDATE
-    readable = validate and xp.readable(*(x for x in (prediction, target, weight, where) if x is not None))
+    validate = call.validate and VALIDATE
+    readable = validate and xp.readable(*(x for x in (*arrays, weight, where) if x is not None))
     if where is not None:
-        prediction, target = _made_safe(xp, loss, prediction, target, where)
+        arrays = _made_safe(xp, loss, arrays, where)
     if weight is not None:
         weight = _check_weight(xp, owner, weight, where, readable=readable, validate=validate)
-        prediction, target, weight = _weighed(xp, Guarded(loss, spacing), prediction, target, weight)
+        arrays, weight = _weighed(xp, loss, spacing, arrays, weight)
     elif where is not None:
         weight = xp.cast(where, wide)
     if readable:
-        _check_labels(xp, loss, came, weight)
-        _check_values(xp, loss, prediction, target, spacing)
+        _check_labels(xp, loss, first, weight)
+        _check_values(xp, loss, arrays, spacing)
     guarded = validate and not readable
-    sentence = Guarded(loss, spacing)
-    of_class = (sentence if guarded else loss).row_weight(xp, target, prediction)
+    of_class = Guarded(loss, spacing if guarded else None).row_weight(xp, *arrays)
     if of_class is not None:
-        prediction, target, of_class = _classed(xp, sentence, prediction, target, xp.cast(of_class, wide))
+        arrays, of_class = _classed(xp, loss, spacing, arrays, xp.cast(of_class, wide))
         weight = of_class if weight is None else weight * of_class
-    return Inputs(xp, prediction, target, weight, dtype, spacing, guarded)
+    if loss.pooled:
+        if weight is None:
+            weight = xp.where(xp.equal(_of_losses(xp, loss, arrays), 0.0), 1.0, 1.0)  # ones, in the losses' shape
+        arrays = [xp.flat(x, domain.axes) for x, domain in zip(arrays, domains.values(), strict=True)]
+        weight = xp.flat(xp.cast(weight, COMPUTED_IN[dtype]), 0)
+    return Prepared(xp, tuple(arrays), weight, dtype, spacing, guarded, loss.pooled)
+
+
+def _learned(xp: Framework, loss: Loss, inputs: tuple[Any, ...]) -> tuple[list[Array], str]:
+    """The inputs that gradients are taken of, as arrays of floats, and the dtype of the first, which is an array
+    already."""
+    owner = type(loss).__name__
+    learned: list[Array] = []
+    for name, array in zip(loss.learned, inputs, strict=False):
+        x = _on_device(xp, owner, name, array, learned[0]) if learned else array
+        dtype = xp.dtype(x)
+        if dtype not in COMPUTED_IN:
+            raise DtypeError(
+                f"{owner}: {name} must be floating point: float16, bfloat16, float32 or float64.",
+                received=f"{name} of dtype {dtype}.",
+                hint="predictions are what a model computes: are prediction and target swapped? Whole numbers are "
+                "written 1.0 instead of 1."
+                if "int" in dtype or dtype == "bool"
+                else "convert it to float32 or float64.",
+            )
+        learned.append(x)
+    return learned, xp.dtype(learned[0])
 
 
 def with_target(xp: Framework, loss: Loss, target: Array, missing: Missing | None, where: Array | None) -> Array | None:
@@ -189,54 +151,74 @@ def spacing_of(prediction: str, target: str | None) -> float:
 
 
 def _weighed(
-    xp: Framework, sentence: Guarded, prediction: Array, target: Array, weight: Array
-) -> tuple[Array, Array, Array]:
-    """Prediction, target and weight, without what a weight of 0 leaves out.
+    xp: Framework, loss: Loss, spacing: float, arrays: list[Array], weight: Array
+) -> tuple[list[Array], Array]:
+    """Inputs and weight, without what a weight of 0 leaves out.
 
     It multiplies, so that a weight that is learned can leave 0. It leaves out what is illegal, or has no finite loss
     and gradient; and where nobody asks for the derivative by the weight, all, which comes to the same.
     """
-    loss, counts = sentence.loss, xp.logical_not(xp.equal(weight, 0.0))
+    formula, counts = Guarded(loss, spacing), xp.logical_not(xp.equal(weight, 0.0))
     if not xp.differentiable(weight):
-        return *_made_safe(xp, loss, prediction, target, counts), weight
-    p, y = xp.stop_gradient(prediction), xp.stop_gradient(target)
-    fine = xp.isfinite(sentence.value(xp, p, y))
+        return _made_safe(xp, loss, arrays, counts), weight
+    if loss.pooled:  # no entry has a loss of its own that could be finite
+        counts = xp.logical_or(counts, _all_legal(xp, loss, arrays, spacing))
+        return _made_safe(xp, loss, arrays, counts), weight
+    fixed = tuple(map(xp.stop_gradient, arrays))
+    fine = xp.isfinite(formula.value(xp, *fixed))
+    arrays, domains = list(arrays), list(loss.domains.values())
     if loss.trainable:
-        fine = xp.logical_and(fine, _all_finite(xp, sentence.slope(xp, p, y), rows=loss.prediction.rows))
-        # 0 times the slope of the gradient must be 0, infinite or not; and 0 times the slope by the target.
-        bend = _all_finite(xp, xp.slope(lambda x: sentence.slope(xp, x, y), p), rows=loss.prediction.rows)
-        straight = xp.logical_or(counts, bend)
-        prediction = xp.where(xp.row(straight) if loss.prediction.rows else straight, prediction, p)
-        if not loss.target.indices and xp.differentiable(target):
-            finite = xp.isfinite(xp.slope(lambda x: sentence.value(xp, p, x), y))
-            target = xp.where(xp.logical_or(xp.row(counts) if loss.target.rows else counts, finite), target, y)
+        for place, slope in enumerate(formula.slopes(xp, *fixed)):
+            fine = xp.logical_and(fine, _all_finite(xp, slope, domains[place].axes))
+            # 0 times the slope of the gradient must be 0, infinite or not; and 0 times the slope by what is given.
+            bend = xp.slope(of_one(lambda *x, k=place: formula.slopes(xp, *x)[k], fixed, place), fixed[place])
+            straight = xp.logical_or(counts, _all_finite(xp, bend, domains[place].axes))
+            arrays[place] = xp.where(over_rows(xp, straight, domains[place].axes), arrays[place], fixed[place])
+        for place in range(formula.learned, len(arrays)):
+            if domains[place].indices or not xp.differentiable(arrays[place]):
+                continue
+            slope = xp.slope(of_one(functools.partial(formula.value, xp), fixed, place), fixed[place])
+            beside = xp.logical_or(over_rows(xp, counts, domains[place].axes), xp.isfinite(slope))
+            arrays[place] = xp.where(beside, arrays[place], fixed[place])
     counts = xp.logical_or(counts, fine)
-    return *_made_safe(xp, loss, prediction, target, counts), xp.where(counts, weight, 0.0)
+    return _made_safe(xp, loss, arrays, counts), xp.where(counts, weight, 0.0)
 
 
 def _classed(
-    xp: Framework, sentence: Guarded, prediction: Array, target: Array, of_class: Array
-) -> tuple[Array, Array, Array]:
-    """Prediction, target and what rows count for because of their class, without what has a class weight of 0."""
-    if not sentence.loss.target.indices:  # somebody may ask for its derivative by a soft target
-        return _weighed(xp, sentence, prediction, target, of_class)
+    xp: Framework, loss: Loss, spacing: float, arrays: list[Array], of_class: Array
+) -> tuple[list[Array], Array]:
+    """Inputs and what rows count for because of their class, without what has a class weight of 0."""
+    if not loss.target.indices:  # somebody may ask for its derivative by a soft target
+        return _weighed(xp, loss, spacing, arrays, of_class)
     counts = xp.logical_not(xp.equal(of_class, 0.0))
-    return *_made_safe(xp, sentence.loss, prediction, target, counts), of_class
+    return _made_safe(xp, loss, arrays, counts), of_class
 
 
-def _all_finite(xp: Framework, x: Array, *, rows: bool) -> Array:
-    """Whether each entry is finite, or all of each row."""
+def _all_finite(xp: Framework, x: Array, axes: int) -> Array:
+    """Whether all entries of the last axes are finite."""
     finite = xp.isfinite(x)
-    return xp.equal(xp.sum(xp.where(finite, 0.0, 1.0)), 0.0) if rows else finite
+    for _ in range(axes):
+        finite = xp.equal(xp.sum(xp.where(finite, 0.0, 1.0)), 0.0)
+    return finite
 
 
-def _made_safe(xp: Framework, loss: Loss, prediction: Array, target: Array, counts: Array) -> tuple[Array, Array]:
-    """Prediction and target with legal values where nothing counts: what stands there stays out of the gradient too."""
-    rows = xp.row(counts) if loss.prediction.rows else counts
-    return (
-        xp.where(rows, prediction, loss.prediction.safe(xp, prediction)),
-        xp.where(rows if loss.target.rows else counts, target, loss.target.safe(xp, target)),
-    )
+def _all_legal(xp: Framework, loss: Loss, arrays: list[Array], spacing: float) -> Array:
+    """Whether all inputs of each entry are finite, and what the loss takes."""
+    legal = None
+    for x, domain in zip(arrays, loss.domains.values(), strict=True):
+        finite = None if domain.indices else _all_finite(xp, x, domain.axes)
+        for each in (finite, domain.contains(xp, x, arrays[0], spacing)):
+            if each is not None:
+                legal = each if legal is None else xp.logical_and(legal, each)
+    return legal
+
+
+def _made_safe(xp: Framework, loss: Loss, arrays: list[Array], counts: Array) -> list[Array]:
+    """Inputs with legal values where nothing counts: what stands there stays out of the gradient too."""
+    return [
+        xp.where(over_rows(xp, counts, domain.axes), x, domain.safe(xp, x))
+        for x, domain in zip(arrays, loss.domains.values(), strict=True)
+    ]
 
 
 def _convert(xp: Framework, owner: str, name: str, array: Any, like: Array | None) -> Array:
@@ -291,7 +273,7 @@ def _on_device(xp: Framework, owner: str, name: str, array: Any, prediction: Arr
     return converted
 
 
-def _to_float(xp: Framework, owner: str, name: str, array: Array, dtype: str) -> Array:
+def _to_float(xp: Framework, array: Array, dtype: str) -> Array:
     return array if xp.dtype(array) == dtype else xp.cast(array, dtype)
 
 
@@ -305,12 +287,12 @@ def _to_mask(xp: Framework, owner: str, where: Array) -> Array:
     return where
 
 
-def _to_indices(xp: Framework, owner: str, target: Array) -> Array:
+def _to_indices(xp: Framework, owner: str, name: str, target: Array) -> Array:
     dtype = xp.dtype(target)
     if "float" in dtype:
         raise DtypeError(
-            f"{owner}: target must be integers, the index of the right class.",
-            received=f"target of dtype {dtype}.",
+            f"{owner}: {name} must be integers, the index of the right class.",
+            received=f"{name} of dtype {dtype}.",
             hint="whole numbers stored as floats: target.astype('int64'), in PyTorch target.long(); "
             "one-hot or soft rows: CategoricalCrossEntropy.",
         )
@@ -318,23 +300,13 @@ def _to_indices(xp: Framework, owner: str, target: Array) -> Array:
     return xp.cast(target, "int32") if dtype in _NARROW else target
 
 
-def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -> None:
-    owner = type(loss).__name__
-    came, other = xp.shape(prediction), xp.shape(target)
-    if came is None or other is None:
+def _check_shapes(xp: Framework, loss: Loss, arrays: list[Array]) -> None:
+    owner, domains = type(loss).__name__, loss.domains
+    (first, domain), *others = domains.items()
+    came = xp.shape(arrays[0])
+    if came is None:
         return
-    if loss.prediction.rows and not came:
-        raise ShapeError(
-            f"{owner}: prediction must have a last axis of classes, (..., K).",
-            received="prediction of shape ().",
-            hint="one number for each class, on the last axis.",
-        )
-    if loss.prediction.rows and came[-1] == 0:
-        raise ShapeError(
-            f"{owner}: prediction must have at least one class on its last axis, (..., K).",
-            received=f"prediction {_words(came)}.",
-            hint="a batch of no rows is (0, K).",
-        )
+    _check_rows(owner, first, domain, came)
     for name in loss.tables:
         entries = getattr(loss, name)
         if not isinstance(entries, float) and len(entries) and not _same(came[-1:], (len(entries),)):
@@ -345,16 +317,42 @@ def _check_shapes(xp: Framework, loss: Loss, prediction: Array, target: Array) -
                 if len(entries) == 1 and isinstance(parameters_of(loss)[name].default, float)
                 else "the classes, or the labels, stand on the last axis.",
             )
-    wanted = came[:-1] if loss.target.indices else came
-    if _same(wanted, other):
-        return
-    raise ShapeError(
-        f"{owner}: prediction and target must have the same shape."
-        if not loss.target.indices
-        else f"{owner}: target must have the prediction's shape without its last axis, the classes.",
-        received=f"prediction {_words(came)} and target {_words(other)}." + _consequence(came, other),
-        hint=_shape_hint(loss, came, other),
-    )
+    for (name, other), array in zip(others, arrays[1:], strict=True):
+        wanted, shape = came[: len(came) - domain.axes + other.axes], xp.shape(array)
+        if shape is None or _same(wanted, shape):
+            continue
+        raise ShapeError(
+            f"{owner}: {first} and {name} must have the same shape."
+            if other.axes == domain.axes
+            else f"{owner}: {name} must have the {first}'s shape without its last axis, the "
+            + ("classes." if other.indices else "columns." if domain.size else "row."),
+            received=f"{first} {_words(came)} and {name} {_words(shape)}." + _consequence(came, shape),
+            hint=_shape_hint(loss, came, shape),
+        )
+
+
+def _check_rows(owner: str, name: str, domain: Domain, came: tuple[int | None, ...]) -> None:
+    """Raises ShapeError where an array of this shape has no rows of the domain."""
+    if len(came) < domain.axes:
+        raise ShapeError(
+            f"{owner}: {name} must have a last axis of classes, (..., K)."
+            if domain.axes == 1
+            else f"{owner}: {name} must have {domain.axes} axes or more.",
+            received=f"{name} of shape {_words(came)}.",
+            hint="one number for each class, on the last axis.",
+        )
+    if domain.rows and came[-1] == 0:
+        raise ShapeError(
+            f"{owner}: {name} must have at least one class on its last axis, (..., K).",
+            received=f"{name} {_words(came)}.",
+            hint="a batch of no rows is (0, K).",
+        )
+    if domain.size is not None and came[-1] not in (domain.size, None):
+        raise ShapeError(
+            f"{owner}: {name} must be {domain.wanted}.",
+            received=f"{name} {_words(came)}.",
+            hint=domain.advice(name),
+        )
 
 
 def _same(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
@@ -392,9 +390,20 @@ def _shape_hint(loss: Loss, came: tuple[int | None, ...], other: tuple[int | Non
     return "one target for each prediction."
 
 
-def _over_losses(xp: Framework, loss: Loss, name: str, array: Array, prediction: Array, target: Array) -> Array:
+def _of_losses(xp: Framework, loss: Loss, arrays: list[Array]) -> Array:
+    """An array of the losses' shape."""
+    single = (x for x, domain in zip(arrays, loss.domains.values(), strict=True) if not domain.rows)
+    like = next(single, None)
+    if like is None:
+        like = arrays[0]
+        for _ in range(loss.prediction.axes):
+            like = xp.sum(like)
+    return like
+
+
+def _over_losses(xp: Framework, loss: Loss, name: str, array: Array, arrays: list[Array]) -> Array:
     """A weight or mask of the losses' shape, or of a leading part of it, repeated over the whole of that shape."""
-    like = target if loss.target.indices or not loss.prediction.rows else xp.sum(prediction)
+    like = _of_losses(xp, loss, arrays)
     came, wanted = xp.shape(array), xp.shape(like)
     if came is not None and wanted is not None and not _same(came, wanted[: len(came)]):
         each = "row of the prediction" if loss.prediction.rows else "prediction"
@@ -496,11 +505,11 @@ def _check_labels(xp: Framework, loss: Loss, came: Array, weight: Array | None) 
         )
 
 
-def _check_values(xp: Framework, loss: Loss, prediction: Array, target: Array, spacing: float) -> None:
-    for name, domain, array in (("prediction", loss.prediction, prediction), ("target", loss.target, target)):
-        legal = domain.contains(xp, array, prediction, spacing)
+def _check_values(xp: Framework, loss: Loss, arrays: list[Array], spacing: float) -> None:
+    for (name, domain), array in zip(loss.domains.items(), arrays, strict=True):
+        legal = domain.contains(xp, array, arrays[0], spacing)
         if legal is not None and not bool(xp.all(legal)):
-            classes = xp.shape(prediction)
+            classes = xp.shape(arrays[0])
             where_k = f" K is {classes[-1]}." if domain.indices and classes else ""
             raise DomainError(
                 f"{type(loss).__name__}: {name} must be {domain.wanted}.",

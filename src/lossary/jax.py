@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("lossary.jax needs JAX.", hint="pip install 'lossary[jax]'.") from error
 
 from lossary import catalogue, spelling
+from lossary.call import Call
 from lossary.definition import Definition
 from lossary.errors import UsageError
 from lossary.host import Classes
@@ -42,9 +43,24 @@ class LossFunction:
     @property
     def loss(self) -> Loss | Objective: ...
     def __call__(
-        self, predictions: Any, targets: Any, *, weight: Any = ..., where: Any = ..., parameters: Any = ...
+        self,
+        predictions: Any = ...,
+        targets: Any = ...,
+        *others: Any,
+        weight: Any = ...,
+        where: Any = ...,
+        parameters: Any = ...,
+        **named: Any,
     ) -> Any: ...
-    def total(self, predictions: Any, targets: Any, *, weight: Any = ..., where: Any = ...) -> Total: ...
+    def total(
+        self,
+        predictions: Any = ...,
+        targets: Any = ...,
+        *others: Any,
+        weight: Any = ...,
+        where: Any = ...,
+        **named: Any,
+    ) -> Total: ...
 
 def host(loss: Loss | Objective, *, missing: Missing | None = ..., validate: bool = ...) -> LossFunction: ...
 def get(name: str, **settings: Any) -> LossFunction: ...
@@ -82,67 +98,79 @@ class LossFunction:
         self,
         predictions: Any = None,
         targets: Any = None,
-        *,
+        *others: Any,
         weight: Any = None,
         where: Any = None,
         parameters: Any = None,
-        **foreign: Any,
+        **named: Any,
     ) -> Any:
         """The unreduced losses; `.mean()` them, or use `total` where there are weights or a mask.
+
+        A loss of the whole batch has none: of that, its mean.
 
         Args:
             predictions: floating point, (…) or (…, K).
             targets: what the loss takes: the same shape, or class indices (…).
             weight: how often each entry counts: the losses' shape or a leading part of it.
+            others: what else the loss takes, in its order; or by its names.
             where: boolean, False makes an entry 0.
             parameters: for an objective with penalties, the pytree they are about. Penalties, and scalars that are
                 added, belong to no entry, so that the result is then the scalar objective: the mean of the losses and
                 the penalties.
         """
-        self._refuse_foreign(predictions, targets, foreign)
+        call = self._call((predictions, targets, *others), named, weight, where)
         if parameters is not None or (isinstance(self.loss, Objective) and self.loss.once and not self.loss.penalties):
-            return self._as_scalar(predictions, targets, weight, where, parameters)
-        return self.loss.compute(
-            _words.vocabulary.convert(predictions), targets, weight, where, reduction="none", **self._options
-        )
+            return self._as_scalar(call, parameters)
+        return self.loss.compute(call, reduction="mean" if self.loss.pooled else "none")
 
     def total(
-        self, predictions: Any = None, targets: Any = None, *, weight: Any = None, where: Any = None, **foreign: Any
+        self,
+        predictions: Any = None,
+        targets: Any = None,
+        *others: Any,
+        weight: Any = None,
+        where: Any = None,
+        **named: Any,
     ) -> Total:
         """The sum of the losses and the weight it stands for, a pytree: `psum` both, then take the mean."""
-        self._refuse_foreign(predictions, targets, foreign)
-        total: Total = self.loss.compute_total(
-            _words.vocabulary.convert(predictions), targets, weight, where, **self._options
-        )
+        total: Total = self.loss.compute_total(self._call((predictions, targets, *others), named, weight, where))
         return total
 
-    def _refuse_foreign(self, predictions: Any, targets: Any, foreign: dict[str, Any]) -> None:
-        """Raises UsageError for other libraries' names of arguments, and for arguments that are missing."""
-        missing = [name for name, x in (("predictions", predictions), ("targets", targets)) if x is None]
-        if not foreign and not missing:
-            return
-        raise UsageError(
-            f"{self!r} takes (predictions, targets), and weight= and where= by name.",
-            received=" and ".join([f"{name}=" for name in foreign] + [f"no {name}" for name in missing]) + ".",
-            hint="loss_fn(predictions, targets).",
-        )
+    def _call(self, inputs: tuple[Any, ...], named: dict[str, Any], weight: Any, where: Any) -> Call:
+        """The call with these arguments.
 
-    def _as_scalar(self, predictions: Any, targets: Any, weight: Any, where: Any, parameters: Any) -> Any:
+        Raises:
+            UsageError: other libraries' names of arguments, or arguments that are missing.
+        """
+        names = self._names
+        given = {**dict(zip(names, inputs, strict=False)), **named}
+        foreign = [name for name in named if name not in names]
+        missing = [name for name in names if given.get(name) is None]
+        if foreign or missing or len(inputs) > len(names):
+            came = [f"{name}=" for name in foreign] + [f"no {name}" for name in missing]
+            raise UsageError(
+                f"{self!r} takes ({', '.join(names)}), and weight= and where= by name.",
+                received=" and ".join(came or [f"{len(inputs)} by position"]) + ".",
+                hint=f"loss_fn({', '.join(names)}).",
+            )
+        first, *rest = (given[name] for name in names)
+        arrays = (_words.vocabulary.convert(first), *rest)
+        return Call(arrays, weight, where, validate=self.validate, missing=self.missing)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What the inputs are called here."""
+        plural = {"prediction": "predictions", "target": "targets"}
+        return tuple(plural.get(name, name) for name in self.loss.inputs)
+
+    def _as_scalar(self, call: Call, parameters: Any) -> Any:
         if parameters is not None and not (isinstance(self.loss, Objective) and self.loss.penalties):
             raise UsageError(
                 f"{self.loss!r} has no penalties.",
                 received="parameters=...",
                 hint="add one, 1e-4 * L2(), or leave parameters= out.",
             )
-        return self.loss.compute(
-            _words.vocabulary.convert(predictions),
-            targets,
-            weight,
-            where,
-            reduction="mean",
-            parameters=parameters,
-            **self._options,
-        )
+        return self.loss.compute(call, reduction="mean", parameters=parameters)
 
     @property
     def _options(self) -> dict[str, Any]:

@@ -14,9 +14,24 @@ class LossFunction:
     @property
     def loss(self) -> Loss | Objective: ...
     def __call__(
-        self, predictions: Any, targets: Any, *, weight: Any = ..., where: Any = ..., parameters: Any = ...
+        self,
+        predictions: Any = ...,
+        targets: Any = ...,
+        *others: Any,
+        weight: Any = ...,
+        where: Any = ...,
+        parameters: Any = ...,
+        **named: Any,
     ) -> Any: ...
-    def total(self, predictions: Any, targets: Any, *, weight: Any = ..., where: Any = ...) -> Total: ...
+    def total(
+        self,
+        predictions: Any = ...,
+        targets: Any = ...,
+        *others: Any,
+        weight: Any = ...,
+        where: Any = ...,
+        **named: Any,
+    ) -> Total: ...
 
 def host(loss: Loss | Objective, *, missing: Missing | None = ..., validate: bool = ...) -> LossFunction: ...
 def get(name: str, **settings: Any) -> LossFunction: ...

@@ -30,6 +30,7 @@ from keras.src import backend  # masks have no public accessor
 from keras.src.losses.loss import reduce_values, squeeze_or_expand_to_same_rank
 
 from lossary import catalogue, dispatch, explanation
+from lossary.call import Call
 from lossary.definition import Definition
 from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
 from lossary.host import Classes
@@ -179,10 +180,10 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             sample_weight: how often each entry counts; 0 leaves it out, NaN included.
         """
         with keras.name_scope(self.name):
-            prediction, target, weight, mask, came_in = self._prepared(y_true, y_pred, sample_weight)
+            prediction, target, weight, mask, original_dtype = self._prepared(y_true, y_pred, sample_weight)
             reduced: Any = 0.0
             for factor, loss in self._terms:
-                values, weights = self._entries(loss, prediction, target, weight, mask, came_in)
+                values, weights = self._entries(loss, prediction, target, weight, mask, original_dtype)
                 share = factor * self._reduced(values, weights)
                 if explanation.blocks:
                     explanation.look_at_product(repr(self), _xp(share), values, share)
@@ -202,19 +203,18 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         Raises:
             UsageError: an objective whose losses have different class weights.
         """
-        prediction, target, weight, mask, came_in = self._prepared(y_true, y_pred, sample_weight)
-        total: Total = self.loss.compute_total(
-            prediction, target, weight, mask, validate=self.validate, came_in=came_in
-        )
+        prediction, target, weight, mask, original_dtype = self._prepared(y_true, y_pred, sample_weight)
+        total: Total = self.loss.compute_total(Call((prediction, target), weight, mask, self.validate, original_dtype))
         return total
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value for each entry of the batch: for losses of single numbers, their mean over the last axis."""
-        target, prediction, came_in = self._aligned(y_true, y_pred)
+        target, prediction, original_dtype = self._aligned(y_true, y_pred)
         mask = self._counted(target, None)
         target = self._readied(target, prediction, unmasked=mask is None)
         values = [
-            factor * self._entries(loss, prediction, target, None, mask, came_in)[0] for factor, loss in self._terms
+            factor * self._entries(loss, prediction, target, None, mask, original_dtype)[0]
+            for factor, loss in self._terms
         ]
         return ops.cast(sum(values[1:], start=values[0]), self.dtype)
 
@@ -231,11 +231,11 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         """Prediction, target, weight and mask as the loss takes them, and the coarse dtype that the prediction had."""
         _refuse_activated(self.loss, y_pred)
         mask = backend.get_keras_mask(y_pred)
-        target, prediction, came_in = self._aligned(y_true, y_pred)
+        target, prediction, original_dtype = self._aligned(y_true, y_pred)
         mask = self._counted(target, mask)
         weight = None if sample_weight is None else _beside(_tensor("sample_weight", sample_weight))
         target = self._readied(target, prediction, unmasked=mask is None and weight is None)
-        return prediction, target, weight, mask, came_in
+        return prediction, target, weight, mask, original_dtype
 
     @final
     def _aligned(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, str | None]:
@@ -245,18 +245,18 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             y_true = y_true.clip(max=_LAST)  # JAX would take the lower half of the bits
         prediction, target = _tensor("y_pred", y_pred), _tensor("y_true", y_true)
         rounded = [dtype for dtype in (_kind(prediction), self.dtype) if dtype in _WHOLE_NUMBERS]
-        came_in = min(rounded, key=_WHOLE_NUMBERS.__getitem__, default=None)
+        original_dtype = min(rounded, key=_WHOLE_NUMBERS.__getitem__, default=None)
         if "float" in _kind(prediction):
             prediction = ops.cast(prediction, self.dtype)
         came, beside = _shape(target), _shape(prediction)
         if came is None or beside is None:
-            return self._pinned(target, prediction), prediction, came_in
+            return self._pinned(target, prediction), prediction, original_dtype
         if not self.loss.target.indices:
             target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
         elif len(came) == len(beside) > 0 and came[-1] in {1, None}:
             # Not a squeeze: where the size is only known when the graph runs, this is an error then if it is not 1.
             target = ops.reshape(target, ops.shape(target)[:-1])
-        return self._pinned(target, prediction), prediction, came_in
+        return self._pinned(target, prediction), prediction, original_dtype
 
     @final
     def _pinned(self, target: Any, prediction: Any) -> Any:
@@ -317,12 +317,11 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
 
     @final
     def _entries(
-        self, loss: Loss, prediction: Any, target: Any, weight: Any, mask: Any, came_in: str | None
+        self, loss: Loss, prediction: Any, target: Any, weight: Any, mask: Any, original_dtype: str | None
     ) -> tuple[Any, Any]:
         """What Keras takes for one entry, w·ℓ and w: for losses of single numbers, the means over the last axis."""
-        values, weights = loss.compute_weighted(
-            prediction, target, weight, mask, validate=self.validate, came_in=came_in
-        )
+        call = Call((prediction, target), weight, mask, self.validate, original_dtype)
+        values, weights = loss.compute_weighted(call)
         if loss.prediction.rows or len(values.shape) < 2:
             return values, weights
         return ops.mean(values, axis=-1), None if weights is None else ops.mean(weights, axis=-1)

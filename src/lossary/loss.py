@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, final
 
-from lossary import dispatch, explanation, reduce, spelling
+from lossary import engine, spelling
+from lossary.call import Call
 from lossary.definition import Definition
-from lossary.errors import DifferentiationError, ShapeError, UsageError
-from lossary.inputs import Guarded, Inputs, prepare
+from lossary.domain import Domain, Learned
+from lossary.errors import DifferentiationError, UsageError
 from lossary.reduce import Total
 
 if TYPE_CHECKING:
     from lossary.claim import Claim
-    from lossary.domain import Domain
     from lossary.jax import LossFunction
     from lossary.keras import KerasLoss
-    from lossary.missing import Missing
     from lossary.objective import Objective
     from lossary.sklearn import Scorer
     from lossary.torch import LossModule
@@ -30,11 +30,21 @@ Task = Literal["regression", "binary", "multiclass", "distribution"]
 class Loss(Definition, abstract=True):
     """A loss function: hyper-parameters as fields, maths as methods that use nothing but the words of `xp`.
 
-    A concrete loss derives from `Pointwise` or `Rowwise`, is a frozen dataclass by that alone, and is final. It writes
-    `value` and, beside it, `gradient` (the derivative with respect to the prediction, in its own stable form), and
-    optionally `curvature` (the derivative of that) and `formula` (the textbook sentence, where the stable form of
-    `value` is not the one a reader knows).
+    A concrete loss derives from `Pointwise`, `Rowwise` or `Batchwise`, is a frozen dataclass by that alone, and is
+    final. It writes `value` and, beside it, `gradient` (the derivative with respect to the prediction, in its own
+    stable form), and optionally `curvature` (the derivative of that) and `formula` (the textbook sentence, where the
+    stable form of `value` is not the one a reader knows).
+
+    Its inputs are the attributes that are domains, or properties that return one: `prediction` and `target` first where
+    it has them, the others in their order. The methods get the first two by position and the others by name:
+    `value(self, xp, p, y, *, event)`. Gradients are taken of those that are marked as `Learned`, which come first, and
+    of the first alone where none is.
     """
+
+    inputs: ClassVar[tuple[str, ...]]
+    learned: ClassVar[tuple[str, ...]]
+    # Whether the losses of a batch are one: entries then have none of their own, and totals do not add.
+    pooled: ClassVar[bool] = False
 
     task: ClassVar[Task]
     strengths: ClassVar[tuple[str, ...]] = ()
@@ -54,12 +64,12 @@ class Loss(Definition, abstract=True):
     @property
     @abstractmethod
     def prediction(self) -> Domain:
-        """What a prediction may be."""
+        """What a prediction may be; in a loss without one, what the first input may be."""
 
     @property
     @abstractmethod
     def target(self) -> Domain:
-        """What a target may be."""
+        """What a target may be; in a loss without one, what the second input may be."""
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -67,18 +77,19 @@ class Loss(Definition, abstract=True):
         return ()
 
     @abstractmethod
-    def value(self, xp: Any, p: Array, y: Array) -> Array:
-        """The loss of each entry (Pointwise) or row (Rowwise)."""
+    def value(self, xp: Any, *inputs: Any, **others: Any) -> Any:
+        """The loss of each entry (Pointwise) or row (Rowwise); the weighted sum over the batch (Batchwise)."""
 
-    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        """The derivative of `value` with respect to the prediction, in the prediction's shape."""
+    def gradient(self, xp: Any, *inputs: Any, **others: Any) -> Any:
+        """The derivative of `value` with respect to the prediction, in the prediction's shape; where several inputs are
+        learned, one for each."""
         raise DifferentiationError(
             f"{type(self).__name__} has no gradient method, which NumPy needs.",
             hint="write gradient(self, xp, p, y) beside value; PyTorch, TensorFlow and JAX differentiate value "
             "themselves.",
         )
 
-    def curvature(self, xp: Any, p: Array, y: Array) -> Array:
+    def curvature(self, xp: Any, *inputs: Any, **others: Any) -> Any:
         """The derivative of `gradient` with respect to the prediction; pointwise losses may write it."""
         raise DifferentiationError(
             f"{type(self).__name__} has no curvature method.",
@@ -99,7 +110,7 @@ class Loss(Definition, abstract=True):
         weight: Any = None,
         where: Any = None,
         reduction: Reduction = "mean",
-        **foreign: Any,
+        **others: Any,
     ) -> Any:
         """The loss of a batch, in any framework's arrays; named arguments, so that nobody can swap them.
 
@@ -110,126 +121,80 @@ class Loss(Definition, abstract=True):
                 sum by an entry's weight is its loss, also where the weight is 0.
             where: boolean, False leaves an entry out: the losses' shape or a leading part of it.
             reduction: "mean" is Σwℓ / Σw (0 where Σw = 0), "sum" is Σwℓ, "none" is wℓ.
+            others: what else the loss takes (`loss.inputs`), by its names.
 
         Raises:
             ShapeError, DtypeError, DomainError, FrameworkError, ParameterError, UsageError: see `lossary.errors`.
         """
-        if positional or foreign:
-            raise wrong_door(self, positional, foreign)
-        return self.compute(prediction, target, weight, where, reduction=reduction)
+        others |= {"prediction": prediction, "target": target}
+        return self.compute(call_of(self, positional, others, weight, where), reduction=reduction)
 
     @final
-    def values(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Any:
-        """The unreduced losses: the call with reduction="none"."""
-        return self(prediction=prediction, target=target, weight=weight, where=where, reduction="none")
-
-    @final
-    def total(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Total:
-        """The sum of the losses and the weight it stands for; totals of micro-batches and ranks add."""
-        return self.compute_total(prediction, target, weight, where)
-
-    @final
-    def compute(
-        self,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        *,
-        reduction: Reduction,
-        validate: bool = True,
-        came_in: str | None = None,
-        missing: Missing | None = None,
-        fused: bool = True,
+    def values(
+        self, *, prediction: Any = None, target: Any = None, weight: Any = None, where: Any = None, **others: Any
     ) -> Any:
-        """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told; by a kernel if `fused`
-        and where there is one, by the vocabulary elsewhere."""
-        reduce.check_reduction(type(self).__name__, reduction)
-        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "missing": missing}
-        call = (prediction, target, weight, where)
-        found = self._fused(call, reduction, options) if fused else None
-        if found is not None:
-            return found
-        inputs = prepare(self, *call, **options)
-        values = _evaluated(self, inputs)
-        return _looked_at(self, inputs, values, _reduced(inputs, values, reduction))
+        """The unreduced losses: the call with reduction="none"."""
+        call = {"prediction": prediction, "target": target, "weight": weight, "where": where, **others}
+        return self(reduction="none", **call)
 
     @final
-    def compute_total(
-        self,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        *,
-        validate: bool = True,
-        came_in: str | None = None,
-        missing: Missing | None = None,
-        fused: bool = True,
+    def total(
+        self, *, prediction: Any = None, target: Any = None, weight: Any = None, where: Any = None, **others: Any
     ) -> Total:
-        """The total, for hosts."""
-        options: dict[str, Any] = {"validate": validate, "came_in": came_in, "missing": missing}
-        call = (prediction, target, weight, where)
-        found: Total | None = self._fused(call, "total", options) if fused else None
-        if found is not None:
-            return found
-        inputs = prepare(self, *call, **options)
-        values = _evaluated(self, inputs)
-        total = reduce.total(inputs.xp, values, inputs.weight, inputs.reduced_dtype)
-        _looked_at(self, inputs, values, total.mean)
-        return total
-
-    def _fused(self, call: tuple[Any, ...], reduction: str, options: dict[str, Any]) -> Any:
-        """What a kernel makes of a call; None where the vocabulary is to be used."""
-        words = dispatch.vocabulary(dispatch.framework_of(call[0]))
-        return words.fused(self, *call, reduction=reduction, **options)
+        """The sum of the losses and the weight it stands for; totals of micro-batches and ranks add."""
+        others |= {"prediction": prediction, "target": target}
+        return self.compute_total(call_of(self, (), others, weight, where))
 
     @final
-    def compute_weighted(
-        self,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        *,
-        validate: bool = True,
-        came_in: str | None = None,
-    ) -> tuple[Any, Any]:
-        """w·ℓ and w of the losses' shape (None where all count alike), for hosts whose framework reduces by itself."""
-        inputs = prepare(self, prediction, target, weight, where, validate=validate, came_in=came_in)
-        xp, weight, dtype = inputs.xp, inputs.weight, inputs.reduced_dtype
-        values = _evaluated(self, inputs)
-        weighted = _looked_at(self, inputs, values, xp.cast(reduce.weighted(xp, values, weight), dtype))
-        return weighted, None if weight is None else xp.cast(weight, dtype)
+    def compute(self, call: Call, *, reduction: Reduction, fused: bool = True) -> Any:
+        """The call, for adapters; by a kernel if `fused` and where there is one."""
+        return engine.compute(self, call, reduction, fused=fused)
+
+    @final
+    def compute_total(self, call: Call, *, fused: bool = True) -> Total:
+        """The total, for adapters."""
+        return engine.compute_total(self, call, fused=fused)
+
+    @final
+    def compute_weighted(self, call: Call) -> tuple[Any, Any]:
+        """w·ℓ and w of the losses' shape (None where all count alike), for adapters whose framework reduces by
+        itself."""
+        return engine.compute_weighted(self, call)
 
     @final
     def value_and_gradient(
         self,
         *,
-        prediction: Any,
-        target: Any,
+        prediction: Any = None,
+        target: Any = None,
         weight: Any = None,
         where: Any = None,
         reduction: Reduction = "mean",
+        **others: Any,
     ) -> tuple[Any, Any]:
         """The reduced loss and its gradient in the prediction's shape, for NumPy; element-wise for "none".
+
+        Where several inputs are learned, a tuple of their gradients.
 
         Raises:
             UsageError: the prediction is another framework's: differentiate there.
             DifferentiationError: the loss has no gradient.
         """
-        value, gradient = self._with_derivatives(("gradient",), prediction, target, weight, where, reduction)
+        others |= {"prediction": prediction, "target": target}
+        call = call_of(self, (), others, weight, where)
+        value, gradient = engine.with_derivatives(self, call, reduction, ("gradient",))
         return value, gradient
 
     @final
     def value_gradient_curvature(
         self,
         *,
-        prediction: Any,
-        target: Any,
+        prediction: Any = None,
+        target: Any = None,
         weight: Any = None,
         where: Any = None,
         reduction: Reduction = "mean",
+        **others: Any,
     ) -> tuple[Any, Any, Any]:
         """As `value_and_gradient`, and the derivative of the gradient: what boosting and Newton's method take.
 
@@ -237,46 +202,10 @@ class Loss(Definition, abstract=True):
             UsageError: the prediction is another framework's: differentiate there.
             DifferentiationError: the loss has no gradient or no curvature; rowwise losses have a matrix instead.
         """
-        call = (prediction, target, weight, where, reduction)
-        value, gradient, curvature = self._with_derivatives(("gradient", "curvature"), *call)
+        others |= {"prediction": prediction, "target": target}
+        call = call_of(self, (), others, weight, where)
+        value, gradient, curvature = engine.with_derivatives(self, call, reduction, ("gradient", "curvature"))
         return value, gradient, curvature
-
-    def _with_derivatives(
-        self, names: tuple[str, ...], prediction: Any, target: Any, weight: Any, where: Any, reduction: Reduction
-    ) -> tuple[Any, ...]:
-        """The loss and its methods of these names, weighted and scaled as the reduction says."""
-        import numpy as np
-
-        reduce.check_reduction(type(self).__name__, reduction)
-        xp = dispatch.vocabulary(dispatch.framework_of(prediction))
-        if xp.name != "NumPy":
-            raise UsageError(
-                f"{type(self).__name__}.{'value_and_gradient' if len(names) == 1 else 'value_gradient_curvature'} "
-                "works on NumPy arrays.",
-                received=f"a prediction from {xp.name}.",
-                hint=f"let {xp.name} differentiate the call itself.",
-            )
-        call = (prediction, target, weight, where)
-        fused: tuple[Any, ...] | None = xp.fused(
-            self, *call, reduction=reduction, validate=True, came_in=None, missing=None, derivatives=names
-        )
-        if fused is not None:
-            return fused
-        inputs = prepare(self, *call)
-        with np.errstate(all="ignore"):
-            values = _evaluated(self, inputs)
-            results = [_reduced(inputs, values, reduction)]
-            part = inputs.weight  # of each loss in the whole
-            if reduction == "mean":
-                part = reduce.share(xp, np.ones(np.shape(values)) if part is None else part)
-            for name in names:
-                derivative = getattr(self, name)(xp, inputs.prediction, inputs.target)
-                derivative = np.broadcast_to(derivative, np.shape(inputs.prediction))  # where it is a constant
-                if part is not None:
-                    derivative = reduce.weighted(xp, derivative, xp.expand(part, inputs.prediction))
-                results.append(xp.cast(derivative, inputs.dtype))
-            _looked_at(self, inputs, values, results[0], differentiated=True)
-        return tuple(results)
 
     # ── hosts: where it goes to live ─────────────────────────────────────────────────────────────────────────────
 
@@ -333,6 +262,12 @@ class Loss(Definition, abstract=True):
 
     # ── what it says of itself ───────────────────────────────────────────────────────────────────────────────────
 
+    @final
+    @property
+    def domains(self) -> dict[str, Domain]:
+        """What each input may be, by its name."""
+        return {name: getattr(self, name) for name in self.inputs}
+
     @property
     def has_gradient(self) -> bool:
         """Whether the gradient is written; otherwise each framework differentiates `value`."""
@@ -344,6 +279,42 @@ class Loss(Definition, abstract=True):
         """What minimising it estimates, as it claims: "mean", "median", "probability"…; "" where it claims nothing."""
         return next((claim.estimated for claim in self.claims if claim.estimated), "")
 
+    # ── what it is made of, when it is defined ───────────────────────────────────────────────────────────────────
+
+    @classmethod
+    @abstractmethod
+    def check_shape(cls, domains: dict[str, Domain]) -> None:
+        """Raises TypeError where inputs of these domains are not what such a loss can compare."""
+
+    def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
+        if not abstract:
+            cls._declare_inputs()
+        super().__init_subclass__(abstract=abstract, **options)
+
+    @classmethod
+    def _declare_inputs(cls) -> None:
+        """Take down which inputs there are, and which of them are learned."""
+        own = {name: each for name, each in vars(cls).items() if _is_input(name, each)}
+        names = sorted(own, key=lambda name: ("prediction", "target", name).index(name))  # stable: others as they stand
+        if not names:
+            return
+        cls.inputs = tuple(names)
+        cls.learned = tuple(name for name in names if isinstance(own[name], Learned)) or cls.inputs[:1]
+        if len(names) < 2 or cls.learned != cls.inputs[: len(cls.learned)]:
+            raise TypeError(f"{cls.__name__} needs two inputs or more, those that are learned first.")
+        for name, each in own.items():
+            if isinstance(each, Learned):
+                setattr(cls, name, each.domain)
+        for name, its in zip(("prediction", "target"), names, strict=False):
+            if name not in own:
+                setattr(cls, name, property(operator.attrgetter(its)))
+        if all(isinstance(getattr(cls, name), Domain) for name in names):
+            cls.check_shape({name: getattr(cls, name) for name in names})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_shape(self.domains)
+
 
 class Pointwise(Loss, abstract=True):
     """Equal shapes in, the same shape out: each entry of the prediction meets its entry of the target."""
@@ -351,59 +322,109 @@ class Pointwise(Loss, abstract=True):
     if TYPE_CHECKING:
         prediction = target = claims = cast("Any", None)  # an author writes them as attributes or as properties
 
+    @classmethod
+    @final
+    def check_shape(cls, domains: dict[str, Domain]) -> None:
+        rows = [name for name, domain in domains.items() if domain.rows]
+        if rows:
+            raise TypeError(
+                f"{cls.__name__} is Pointwise, and {' and '.join(rows)} is a row of numbers: derive it from Rowwise."
+            )
+
 
 class Rowwise(Loss, abstract=True):
-    """Consumes the last axis: (…, K) in, (…) out."""
+    """Consumes what one prediction is, its last axis or more: (…, K) in, (…) out.
+
+    The domains say what is a row: `Row(Real())` or `Logits()` in (…, K), `Row(Row(Real()))` in (…, H, W), and `Real()`
+    or `ClassIndex()` for one number beside each row of predictions, (…).
+    """
 
     if TYPE_CHECKING:
         prediction = target = claims = cast("Any", None)  # as above
 
-
-def _evaluated(loss: Loss, inputs: Inputs) -> Array:
-    """The unreduced, unweighted losses, with the loss's own gradient as their derivative."""
-    sentence = Guarded(loss, inputs.spacing) if inputs.guarded else loss
-    values = inputs.xp.evaluate(sentence, inputs.prediction, inputs.target)
-    came, shape = inputs.xp.shape(values), inputs.xp.shape(inputs.prediction)
-    if came is not None and shape is not None and len(came) != len(shape) - loss.prediction.rows:
-        raise ShapeError(
-            f"{type(loss).__name__}: value must return one number for each "
-            + ("row of the prediction." if loss.prediction.rows else "entry of the prediction."),
-            received=f"{came} from predictions of shape {shape}.",
-            hint="leave sums and means to reduction=: a loss that reduces by itself cannot be weighted or masked.",
-        )
-    return values
+    @classmethod
+    @final
+    def check_shape(cls, domains: dict[str, Domain]) -> None:
+        (first, domain), *others = domains.items()
+        if not domain.rows:
+            raise TypeError(
+                f"{cls.__name__} is Rowwise, and its {first} is single numbers: write {first} = Row({domain!r}) for "
+                "rows of them, or derive it from Pointwise."
+            )
+        longer = [name for name, other in others if other.axes > domain.axes]
+        if longer:
+            raise TypeError(f"{cls.__name__}: {longer[0]} has more axes than the {first} that it belongs to.")
 
 
-def _looked_at(loss: Loss, inputs: Inputs, values: Array, result: Array, *, differentiated: bool = False) -> Array:
-    """The result; within `lossary.explain`, it and all that it is made of are looked at."""
-    if explanation.blocks:
-        differentiated = differentiated or inputs.xp.differentiable(inputs.prediction)
-        sentence = Guarded(loss, inputs.spacing)
-        explanation.look(loss, inputs, sentence, values, result, differentiated=differentiated)
-    return result
+class Batchwise(Loss, abstract=True):
+    """Sees the whole batch at once, as ranking, contrastive and survival losses do.
+
+    Its methods get `weight` too, (N,): how often each entry counts, 0 where it is left out; there a legal value stands
+    in all inputs. Leading axes are one axis of entries: inputs are (N,), or (N, K) where the domains say rows. `value`
+    is the weighted sum over the batch, one number, and `gradient` its derivative; the mean divides by `denominator`.
+
+    Entries have no losses of their own, so that `reduction="none"` is refused; and a batch is not the sum of its parts,
+    so that totals do not add.
+    """
+
+    pooled: ClassVar[bool] = True
+
+    if TYPE_CHECKING:
+        prediction = target = claims = cast("Any", None)  # as above
+
+    def denominator(self, xp: Any, *inputs: Any, **others: Any) -> Any:
+        """What the mean divides by: the sum of the weights, unless the loss says otherwise."""
+        return xp.sum(others["weight"])
+
+    @classmethod
+    @final
+    def check_shape(cls, domains: dict[str, Domain]) -> None:
+        (first, domain), *others = domains.items()
+        longer = [name for name, other in others if other.axes > domain.axes]
+        if longer:
+            raise TypeError(f"{cls.__name__}: {longer[0]} has more axes than the {first} that it belongs to.")
 
 
-def _reduced(inputs: Inputs, values: Array, reduction: Reduction) -> Array:
-    """The losses, reduced as `lossary.reduce` says."""
-    xp, weight = inputs.xp, inputs.weight
-    if reduction == "none":
-        return xp.cast(reduce.weighted(xp, values, weight), inputs.dtype)
-    if reduction == "sum":
-        return reduce.total(xp, values, weight, inputs.reduced_dtype).sum
-    return reduce.mean(xp, values, weight, inputs.reduced_dtype)
+def _is_input(name: str, attribute: Any) -> bool:
+    """Whether an attribute of a loss's class declares an input."""
+    if isinstance(attribute, property):
+        returned = getattr(attribute.fget, "__annotations__", {}).get("return")
+        return name in ("prediction", "target") or returned in (Domain, "Domain")
+    return isinstance(attribute, Domain | Learned)
 
 
-def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: dict[str, Any]) -> UsageError:
+def call_of(
+    loss: Loss | Objective, positional: tuple[Any, ...], named: dict[str, Any], weight: Any, where: Any
+) -> Call:
+    """The call with these arguments.
+
+    Raises:
+        UsageError: an input is missing, or something came that is none.
+    """
+    given = {name: array for name, array in named.items() if array is not None}
+    foreign = [
+        name for name in named if name not in loss.inputs and (name in given or name not in ("prediction", "target"))
+    ]
+    if positional or foreign:
+        raise wrong_door(loss, positional, foreign)
+    for name in loss.inputs:
+        if name not in given:
+            raise UsageError(f"{type(loss).__name__} needs {name}=.", received=f"{name}=None.")
+    return Call(tuple(given[name] for name in loss.inputs), weight, where)
+
+
+def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: list[str]) -> UsageError:
     """The error for positional or foreign arguments: it shows the door to each framework."""
     came = (
         [f"{len(positional)} positional arguments, " + " and ".join(map(_described, positional))] if positional else []
     )
     came += [f"{name}=" for name in foreign]
-    code = spelling.in_use(loss)
+    code, names = spelling.in_use(loss), [f"{name}=" for name in loss.inputs]
     return UsageError(
-        f"{type(loss).__name__} takes prediction= and target= by name, because frameworks disagree on the order.",
+        f"{type(loss).__name__} takes {', '.join(names[:-1])} and {names[-1]} by name, because frameworks disagree on "
+        "the order.",
         received=" and ".join(came) + ".",
-        hint="here loss(prediction=..., target=...); at home in a framework:\n"
+        hint=f"here loss({', '.join(f'{name}...' for name in names)}); at home in a framework:\n"
         f"  PyTorch       {code['PyTorch']}; criterion(input, target)\n"
         f"  Keras         {code['Keras']}\n"
         f"  JAX           {code['JAX']}; loss_fn(predictions, targets)\n"

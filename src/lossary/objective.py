@@ -11,13 +11,14 @@ import numbers
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from lossary import catalogue, claim, dispatch, explanation, reduce
+from lossary import catalogue, claim, dispatch, engine, explanation, reduce
 from lossary.errors import ParameterError, ShapeError, UsageError
-from lossary.loss import Loss, wrong_door
+from lossary.loss import Loss, call_of
 from lossary.penalty import Penalty
 from lossary.reduce import Total
 
 if TYPE_CHECKING:
+    from lossary.call import Call
     from lossary.claim import Claim
     from lossary.domain import Domain
     from lossary.jax import LossFunction
@@ -60,13 +61,12 @@ class Objective:
                 )
         first = next(iter(self.losses), None)
         for loss in self.losses:
-            if first is not None and (loss.prediction, loss.target) != (first.prediction, first.target):
+            if first is not None and (loss.domains, loss.pooled) != (first.domains, first.pooled):
                 raise ParameterError(
-                    "the losses of an objective must take the same kind of prediction and target.",
-                    received=" and ".join(
-                        f"{x!r} (prediction: {x.prediction.wanted}, target: {x.target.wanted})" for x in (first, loss)
-                    )
-                    + ".",
+                    "the losses of an objective must take the same kind of prediction and target."
+                    if loss.inputs == first.inputs
+                    else "the losses of an objective must take the same inputs.",
+                    received=" and ".join(f"{x!r} ({_wanted(x)})" for x in (first, loss)) + ".",
                 )
 
     @classmethod
@@ -121,6 +121,18 @@ class Objective:
         return self._first.target
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        return self._first.inputs
+
+    @property
+    def domains(self) -> dict[str, Domain]:
+        return self._first.domains
+
+    @property
+    def pooled(self) -> bool:
+        return self._first.pooled
+
+    @property
     def task(self) -> Task:
         return self._first.task
 
@@ -158,128 +170,100 @@ class Objective:
         where: Any = None,
         parameters: Any = None,
         reduction: Reduction = "mean",
-        **foreign: Any,
+        **others: Any,
     ) -> Any:
         """The weighted sum; arguments as for a loss, and `parameters=` (a model or its arrays) where it has penalties.
 
         Raises:
             UsageError: penalties without `parameters=`, or with reduction="none".
         """
-        if positional or foreign:
-            raise wrong_door(self, positional, foreign)
-        return self.compute(prediction, target, weight, where, reduction=reduction, parameters=parameters)
+        others |= {"prediction": prediction, "target": target}
+        call = call_of(self, positional, others, weight, where)
+        return self.compute(call, reduction=reduction, parameters=parameters)
 
-    def compute(
-        self,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        *,
-        reduction: Reduction,
-        parameters: Any = None,
-        **options: Any,
-    ) -> Any:
-        """The call, for hosts: positional, and with what `lossary.inputs.prepare` may be told."""
+    def compute(self, call: Call, *, reduction: Reduction, parameters: Any = None) -> Any:
+        """The call, for adapters."""
         if reduction == "none":
             self._refuse_once("unreduced values")
-        shares = self._shares(prediction, target, weight, where, reduction, parameters, options)
+        shares = self._shares(call, reduction, parameters)
         return self._looked_at(shares[0], sum(shares[1:], start=shares[0]))
 
-    def values(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Any:
+    def values(
+        self, *, prediction: Any = None, target: Any = None, weight: Any = None, where: Any = None, **others: Any
+    ) -> Any:
         """The unreduced losses; penalties are refused, because they belong to no entry."""
-        return self.compute(prediction, target, weight, where, reduction="none")
+        call = {"prediction": prediction, "target": target, "weight": weight, "where": where, **others}
+        return self(reduction="none", **call)
 
     def terms(
         self,
         *,
-        prediction: Any,
-        target: Any,
+        prediction: Any = None,
+        target: Any = None,
         weight: Any = None,
         where: Any = None,
         parameters: Any = None,
         reduction: Reduction = "mean",
+        **others: Any,
     ) -> dict[str, Any]:
         """Each term's share of the objective, by name."""
-        return self.compute_terms(prediction, target, weight, where, reduction=reduction, parameters=parameters)
+        others |= {"prediction": prediction, "target": target}
+        call = call_of(self, (), others, weight, where)
+        return self.compute_terms(call, reduction=reduction, parameters=parameters)
 
-    def compute_terms(
-        self,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        *,
-        reduction: Reduction,
-        parameters: Any,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """The terms, for hosts."""
-        shares = self._shares(prediction, target, weight, where, reduction, parameters, options)
-        return dict(zip(self.names, shares, strict=True))
+    def compute_terms(self, call: Call, *, reduction: Reduction, parameters: Any) -> dict[str, Any]:
+        """The terms, for adapters."""
+        return dict(zip(self.names, self._shares(call, reduction, parameters), strict=True))
 
-    def total(self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None) -> Total:
+    def total(
+        self, *, prediction: Any = None, target: Any = None, weight: Any = None, where: Any = None, **others: Any
+    ) -> Total:
         """The sum and the weight it stands for.
 
         Raises:
             UsageError: it has penalties or something added, which must not count once per micro-batch, or losses that
                 weigh classes differently, whose means have no common denominator.
         """
-        return self.compute_total(prediction, target, weight, where)
+        others |= {"prediction": prediction, "target": target}
+        return self.compute_total(call_of(self, (), others, weight, where))
 
-    def compute_total(
-        self,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        **options: Any,
-    ) -> Total:
-        """The total, for hosts."""
+    def compute_total(self, call: Call) -> Total:
+        """The total, for adapters."""
         self._refuse_once("a total, which would count them once per micro-batch")
-        self._check_framework(prediction)
+        self._check_framework(call)
         if len({_weighing(loss) for loss in self.losses}) > 1:
             raise UsageError(
                 "a total needs one weight for all losses of an objective.",
                 received=f"different class weights in {self!r}.",
             )
-        totals = [
-            (factor, loss.compute_total(prediction, target, weight, where, **options))
-            for factor, loss in self.summands
-            if isinstance(loss, Loss)
-        ]
+        totals = [(factor, loss.compute_total(call)) for factor, loss in self.summands if isinstance(loss, Loss)]
         first, *others = (dataclasses.replace(each, exact_sum=reduce.scaled(f, each.exact_sum)) for f, each in totals)
         whole = sum(others, start=first)
         return dataclasses.replace(whole, exact_weight=first.exact_weight)
 
     def value_and_gradient(
-        self, *, prediction: Any, target: Any, weight: Any = None, where: Any = None, reduction: Reduction = "mean"
+        self,
+        *,
+        prediction: Any = None,
+        target: Any = None,
+        weight: Any = None,
+        where: Any = None,
+        reduction: Reduction = "mean",
+        **others: Any,
     ) -> tuple[Any, Any]:
         """The reduced objective and its gradient in the prediction's shape, for NumPy; without penalties."""
         self._refuse_once("a gradient in the prediction, on which they do not depend")
-        self._check_framework(prediction)
+        others |= {"prediction": prediction, "target": target}
+        call = call_of(self, (), others, weight, where)
+        self._check_framework(call)
         pairs = [
-            (
-                factor,
-                loss.value_and_gradient(
-                    prediction=prediction, target=target, weight=weight, where=where, reduction=reduction
-                ),
-            )
+            (factor, engine.with_derivatives(loss, call, reduction, ("gradient",)))
             for factor, loss in self.summands
             if isinstance(loss, Loss)
         ]
         return sum(factor * pair[0] for factor, pair in pairs), sum(factor * pair[1] for factor, pair in pairs)
 
-    def _shares(
-        self,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        reduction: Reduction,
-        parameters: Any,
-        options: dict[str, Any],
-    ) -> list[Any]:
+    def _shares(self, call: Call, reduction: Reduction, parameters: Any) -> list[Any]:
         reduce.check_reduction("Objective", reduction)
         if self.penalties and parameters is None:
             raise UsageError(
@@ -287,14 +271,14 @@ class Objective:
                 received="parameters=None.",
                 hint="parameters=model or its arrays; in PyTorch objective.torch(model=net).",
             )
-        self._check_framework(prediction)
+        self._check_framework(call)
 
         def share(factor: Factor, term: Term) -> Any:
             if term is None:
                 return factor
             if isinstance(term, Penalty):
                 return factor * term(parameters=parameters)
-            value = term.compute(prediction, target, weight, where, reduction=reduction, **options)
+            value = term.compute(call, reduction=reduction)
             return self._looked_at(value, factor * value)
 
         return [share(factor, term) for factor, term in self.summands]
@@ -305,10 +289,10 @@ class Objective:
             explanation.look_at_product(repr(self), dispatch.vocabulary(dispatch.framework_of(product)), share, product)
         return product
 
-    def _check_framework(self, prediction: Any) -> None:
+    def _check_framework(self, call: Call) -> None:
         """Raises FrameworkError where what is learned is not of the prediction's framework."""
         if self.learned:
-            dispatch.vocabulary_of("Objective", prediction=prediction, factor=self.learned[0])
+            dispatch.vocabulary_of("Objective", prediction=call.inputs[0], factor=self.learned[0])
 
     def _refuse_once(self, what: str) -> None:
         if self.once:
@@ -433,6 +417,11 @@ def _check_learned(factor: Factor) -> None:
             received=f"a factor of shape {xp.shape(factor)} of {xp.name}.",
             hint="one scalar for each loss, s[0] * Huber() + s[1] * Quantile(0.9); weight= where each entry has one.",
         )
+
+
+def _wanted(loss: Loss) -> str:
+    """What a loss takes, in words."""
+    return ", ".join(f"{name}: {domain.wanted}" for name, domain in loss.domains.items())
 
 
 def _weighing(loss: Loss) -> Loss | None:

@@ -13,9 +13,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, final
 
 from lossary import dispatch
-from lossary.errors import FrameworkError, ParameterError
+from lossary.errors import FrameworkError, ParameterError, UsageError
 
 if TYPE_CHECKING:
+    from lossary.loss import Loss
     from lossary.vocabulary.framework import Framework
     from lossary.vocabulary.vocabulary import Array
 
@@ -37,6 +38,7 @@ class Total:
     exact_sum: Exact
     exact_weight: Exact
     dtype: str  # of `sum` and `mean`: what the losses were reduced in
+    of: str = ""  # the loss of a whole batch that it is of, whose totals do not add; "" where they do
 
     @property
     def sum(self) -> Any:
@@ -58,6 +60,7 @@ class Total:
         if not isinstance(other, Total):
             return self.__radd__(other)
         self._check_kind(other)
+        self._check_parts(other)
         xp, dtype = self._xp, max(self.dtype, other.dtype)  # float32 < float64
         return Total(
             _added(xp, self.exact_sum, other.exact_sum), _added(xp, self.exact_weight, other.exact_weight), dtype
@@ -66,6 +69,16 @@ class Total:
     def __radd__(self, other: object) -> Total:
         """So that the built-in `sum` of totals works, which starts from 0."""
         return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def _check_parts(self, other: Total) -> None:
+        """Raises UsageError where a batch is not the sum of its parts."""
+        if self.of or other.of:
+            raise UsageError(
+                f"totals of {self.of or other.of} do not add: it sees the whole batch at once, and a batch is not the "
+                "sum of its parts.",
+                received="two totals.",
+                hint="call it with the whole batch; gather the inputs of micro-batches and ranks first.",
+            )
 
     def _check_kind(self, other: Total) -> None:
         """Raises FrameworkError where two totals carry different things."""
@@ -95,8 +108,17 @@ def scaled(factor: float, exact: Exact) -> Exact:
     return tuple(factor * part for part in exact) if isinstance(exact, tuple) else factor * exact
 
 
-def check_reduction(owner: str, reduction: str) -> None:
-    """Raises ParameterError for anything but "mean", "sum" and "none"."""
+def check_reduction(owner: str, reduction: str, *, pooled: bool = False) -> None:
+    """Raises ParameterError for anything but "mean", "sum" and "none"; and for "none", of a loss of the whole batch.
+
+    `pooled` says that it is one: its entries have no losses of their own.
+    """
+    if pooled and reduction == "none":
+        raise ParameterError(
+            f"{owner} is a loss of the whole batch: its entries have no losses of their own.",
+            received='reduction="none".',
+            hint='reduction="mean" or "sum".',
+        )
     if reduction not in REDUCTIONS:
         raise ParameterError(
             f"{owner}: reduction must be 'mean', 'sum' or 'none'.",
@@ -120,6 +142,11 @@ def total(xp: Framework, values: Array, weight: Array | None, dtype: str) -> Tot
     if weight is None:
         return Total(xp.accumulate(values), xp.count(values), dtype)
     return Total(xp.accumulate(weighted(xp, values, weight)), xp.accumulate(weight), dtype)
+
+
+def whole(xp: Framework, value: Array, weight: Array, dtype: str, loss: Loss) -> Total:
+    """The total of a loss of the whole batch, which is a sum already."""
+    return Total(xp.accumulate(value), xp.accumulate(weight), dtype, type(loss).__name__)
 
 
 def mean(xp: Framework, values: Array, weight: Array | None, dtype: str) -> Array:

@@ -21,6 +21,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("lossary.sklearn needs scikit-learn.", hint="pip install scikit-learn.") from error
 
 from lossary import catalogue, spelling
+from lossary.call import Call
 from lossary.definition import Definition
 from lossary.errors import UsageError
 from lossary.host import Classes
@@ -120,7 +121,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         if target.shape == (*prediction.shape[: prediction.ndim - self.loss.target.indices], 1):
             target = target[..., 0]
         weight = None if sample_weight is None else _without_column(np.asarray(sample_weight))
-        return float(self.loss.compute(prediction, target, weight, None, reduction="mean", missing=missing))
+        return float(self.loss.compute(Call((prediction, target), weight, missing=missing), reduction="mean"))
 
     @property
     def response(self) -> str:

@@ -21,6 +21,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("lossary.torch needs PyTorch.", hint="pip install 'lossary[torch]'.") from error
 
 from lossary import catalogue
+from lossary.call import Call
 from lossary.definition import Definition
 from lossary.errors import ShapeError, UsageError
 from lossary.host import Classes
@@ -52,16 +53,18 @@ class LossModule(nn.Module):
     @property
     def loss(self) -> Loss | Objective: ...
     def forward(
-        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
     ) -> Tensor: ...
     def __call__(
-        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
     ) -> Tensor: ...
-    def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total: ...
+    def total(
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
+    ) -> Total: ...
 
 class ObjectiveModule(LossModule):
     def terms(
-        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
     ) -> dict[str, Tensor]: ...
 
 def host(
@@ -162,7 +165,7 @@ class LossModule(nn.Module):
         missing: Missing | None = None,
         validate: bool = True,
     ) -> None:
-        check_reduction(f"lossary.torch.{type(loss).__name__}", reduction)
+        check_reduction(f"lossary.torch.{type(loss).__name__}", reduction, pooled=loss.pooled)
         _refuse_unusable(loss, class_axis, ignore_index)
         self._declared = loss
         self._key = None if isinstance(loss, Objective) and loss.learned else _key(loss)
@@ -235,17 +238,19 @@ class LossModule(nn.Module):
     def forward(
         self,
         input: Tensor | dict[str, Any],
-        target: Any,
+        target: Any = None,
+        *others: Any,
         weight: Any | None = None,
         where: Any | None = None,
-        *,
         num_items_in_batch: Any | None = None,
+        **named: Any,
     ) -> Tensor:
         """The loss of a batch.
 
         Args:
-            input: the prediction, floating point.
+            input: the prediction, floating point; where a loss has several inputs that are learned, the first.
             target: what the loss takes: the same shape, or class indices without the class axis.
+            others: what else the loss takes, in its order; or by its names.
             weight: how often each entry counts: the losses' shape or a leading part of it.
             where: boolean, False leaves an entry out.
             num_items_in_batch: what Hugging Face's Trainer divides by; it calls with a model's outputs and labels, as
@@ -253,28 +258,49 @@ class LossModule(nn.Module):
         """
         if num_items_in_batch is not None or isinstance(input, dict):
             return self._of_outputs(input, target, num_items_in_batch)
+        inputs = self._ordered((input, target, *others), named)
         if torch.compiler.is_compiling():
-            return self._in_graph(input, target, weight, where)
-        return self.computed(input, target, weight, where)
+            return self._in_graph(inputs, weight, where)
+        return self.computed(inputs, weight, where)
 
-    def computed(self, input: Tensor, target: Any, weight: Any, where: Any) -> Tensor:
+    def computed(self, inputs: tuple[Any, ...], weight: Any, where: Any) -> Tensor:
         """The call, compiled or not."""
-        bound, (arranged, options) = self._bound, self._arranged(input, target, weight, where)
-        result: Tensor | None = vocabulary.fused(bound, *arranged, reduction=self.reduction, **options)
-        if result is None:
-            result = bound.compute(*arranged, reduction=self.reduction, fused=False, **options)
-        return self._returned(result, input)
+        result: Tensor = self._bound.compute(self._call(inputs, weight, where), reduction=self.reduction)
+        return self._returned(result, inputs[0])
 
     @final
-    def _in_graph(self, *call: Any) -> Tensor:
+    def _in_graph(self, inputs: tuple[Any, ...], weight: Any, where: Any) -> Tensor:
         """The call as one node of the graph, where all that it depends on can be that node's arguments."""
-        if self._key is None or not all(x is None or isinstance(x, Tensor) for x in call):
-            return self.computed(*call)
+        if self._key is None or not all(x is None or isinstance(x, Tensor) for x in (*inputs, weight, where)):
+            return self.computed(inputs, weight, where)
         from lossary import torch_graph
 
         options = {name: getattr(self, name) for name in _OPTIONS}
-        result: Tensor = torch_graph.call(self._key, options, dict(self._buffers), list(self._counted), *call)
+        buffers, counted = dict(self._buffers), list(self._counted)
+        result: Tensor = torch_graph.call(self._key, options, buffers, counted, weight, where, *inputs)
         return result
+
+    @final
+    def _ordered(self, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The inputs in the loss's order.
+
+        Raises:
+            UsageError: there are more or fewer than the loss takes, or one of another name.
+        """
+        names = self._declared.inputs
+        if len(inputs) == len(names) and not named:
+            return inputs
+        while inputs and inputs[-1] is None:  # the target, where all but the first came by name
+            inputs = inputs[:-1]
+        rest = names[len(inputs) :]
+        if len(inputs) > len(names) or set(named) != set(rest):
+            takes = ", ".join(("input", "target") if names == ("prediction", "target") else names)
+            raise UsageError(
+                f"lossary.torch.{type(self._declared).__name__} takes ({takes}), and weight= and where= by name.",
+                received=f"{len(inputs)} by position{''.join(f', {name}=' for name in named)}.",
+                hint=f"criterion({takes}).",
+            )
+        return (*inputs, *(named[name] for name in rest))
 
     @property
     def _counted(self) -> tuple[Tensor, ...]:
@@ -282,10 +308,12 @@ class LossModule(nn.Module):
         return ()
 
     @final
-    def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total:
+    def total(
+        self, input: Tensor, target: Any = None, *others: Any, weight: Any = None, where: Any = None, **named: Any
+    ) -> Total:
         """The sum of the losses and the weight it stands for: exact under micro-batches and ranks."""
-        arranged, options = self._arranged(input, target, weight, where)
-        total: Total = self._bound.compute_total(*arranged, **options)
+        inputs = self._ordered((input, target, *others), named)
+        total: Total = self._bound.compute_total(self._call(inputs, weight, where))
         return total
 
     @final
@@ -296,9 +324,9 @@ class LossModule(nn.Module):
         return compute_loss_func(self)(outputs, labels, num_items_in_batch)
 
     @final
-    def _arranged(self, input: Tensor, target: Any, weight: Any, where: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments as the framework-free call takes them, classes last, and what it is told beside them."""
-        loss = self._declared
+    def _call(self, inputs: tuple[Any, ...], weight: Any, where: Any) -> Call:
+        """The call as the framework-free loss takes it, classes last."""
+        loss, (input, target, *others) = self._declared, inputs
         if not isinstance(input, Tensor):
             raise UsageError(
                 f"lossary.torch.{type(loss).__name__} takes tensors, as criterion(input, target).",
@@ -306,9 +334,9 @@ class LossModule(nn.Module):
                 hint="the framework-free call takes any framework's arrays: loss(prediction=..., target=...).",
             )
         refuse_activated(loss, input)
-        came_in = None
+        original_dtype = None
         if _under_autocast(input) and input.is_floating_point():
-            came_in = vocabulary.dtype(input)
+            original_dtype = vocabulary.dtype(input)
             input = input.to(torch.promote_types(input.dtype, torch.float32))
         if loss.target.indices:
             target = torch.as_tensor(target, device=input.device) if not isinstance(target, Tensor) else target
@@ -321,8 +349,7 @@ class LossModule(nn.Module):
             if not loss.target.indices and isinstance(target, Tensor) and target.dim() == input.dim():
                 target = target.movedim(self.class_axis, -1)
         missing = self.missing if self.ignore_index is None else self.ignore_index
-        options = {"validate": self.validate, "came_in": came_in, "missing": missing}
-        return (input, target, weight, where), options
+        return Call((input, target, *others), weight, where, self.validate, original_dtype, missing)
 
     @final
     def _returned(self, result: Tensor, input: Tensor) -> Tensor:
@@ -423,12 +450,10 @@ class ObjectiveModule(LossModule):
         named = zip(objective.names, objective.summands, strict=True)
         return Objective(tuple((self._parameters.get(f"{name}_factor", f), term) for name, (f, term) in named))
 
-    def computed(self, input: Tensor, target: Any, weight: Any, where: Any) -> Tensor:
-        arranged, options = self._arranged(input, target, weight, where)
-        result: Tensor = self._bound.compute(
-            *arranged, reduction=self.reduction, parameters=self.counted or None, **options
-        )
-        return self._returned(result, input)
+    def computed(self, inputs: tuple[Any, ...], weight: Any, where: Any) -> Tensor:
+        call, parameters = self._call(inputs, weight, where), self.counted or None
+        result: Tensor = self._bound.compute(call, reduction=self.reduction, parameters=parameters)
+        return self._returned(result, inputs[0])
 
     @property
     def _counted(self) -> tuple[Tensor, ...]:
@@ -443,12 +468,12 @@ class ObjectiveModule(LossModule):
         return copied
 
     def terms(
-        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+        self, input: Tensor, target: Any = None, *others: Any, weight: Any = None, where: Any = None, **named: Any
     ) -> dict[str, Tensor]:
         """Each term's share of the objective, by name."""
-        arranged, options = self._arranged(input, target, weight, where)
+        call = self._call(self._ordered((input, target, *others), named), weight, where)
         shares: dict[str, Tensor] = self._bound.compute_terms(
-            *arranged, reduction=self.reduction, parameters=self.counted or None, **options
+            call, reduction=self.reduction, parameters=self.counted or None
         )
         return {name: self._returned(share, input) if share.dim() else share for name, share in shares.items()}
 

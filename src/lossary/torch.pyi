@@ -17,16 +17,18 @@ class LossModule(nn.Module):
     @property
     def loss(self) -> Loss | Objective: ...
     def forward(
-        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
     ) -> Tensor: ...
     def __call__(
-        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
     ) -> Tensor: ...
-    def total(self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> Total: ...
+    def total(
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
+    ) -> Total: ...
 
 class ObjectiveModule(LossModule):
     def terms(
-        self, input: Tensor, target: Any, weight: Any | None = None, where: Any | None = None
+        self, input: Tensor, target: Any = ..., *others: Any, weight: Any = ..., where: Any = ..., **named: Any
     ) -> dict[str, Tensor]: ...
 
 def host(

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 
 @torch.compiler.allow_in_graph  # type: ignore[untyped-decorator]  # torch has no types for it
-def call(key: str, options: dict[str, Any], buffers: dict[str, Any], counted: list[Tensor], *arrays: Any) -> Tensor:
+def call(
+    key: str,
+    options: dict[str, Any],
+    buffers: dict[str, Any],
+    counted: list[Tensor],
+    weight: Any,
+    where: Any,
+    *inputs: Any,
+) -> Tensor:
     """The call of a module, made again from all that it depends on."""
-    return home.remade(key, options, buffers, counted).computed(*arrays)
+    return home.remade(key, options, buffers, counted).computed(inputs, weight, where)

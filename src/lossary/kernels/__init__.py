@@ -42,6 +42,11 @@ def unavailable() -> str | None:
     return None if supported else "this CPU does not multiply and add in one step"
 
 
+def fits(loss: Loss) -> bool:
+    """Whether it is of the shapes that kernels know: a prediction of numbers or of rows, and a target."""
+    return len(loss.inputs) == 2 and not loss.pooled and loss.prediction.axes < 2
+
+
 @functools.lru_cache(maxsize=1024)
 def compiled(loss: Loss, variant: Variant) -> Kernel | None:
     """The kernel of a loss for this kind of call; None where it has none. It is tried once."""

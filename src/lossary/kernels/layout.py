@@ -23,7 +23,8 @@ def by_rows(loss: Loss) -> bool:
 def layout(loss: Loss, prediction: tuple[int, ...], target: tuple[int, ...]) -> Layout | None:
     """None where shapes do not fit, or where there is nothing to compute: the vocabulary form knows what to say."""
     size = math.prod(prediction)
-    if not size or target != (prediction[:-1] if loss.target.indices else prediction):
+    axes = loss.prediction.axes - loss.target.axes
+    if not size or axes not in (0, 1) or target != prediction[: len(prediction) - axes]:
         return None
     if not by_rows(loss):
         return Layout(1, size, prediction)

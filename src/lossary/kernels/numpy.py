@@ -16,30 +16,19 @@ from lossary.reduce import Total
 from lossary.vocabulary.numpy import vocabulary
 
 if TYPE_CHECKING:
+    from lossary.call import Call
     from lossary.kernels.kernel import Kernel
     from lossary.loss import Loss
-    from lossary.missing import Missing
 
 _INDICES = frozenset(("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"))
 _HELD = 3e38  # by every dtype that losses are computed in
 _NUMBERS = _INDICES | {"uint64"} | set(COMPUTED_IN)
 
 
-def fused(
-    loss: Loss,
-    prediction: Any,
-    target: Any,
-    weight: Any,
-    where: Any,
-    *,
-    reduction: str,
-    validate: bool,
-    came_in: str | None,
-    missing: Missing | None,
-    derivatives: tuple[Output, ...] = (),
-) -> Any:
+def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...] = ()) -> Any:
     """The loss by a kernel: a number, an array, or a `Total` for reduction="total"; with `derivatives` ("gradient",
     "curvature") a tuple of the loss and those. None where the vocabulary form must look at the call."""
+    (prediction, target), weight, where, validate, original_dtype, missing = call
     if type(prediction) is not np.ndarray or prediction.dtype.name not in COMPUTED_IN:
         return None
     target = _array(target, prediction, _INDICES if loss.target.indices else _NUMBERS)
@@ -48,7 +37,7 @@ def fused(
         return None
     came = prediction.dtype
     dtype = COMPUTED_IN[came.name]
-    spacing = spacing_of(came_in or came.name, target.dtype.name) if validate and VALIDATE else None
+    spacing = spacing_of(original_dtype or came.name, target.dtype.name) if validate and VALIDATE else None
     outputs: tuple[Output, ...] = ("values" if reduction == "none" else "total", *derivatives)
     ignored, skipped = by_kind(loss, missing)
     masked = where is not None or skipped is not None

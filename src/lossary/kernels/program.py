@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
+from lossary.kernels import fits
 from lossary.kernels.layout import by_rows
 from lossary.vocabulary.scalar import Expression, Scalar, Setting, UntraceableError
 
@@ -67,9 +68,12 @@ def program(loss: Loss, variant: Variant) -> Program:
     Raises:
         UntraceableError: the sentence cannot be read so; the vocabularies can.
     """
+    if not fits(loss):
+        raise UntraceableError("kernels know a prediction, of numbers or rows, and a target; not what else it takes.")
     xp = Scalar(variant.dtype, rows=by_rows(loss))
     p = xp.input("prediction")
-    y = xp.input("target", kind="index", row=False) if loss.target.indices else xp.input("target")
+    one = loss.prediction.rows and not loss.target.rows  # target for each row
+    y = xp.input("target", kind="index" if loss.target.indices else "number", row=not one)
     symbolic = _symbolic(loss)
     try:
         return _program(symbolic, xp, p, y, variant)

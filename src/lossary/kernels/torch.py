@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lossary import dispatch, kernels
+from lossary.call import Call
 from lossary.inputs import VALIDATE, spacing_of, undecided, with_target
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.memory import in_large_pages
@@ -22,7 +23,6 @@ from lossary.vocabulary.torch import vocabulary
 if TYPE_CHECKING:
     from lossary.kernels.kernel import Kernel
     from lossary.loss import Loss
-    from lossary.missing import Missing
 
 _COMPUTED_IN = {
     torch.float16: torch.float32,
@@ -41,19 +41,9 @@ _BOTH: tuple[Output, ...] = ("total", "gradient")
 _SMALL = 1 << 14  # entries that one thread is enough for, whatever the loss
 
 
-def fused(
-    loss: Loss,
-    prediction: Any,
-    target: Any,
-    weight: Any,
-    where: Any,
-    *,
-    reduction: str,
-    validate: bool,
-    came_in: str | None,
-    missing: Missing | None,
-) -> Any:
+def fused(loss: Loss, call: Call, reduction: str) -> Any:
     """The loss by a kernel: a tensor, or a `Total` for reduction="total"; None where a kernel must not run."""
+    (prediction, target), weight, where, validate, original_dtype, missing = call
     if _watched() or not _plain(prediction):
         return None
     came, indices = prediction.dtype, loss.target.indices
@@ -62,7 +52,7 @@ def fused(
     shapes = layout(loss, prediction.shape, target.shape) if target is not None else None
     if dtype is None or target is None or shapes is None:
         return None
-    spacing = _spacing(came_in, came, target.dtype) if validate and VALIDATE else None
+    spacing = _spacing(original_dtype, came, target.dtype) if validate and VALIDATE else None
     differentiable = torch.is_grad_enabled()
     differentiated = differentiable and prediction.requires_grad
     outputs = _VALUES if reduction == "none" else _BOTH if differentiated else _TOTAL
@@ -89,7 +79,7 @@ def fused(
         return None
     work = _Work(loss, kernel, variant, shapes, reduction, ignored)
     if differentiated:
-        work.options = {"validate": validate, "came_in": came_in, "missing": ignored}
+        work.call = call._replace(missing=ignored)
         result = _Fused.apply(arrays["prediction"], work, arrays)  # type: ignore[no-untyped-call]  # torch has no types
     else:
         result = work.forward(arrays, None)
@@ -114,7 +104,7 @@ class _Work:
         self._divisor = 1.0
         self.weight = 1.0
         self.illegal = 0.0  # how many values the vocabulary form will complain about, or must average
-        self.options: dict[str, Any] = {}  # what the vocabulary form would be told
+        self.call = Call(())  # what the vocabulary form would be asked
 
     def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
         """The loss, and its gradient into `gradient` unless losses are not reduced."""
@@ -151,12 +141,13 @@ class _Work:
     def differentiable(self, arrays: dict[str, Tensor], upstream: Tensor) -> Tensor:
         """The gradient as an expression of PyTorch's, which can be differentiated again, or batched."""
         again, loss = torch.is_grad_enabled(), self._loss
-        call = (arrays["prediction"], arrays["target"], arrays.get("weight"), arrays.get("where"))
+        inputs = (arrays["prediction"], arrays["target"])
+        call = self.call._replace(inputs=inputs, weight=arrays.get("weight"), where=arrays.get("where"))
         with torch.enable_grad():
             value = (
-                loss.compute_total(*call, fused=False, **self.options).exact_sum
+                loss.compute_total(call, fused=False).exact_sum
                 if self.reduction == "total"
-                else loss.compute(*call, reduction=self.reduction, fused=False, **self.options)  # type: ignore[arg-type]  # checked
+                else loss.compute(call, reduction=self.reduction, fused=False)  # type: ignore[arg-type]  # checked
             )
         return torch.autograd.grad(value, arrays["prediction"], upstream, create_graph=again)[0]
 
@@ -215,8 +206,8 @@ def _plain(x: Any) -> bool:
 
 
 @functools.cache
-def _spacing(came_in: str | None, prediction: torch.dtype, target: torch.dtype) -> float:
-    return spacing_of(came_in or _NAMES[prediction], _NAMES.get(target))
+def _spacing(original_dtype: str | None, prediction: torch.dtype, target: torch.dtype) -> float:
+    return spacing_of(original_dtype or _NAMES[prediction], _NAMES.get(target))
 
 
 def _beside(x: Any, prediction: Tensor, dtypes: frozenset[torch.dtype]) -> Tensor | None:

@@ -124,6 +124,12 @@ class Exact(Vocabulary):
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)
 
+    def columns(self, x: Array, count: int) -> list[Array]:
+        return [x[..., k] for k in range(count)]
+
+    def stack(self, *columns: Array) -> Array:
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
     def classes(self, x: Array) -> Array:
         return x.shape[-1]
 

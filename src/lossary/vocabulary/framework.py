@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 from lossary.vocabulary.vocabulary import Array, Vocabulary
 
 if TYPE_CHECKING:
-    from lossary.loss import Loss
-    from lossary.missing import Missing
     from lossary.reduce import Exact
 
 
-class Sentence(Hashable, Protocol):
-    """A value and, where it is written, its gradient: what `Framework.evaluate` turns into a differentiable call."""
+class Differentiable(Hashable, Protocol):
+    """A value and, where they are written, its gradients, which `Framework.evaluate` makes its derivatives."""
 
-    def value(self, xp: Any, p: Array, y: Array) -> Array: ...
+    def value(self, xp: Any, *arrays: Array) -> Array: ...
 
     @property
     def has_gradient(self) -> bool: ...
 
-    def gradient(self, xp: Any, p: Array, y: Array) -> Array: ...
+    @property
+    def learned(self) -> int:
+        """How many arrays, the first, the gradients are of."""
+
+    def gradients(self, xp: Any, *arrays: Array) -> tuple[Array, ...]: ...
+
+
+def of_one(function: Callable[..., Any], arrays: tuple[Array, ...], place: int) -> Callable[[Array], Any]:
+    """A function of arrays, as one of the array in that place."""
+    return lambda x: function(*arrays[:place], x, *arrays[place + 1 :])
 
 
 @final
@@ -49,6 +56,11 @@ class Framework(Vocabulary):
     """A vocabulary whose sentences run on a framework's arrays."""
 
     name: str  # as its users write it: "NumPy", "PyTorch", "TensorFlow", "JAX"
+
+    @property
+    def compiling(self) -> bool:
+        """Whether a compiler reads what is done just now."""
+        return False
 
     # ── what an array is ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -96,6 +108,14 @@ class Framework(Vocabulary):
     def stamped(self, x: Array, legal: Array) -> Array:
         """x, and NaN where not legal: by a product, so that the derivative is NaN there too."""
         return x * self.cast(self.where(legal, 1.0, float("nan")), self.dtype(x))
+
+    @final
+    def columns(self, x: Array, count: int) -> list[Array]:
+        return [x[..., k] for k in range(count)]
+
+    @abstractmethod
+    def flat(self, x: Array, axes: int) -> Array:
+        """`x` with one axis before its last `axes`, which holds all that came before them."""
 
     # ── over all entries ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -156,32 +176,14 @@ class Framework(Vocabulary):
         """The derivative of the sum of all that `function` returns, by the framework's own differentiation."""
 
     @abstractmethod
-    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
-        """`sentence.value`, with `sentence.gradient` as its derivative with respect to the prediction.
+    def evaluate(self, formula: Differentiable, *arrays: Array) -> Array:
+        """`formula.value`, with `formula.gradients` as its derivatives with respect to the first arrays.
 
-        Second derivatives come from differentiating `gradient`; derivatives with respect to the target from the
-        framework's own differentiation of `value` with the prediction held fixed. A sentence without a gradient is
-        differentiated by the framework. For rowwise sentences (value without the last axis, gradient with it) the
-        upstream derivative is repeated over the last axis.
+        Second derivatives come from differentiating the gradients; derivatives with respect to the other arrays from
+        the framework's own differentiation of `value` with the first held fixed. A formula without gradients is
+        differentiated by the framework. Where a gradient has more axes than the value, the upstream derivative is
+        repeated over the last ones.
         """
-
-    def fused(
-        self,
-        loss: Loss,
-        prediction: Any,
-        target: Any,
-        weight: Any,
-        where: Any,
-        *,
-        reduction: str,
-        validate: bool,
-        came_in: str | None,
-        missing: Missing | None,
-        **derivatives: tuple[str, ...],
-    ) -> Any:
-        """The loss in one pass over memory, reduced (a `Total` for "total"); None where this vocabulary's words are to
-        be used, which also say what is wrong with a call."""
-        return None
 
     @final
     def _tanh_with_derivatives(self, x: Array, near: Callable[[Array], Array]) -> Array:

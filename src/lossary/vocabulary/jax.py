@@ -15,7 +15,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.reduce import Exact, Total, two_sum
-from lossary.vocabulary.framework import Look, Sentence
+from lossary.vocabulary.framework import Differentiable, Look, of_one
 from lossary.vocabulary.vocabulary import Array
 from lossary.vocabulary.xla import XLA
 
@@ -98,6 +98,9 @@ class JAX(XLA):
     def row(self, x: Array) -> Array:
         return jnp.expand_dims(x, -1)
 
+    def stack(self, *columns: Array) -> Array:
+        return jnp.stack(jnp.broadcast_arrays(*columns), axis=-1)
+
     def classes(self, x: Array) -> Array:
         return x.shape[-1]
 
@@ -156,6 +159,9 @@ class JAX(XLA):
 
     def expand(self, x: Array, like: Array) -> Array:
         return jnp.broadcast_to(jnp.reshape(x, x.shape + (1,) * (like.ndim - x.ndim)), like.shape)
+
+    def flat(self, x: Array, axes: int) -> Array:
+        return jnp.reshape(x, (-1, *x.shape[x.ndim - axes :]))
 
     def stop_gradient(self, x: Array) -> Array:
         return jax.lax.stop_gradient(x)
@@ -231,10 +237,8 @@ class JAX(XLA):
     def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
         return jax.grad(lambda x: jnp.sum(function(x)))(at)
 
-    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
-        if not sentence.has_gradient:
-            return sentence.value(self, prediction, target)
-        return _rule(sentence, prediction, target)
+    def evaluate(self, formula: Differentiable, *arrays: Array) -> Array:
+        return _rule(formula, arrays) if formula.has_gradient else formula.value(self, *arrays)
 
     def _is_float(self, x: Array) -> bool:
         return bool(jnp.issubdtype(x.dtype, jnp.floating))
@@ -288,36 +292,41 @@ def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _rule(sentence: Sentence, prediction: Array, target: Array) -> Array:
-    """A sentence's value with the sentence's gradient as its derivative."""
-    return sentence.value(vocabulary, prediction, target)
+def _rule(formula: Differentiable, arrays: tuple[Array, ...]) -> Array:
+    """A formula's value with the formula's gradients as its derivatives."""
+    return formula.value(vocabulary, *arrays)
 
 
 @functools.partial(_rule.defjvp, symbolic_zeros=True)
-def _(sentence: Sentence, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    prediction, target = primals
-    along_prediction, along_target = tangents
-    value = _rule(sentence, prediction, target)
+def _(formula: Differentiable, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (arrays,), (along,) = primals, tangents
+    value, learned = _rule(formula, arrays), range(formula.learned)
     tangent = jnp.zeros_like(value)
-    if not isinstance(along_prediction, SymbolicZero):
-        steps = _gradient(sentence, prediction, target) * along_prediction
-        tangent = jnp.sum(steps, axis=-1) if jnp.ndim(value) < jnp.ndim(steps) else steps
-    if not isinstance(along_target, SymbolicZero):
+    moving = [k for k, each in enumerate(along) if not isinstance(each, SymbolicZero)]
+    gradients = _gradients(formula, arrays) if set(moving) & set(learned) else ()
+    for k in moving:
         # The slope before the product: its terms times a large derivative might be infinite.
-        steps = vocabulary.slope(lambda y: sentence.value(vocabulary, prediction, y), target) * along_target
-        tangent = tangent + (jnp.sum(steps, axis=-1) if jnp.ndim(value) < jnp.ndim(steps) else steps)
+        slope = (
+            gradients[k]
+            if k in learned
+            else vocabulary.slope(of_one(functools.partial(formula.value, vocabulary), arrays, k), arrays[k])
+        )
+        steps = slope * along[k]
+        tangent = tangent + jnp.sum(steps, axis=tuple(range(jnp.ndim(value), jnp.ndim(steps))))
     return value, tangent
 
 
-def _gradient(sentence: Sentence, prediction: Array, target: Array) -> Array:
-    """The gradient, which reads its inputs anew unless it has an exponential, which the value has too: what is shared
-    is written down by XLA, and that takes longer than to compute simple things twice."""
+def _gradients(formula: Differentiable, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The gradients, which read their inputs anew unless they have an exponential, which the value has too: what is
+    shared is written down by XLA, and that takes longer than to compute simple things twice."""
+    count = formula.learned
 
-    def gradient(p: Array) -> Array:
-        return sentence.gradient(vocabulary, p, target)
+    def gradients(*first: Array) -> tuple[Array, ...]:
+        return formula.gradients(vocabulary, *first, *arrays[count:])
 
-    shares = re.search(r"= exp\b", str(jax.make_jaxpr(gradient)(prediction)))
-    return gradient(prediction if shares else _apart(prediction))
+    first = arrays[:count]
+    shares = re.search(r"= exp\b", str(jax.make_jaxpr(gradients)(*first)))
+    return gradients(*(first if shares else map(_apart, first)))
 
 
 @jax.custom_jvp
@@ -425,4 +434,4 @@ def _(primals: Any, tangents: Any) -> tuple[tuple[Array, Array], tuple[Array, Ar
 
 
 # A Total goes through jit, vmap and grad like any other pytree.
-jax.tree_util.register_dataclass(Total, data_fields=["exact_sum", "exact_weight"], meta_fields=["dtype"])
+jax.tree_util.register_dataclass(Total, data_fields=["exact_sum", "exact_weight"], meta_fields=["dtype", "of"])

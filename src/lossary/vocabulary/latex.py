@@ -38,9 +38,13 @@ class Formula:
 def formula(loss: Loss) -> Formula:
     """The formula of one entry (or row) of `loss`; numbers that can be chosen stand as their symbols."""
     sentence = getattr(_with_symbols(loss), "formula", None) or _with_symbols(loss).value
-    prediction = _Symbol(loss.prediction.symbol or "ŷ", row=loss.prediction.rows)
-    target = _Symbol("y", row=loss.prediction.rows and not loss.target.indices)
-    expression = _expression(sentence(LaTeX(), prediction, target))
+    symbols = {"prediction": loss.prediction.symbol or "ŷ", "target": "y"}
+    rows = [domain.rows for domain in loss.domains.values()]
+    first, second, *rest = (
+        _Symbol(symbols.get(name, name), row=row) for name, row in zip(loss.inputs, rows, strict=True)
+    )
+    named = dict(zip(loss.inputs[2:], rest, strict=True))
+    expression = _expression(sentence(LaTeX(getattr(loss.prediction, "names", ())), first, second, **named))
     return Formula(latex=expression.latex(()), text=expression.lines())
 
 
@@ -420,7 +424,14 @@ class _Cases(_Expression):
 
 @final
 class LaTeX(Vocabulary):
-    """The words on pieces of a formula."""
+    """The words on pieces of a formula.
+
+    Args:
+        columns: the names of the columns of predictions, where they have some.
+    """
+
+    def __init__(self, columns: tuple[str, ...] = ()) -> None:
+        self._columns = columns
 
     def abs(self, x: Array) -> Array:
         return _Size(_expression(x))
@@ -509,6 +520,12 @@ class LaTeX(Vocabulary):
 
     def row(self, x: Array) -> Array:
         return x
+
+    def columns(self, x: Array, count: int) -> list[Array]:
+        return [_Symbol(name) for name in self._columns]
+
+    def stack(self, *columns: Array) -> Array:
+        raise NotImplementedError("a formula says what a loss is, not its gradient")
 
     def classes(self, x: Array) -> Array:
         return _Symbol("K")

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, final
 import ml_dtypes
 import numpy as np
 
-from lossary import explanation, kernels
 from lossary.errors import DifferentiationError
-from lossary.vocabulary.framework import Framework, Look, Sentence
+from lossary.vocabulary.framework import Differentiable, Framework, Look
 from lossary.vocabulary.vocabulary import Array
 
 if TYPE_CHECKING:
-    from lossary.loss import Loss
     from lossary.reduce import Exact
 
 
@@ -92,6 +90,9 @@ class NumPy(Framework):
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)
 
+    def stack(self, *columns: Array) -> Array:
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
     def classes(self, x: Array) -> Array:
         return x.shape[-1]
 
@@ -134,6 +135,9 @@ class NumPy(Framework):
         x = np.asarray(x)
         return np.broadcast_to(x.reshape(x.shape + (1,) * (like.ndim - x.ndim)), like.shape)
 
+    def flat(self, x: Array, axes: int) -> Array:
+        return x.reshape(-1, *x.shape[x.ndim - axes :])
+
     def stop_gradient(self, x: Array) -> Array:
         return x
 
@@ -163,16 +167,9 @@ class NumPy(Framework):
     def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
         raise DifferentiationError("NumPy does not differentiate.", hint="PyTorch, TensorFlow and JAX do.")
 
-    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
+    def evaluate(self, formula: Differentiable, *arrays: Array) -> Array:
         with np.errstate(all="ignore"):
-            return np.asarray(sentence.value(self, prediction, target))
-
-    def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
-        if explanation.blocks or kernels.unavailable() is not None:
-            return None
-        from lossary.kernels.numpy import fused
-
-        return fused(loss, *arrays, **options)
+            return np.asarray(formula.value(self, *arrays))
 
     def _is_float(self, x: Array) -> bool:
         # np.issubdtype(bfloat16, np.floating) is False.

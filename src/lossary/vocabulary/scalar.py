@@ -484,6 +484,19 @@ class Scalar(Vocabulary):
     def row(self, x: Array) -> Array:
         return x
 
+    def columns(self, x: Array, count: int) -> list[Array]:
+        return [self.sum(self.where(self._is_column(k, count, x), x, 0.0)) for k in range(count)]
+
+    def stack(self, *columns: Array) -> Array:
+        row = columns[-1]
+        for k, column in enumerate(columns[:-1]):
+            row = self.where(self._is_column(k, len(columns), column), column, row)
+        return row
+
+    def _is_column(self, place: int, count: int, like: Array) -> Array:
+        """Where the last axis' position is this one of so many."""
+        return self.table([float(k == place) for k in range(count)], like) > 0.5
+
     def classes(self, x: Array) -> Array:
         self._check_rows()
         return self._node("classes", ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import tensorflow as tf
 
-from lossary.vocabulary.framework import Look, Sentence
+from lossary.vocabulary.framework import Differentiable, Look, of_one
 from lossary.vocabulary.vocabulary import Array
 from lossary.vocabulary.xla import XLA
 
@@ -102,6 +103,12 @@ class TensorFlow(XLA):
     def row(self, x: Array) -> Array:
         return tf.expand_dims(x, -1)
 
+    def stack(self, *columns: Array) -> Array:
+        like = next(x for x in columns if tf.is_tensor(x))
+        return tf.stack(
+            [x if tf.is_tensor(x) else tf.fill(tf.shape(like), tf.cast(x, like.dtype)) for x in columns], axis=-1
+        )
+
     def classes(self, x: Array) -> Array:
         known = x.shape[-1]
         return tf.cast(tf.shape(x)[-1], x.dtype) if known is None else known
@@ -167,6 +174,10 @@ class TensorFlow(XLA):
     def expand(self, x: Array, like: Array) -> Array:
         return tf.broadcast_to(self._beside(x, like), tf.shape(like))
 
+    def flat(self, x: Array, axes: int) -> Array:
+        shape = tf.shape(x)
+        return tf.reshape(x, tf.concat([[-1], shape[tf.size(shape) - axes :]], axis=0))
+
     def stop_gradient(self, x: Array) -> Array:
         return tf.stop_gradient(x)
 
@@ -214,27 +225,31 @@ class TensorFlow(XLA):
             values = function(at)
         return tape.gradient(values, at, unconnected_gradients="zero")
 
-    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
-        if not sentence.has_gradient:
-            return sentence.value(self, prediction, target)
+    def evaluate(self, formula: Differentiable, *arrays: Array) -> Array:
+        if not formula.has_gradient:
+            return formula.value(self, *arrays)
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
-        def rule(prediction: Array, target: Array) -> Any:
-            value = sentence.value(self, prediction, target)
+        def rule(*arrays: Array) -> Any:
+            value = formula.value(self, *arrays)
 
-            def gradient(upstream: Array) -> tuple[Array, Array | None]:
-                steps = sentence.gradient(self, prediction, target)
-                to_prediction = steps * self._beside(upstream, steps)
-                if not target.dtype.is_floating:
-                    return to_prediction, None
-                # The slope before the product: its terms times a large derivative might be infinite.
-                fixed = tf.identity(prediction)
-                slope = self.slope(lambda y: sentence.value(self, fixed, y), tf.identity(target))
-                return to_prediction, slope * self._beside(upstream, slope)
+            def gradient(upstream: Array) -> list[Array | None]:
+                results: list[Array | None] = [
+                    steps * self._beside(upstream, steps) for steps in formula.gradients(self, *arrays)
+                ]
+                fixed, value = tuple(map(tf.identity, arrays)), functools.partial(formula.value, self)
+                for place in range(formula.learned, len(arrays)):
+                    if not arrays[place].dtype.is_floating:
+                        results.append(None)
+                        continue
+                    # The slope before the product: its terms times a large derivative might be infinite.
+                    slope = self.slope(of_one(value, fixed, place), fixed[place])
+                    results.append(slope * self._beside(upstream, slope))
+                return results
 
             return value, gradient
 
-        return rule(prediction, target)
+        return rule(*arrays)
 
     def _beside(self, x: Array, like: Array) -> Array:
         """`x` with trailing axes of size 1 until it has the rank of `like`."""

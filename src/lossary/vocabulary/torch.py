@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, final
 
@@ -12,12 +13,11 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from lossary import dispatch, explanation, kernels
-from lossary.vocabulary.framework import Framework, Look, Sentence
+from lossary import dispatch
+from lossary.vocabulary.framework import Differentiable, Framework, Look, of_one
 from lossary.vocabulary.vocabulary import Array
 
 if TYPE_CHECKING:
-    from lossary.loss import Loss
     from lossary.reduce import Exact
 
 
@@ -103,6 +103,11 @@ class PyTorch(Framework):
 
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)
+
+    def stack(self, *columns: Array) -> Array:
+        like = next(x for x in columns if isinstance(x, Tensor))
+        whole = [x if isinstance(x, Tensor) else torch.full_like(like, x) for x in columns]
+        return torch.stack(torch.broadcast_tensors(*whole), dim=-1)  # type: ignore[no-untyped-call]  # torch has no types for it
 
     def classes(self, x: Array) -> Array:
         count = x.shape[-1]
@@ -193,6 +198,9 @@ class PyTorch(Framework):
     def expand(self, x: Array, like: Array) -> Array:
         return x.reshape(tuple(x.shape) + (1,) * (like.dim() - x.dim())).expand(like.shape)
 
+    def flat(self, x: Array, axes: int) -> Array:
+        return x.reshape(-1, *x.shape[x.dim() - axes :])
+
     def stop_gradient(self, x: Array) -> Array:
         return x.detach()
 
@@ -254,19 +262,16 @@ class PyTorch(Framework):
     def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
         return torch.func.grad(lambda x: function(x).sum())(at)
 
-    def evaluate(self, sentence: Sentence, prediction: Array, target: Array) -> Array:
+    def evaluate(self, formula: Differentiable, *arrays: Array) -> Array:
         # torch.jit.trace looks into a Function and keeps its operations alone.
-        if not sentence.has_gradient or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # as above
-            return sentence.value(self, prediction, target)
+        if not formula.has_gradient or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # as above
+            return formula.value(self, *arrays)
         rule = _Compiled if torch.compiler.is_compiling() else _Eager
-        return rule.apply(sentence, prediction, target)  # type: ignore[no-untyped-call]  # torch has no types for it
+        return rule.apply(formula, *arrays)  # type: ignore[no-untyped-call]  # torch has no types for it
 
-    def fused(self, loss: Loss, *arrays: Any, **options: Any) -> Any:
-        if torch.compiler.is_compiling() or explanation.blocks or kernels.unavailable() is not None:
-            return None
-        from lossary.kernels.torch import fused
-
-        return fused(loss, *arrays, **options)
+    @property
+    def compiling(self) -> bool:
+        return torch.compiler.is_compiling()
 
 
 def _in_trace() -> bool:
@@ -317,34 +322,37 @@ dispatch.framework_of(np.empty(0))  # remembered now: under a trace, `torch.comp
 
 
 class _Rule(torch.autograd.Function):
-    """A sentence's value with the sentence's gradient as its derivative; only prediction and target are kept."""
+    """A formula's value with the formula's gradients as its derivatives; only the arrays are kept."""
 
     @staticmethod
-    def forward(sentence: Sentence, prediction: Tensor, target: Tensor) -> Any:
-        return sentence.value(vocabulary, prediction, target)
+    def forward(formula: Differentiable, *arrays: Tensor) -> Any:
+        return formula.value(vocabulary, *arrays)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-        ctx.sentence, prediction, target = inputs
-        ctx.rowwise = output.dim() < prediction.dim()
+        ctx.formula, *arrays = inputs
+        ctx.axes = output.dim()
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(prediction, target)
-        ctx.save_for_forward(prediction, target)
+        ctx.save_for_backward(*arrays)
+        ctx.save_for_forward(*arrays)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor | None) -> Any:
+        formula, arrays = ctx.formula, ctx.saved_tensors
+        results: list[Tensor | None] = [None] * len(arrays)
         if upstream is None:
-            return None, None, None
-        prediction, target = ctx.saved_tensors
-        to_prediction = to_target = None
-        if ctx.needs_input_grad[1]:
-            gradient = ctx.sentence.gradient(vocabulary, prediction, target)
-            to_prediction = gradient * (upstream.unsqueeze(-1) if ctx.rowwise else upstream)
-        if ctx.needs_input_grad[2]:
-            # The slope before the product: its terms times a large derivative might be infinite.
-            slope = vocabulary.slope(lambda y: ctx.sentence.value(vocabulary, prediction, y), target)
-            to_target = slope * (upstream.unsqueeze(-1) if upstream.dim() < slope.dim() else upstream)
-        return None, to_prediction, to_target
+            return None, *results
+        needed = [place for place in range(len(arrays)) if ctx.needs_input_grad[place + 1]]
+        if any(place < formula.learned for place in needed):
+            for place, gradient in enumerate(formula.gradients(vocabulary, *arrays)):
+                results[place] = gradient * _beside(upstream, gradient)
+        for place in needed:
+            if place >= formula.learned:
+                # The slope before the product: its terms times a large derivative might be infinite.
+                value = functools.partial(formula.value, vocabulary)
+                slope = vocabulary.slope(of_one(value, arrays, place), arrays[place])
+                results[place] = slope * _beside(upstream, slope)
+        return None, *results
 
 
 @final
@@ -357,16 +365,29 @@ class _Eager(_Rule):
     generate_vmap_rule = True
 
     @staticmethod
-    def jvp(ctx: Any, _: None, along_prediction: Tensor | None, along_target: Tensor | None) -> Any:
-        prediction, target = ctx.saved_tensors
+    def jvp(ctx: Any, _: None, *along: Tensor | None) -> Any:
+        formula, arrays = ctx.formula, ctx.saved_tensors
         tangent = None
-        if along_prediction is not None:
-            steps = ctx.sentence.gradient(vocabulary, prediction, target) * along_prediction
-            tangent = steps.sum(-1) if ctx.rowwise else steps
-        if along_target is not None:
-            from_target = _push(lambda y: ctx.sentence.value(vocabulary, prediction, y), target, along_target)
-            tangent = from_target if tangent is None else tangent + from_target
+        gradients: tuple[Tensor, ...] = ()
+        for place, direction in enumerate(along):
+            if direction is None:
+                continue
+            if place < formula.learned:
+                gradients = gradients or formula.gradients(vocabulary, *arrays)
+                step = gradients[place] * direction
+                step = step.sum(tuple(range(ctx.axes, step.dim()))) if step.dim() > ctx.axes else step
+            else:
+                value = functools.partial(formula.value, vocabulary)
+                step = _push(of_one(value, arrays, place), arrays[place], direction)
+            tangent = step if tangent is None else tangent + step
         return tangent
+
+
+def _beside(x: Tensor, like: Tensor) -> Tensor:
+    """`x` with trailing axes of size 1 until it has as many as `like`."""
+    for _ in range(like.dim() - x.dim()):
+        x = x.unsqueeze(-1)
+    return x
 
 
 @final

@@ -107,6 +107,14 @@ class Vocabulary(ABC):
         """`x` with a last axis of size 1, to stand beside rows."""
 
     @abstractmethod
+    def columns(self, x: Array, count: int) -> list[Array]:
+        """The entries of the last axis, which has so many, each without that axis."""
+
+    @abstractmethod
+    def stack(self, *columns: Array) -> Array:
+        """The rows that have these columns; numbers may stand beside arrays."""
+
+    @abstractmethod
     def classes(self, x: Array) -> Array:
         """The size of the last axis: a number, or a scalar array where it is not known yet."""
 

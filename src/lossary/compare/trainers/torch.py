@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from lossary.call import Call
 from lossary.compare.plan import Budget
 from lossary.compare.trainers.trainer import Fit, Fold, Member, Trainer, relative
 from lossary.loss import Loss
@@ -206,9 +207,8 @@ class Criterion:
         costs = []
         for loss, part in self.calls:
             counts = None if weight is None else weight[part]
-            values, weights = loss.compute_weighted(
-                predictions[part], targets[part], counts, None, validate=self.validate
-            )
+            call = Call((predictions[part], targets[part]), counts, validate=self.validate)
+            values, weights = loss.compute_weighted(call)
             costs.append(values.mean(1) if weights is None else values.sum(1) / weights.sum(1).clamp_min(_TINY))
         # The first batch is checked; later ones are of the same kind, and checks would be a tenth of the time.
         self.validate = False

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lossary.call import Call
 from lossary.check.backends import backend
 from lossary.check.differences import batches
 from lossary.check.rule import Failure, rule
@@ -90,7 +91,8 @@ def cross_framework_agreement(subject: Subject) -> Failure | None:
             continue
         words = backend(name)
         for fused in (True, False):  # by a kernel, where there is one, and operation by operation
-            found = loss.compute(words.array(p), words.array(y), None, None, reduction="none", fused=fused)
+            call = Call((words.array(p), words.array(y)))
+            found = loss.compute(call, reduction="none", fused=fused)
             found = words.numpy(found).reshape(len(p), -1).mean(axis=1)
             apart = np.abs(found - rows) / np.spacing(np.maximum(np.abs(rows), _LEAST).astype(np.float32))
             if not np.all(apart <= _ULP):
