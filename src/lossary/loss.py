@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, final
 
@@ -307,7 +306,7 @@ class Loss(Definition, abstract=True):
                 setattr(cls, name, each.domain)
         for name, its in zip(("prediction", "target"), names, strict=False):
             if name not in own:
-                setattr(cls, name, property(operator.attrgetter(its)))
+                setattr(cls, name, _same_as(its))
         if all(isinstance(getattr(cls, name), Domain) for name in names):
             cls.check_shape({name: getattr(cls, name) for name in names})
 
@@ -391,6 +390,16 @@ def _is_input(name: str, attribute: Any) -> bool:
         returned = getattr(attribute.fget, "__annotations__", {}).get("return")
         return name in ("prediction", "target") or returned in (Domain, "Domain")
     return isinstance(attribute, Domain | Learned)
+
+
+def _same_as(name: str) -> property:
+    """The input of that name, by another name."""
+
+    def its(loss: Loss) -> Domain:
+        domain: Domain = getattr(loss, name)
+        return domain
+
+    return property(its)
 
 
 def call_of(

@@ -24,6 +24,8 @@ def layout(loss: Loss, prediction: tuple[int, ...], target: tuple[int, ...]) -> 
     """None where shapes do not fit, or where there is nothing to compute: the vocabulary form knows what to say."""
     size = math.prod(prediction)
     axes = loss.prediction.axes - loss.target.axes
+    if loss.prediction.size not in (None, prediction[-1] if prediction else 0):
+        return None
     if not size or axes not in (0, 1) or target != prediction[: len(prediction) - axes]:
         return None
     if not by_rows(loss):

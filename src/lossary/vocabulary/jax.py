@@ -101,6 +101,12 @@ class JAX(XLA):
     def stack(self, *columns: Array) -> Array:
         return jnp.stack(jnp.broadcast_arrays(*columns), axis=-1)
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        return jnp.matmul(x, y, precision=jax.lax.Precision.HIGHEST)
+
+    def transpose(self, x: Array) -> Array:
+        return jnp.swapaxes(x, -1, -2)
+
     def classes(self, x: Array) -> Array:
         return x.shape[-1]
 

@@ -527,6 +527,12 @@ class LaTeX(Vocabulary):
     def stack(self, *columns: Array) -> Array:
         raise NotImplementedError("a formula says what a loss is, not its gradient")
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        return _Function("matmul", (_expression(x), _expression(y)))
+
+    def transpose(self, x: Array) -> Array:
+        return _Function("transpose", (_expression(x),))
+
     def classes(self, x: Array) -> Array:
         return _Symbol("K")
 

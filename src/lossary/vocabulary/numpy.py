@@ -93,6 +93,12 @@ class NumPy(Framework):
     def stack(self, *columns: Array) -> Array:
         return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        return np.matmul(x, y)
+
+    def transpose(self, x: Array) -> Array:
+        return np.swapaxes(x, -1, -2)
+
     def classes(self, x: Array) -> Array:
         return x.shape[-1]
 

@@ -497,6 +497,12 @@ class Scalar(Vocabulary):
         """Where the last axis' position is this one of so many."""
         return self.table([float(k == place) for k in range(count)], like) > 0.5
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        raise UntraceableError("a matrix product is more than one entry at a time.")
+
+    def transpose(self, x: Array) -> Array:
+        raise UntraceableError("a transposed matrix is more than one entry at a time.")
+
     def classes(self, x: Array) -> Array:
         self._check_rows()
         return self._node("classes", ())

@@ -109,6 +109,12 @@ class TensorFlow(XLA):
             [x if tf.is_tensor(x) else tf.fill(tf.shape(like), tf.cast(x, like.dtype)) for x in columns], axis=-1
         )
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        return tf.matmul(x, y)
+
+    def transpose(self, x: Array) -> Array:
+        return tf.linalg.matrix_transpose(x)
+
     def classes(self, x: Array) -> Array:
         known = x.shape[-1]
         return tf.cast(tf.shape(x)[-1], x.dtype) if known is None else known

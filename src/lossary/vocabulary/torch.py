@@ -109,6 +109,12 @@ class PyTorch(Framework):
         whole = [x if isinstance(x, Tensor) else torch.full_like(like, x) for x in columns]
         return torch.stack(torch.broadcast_tensors(*whole), dim=-1)  # type: ignore[no-untyped-call]  # torch has no types for it
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        return torch.matmul(x, y)
+
+    def transpose(self, x: Array) -> Array:
+        return x.transpose(-1, -2)
+
     def classes(self, x: Array) -> Array:
         count = x.shape[-1]
         # Where a compiler has left it open it is no int.

@@ -62,7 +62,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def where(self, condition: Array, x: Array, y: Array) -> Array:
-        """`x` where the condition holds, else `y`; either may be a plain number."""
+        """`x` where the condition holds, else `y`; one of them may be a plain number, which takes the other's dtype."""
 
     @abstractmethod
     def equal(self, x: Array, y: Array) -> Array: ...
@@ -113,6 +113,14 @@ class Vocabulary(ABC):
     @abstractmethod
     def stack(self, *columns: Array) -> Array:
         """The rows that have these columns; numbers may stand beside arrays."""
+
+    @abstractmethod
+    def matmul(self, x: Array, y: Array) -> Array:
+        """The matrix product of the last two axes, in all the digits of the dtype."""
+
+    @abstractmethod
+    def transpose(self, x: Array) -> Array:
+        """`x` with its last two axes exchanged."""
 
     @abstractmethod
     def classes(self, x: Array) -> Array:
