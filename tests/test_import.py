@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -47,6 +48,11 @@ def loaded_after(code: str) -> set[str]:
     )
     assert ran.returncode == 0, ran.stderr
     return set(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def losses_in(modules: set[str]) -> set[str]:
+    """The losses whose modules are among those, by the names of their files."""
+    return {name.rpartition(".")[2] for name in modules if name in LOSSES.values()}
 
 
 def roots(modules: set[str]) -> set[str]:
@@ -103,6 +109,18 @@ def test_a_frameworks_path_loads_no_other(name: str) -> None:
     new = loaded_after(f"{PATHS[name]}\nimport sys; already = set(sys.modules)\n{use}")
     assert f"lossary.vocabulary.{name}" in new
     assert roots(new) & set(FRAMEWORKS) <= {name}
+
+
+def test_a_saved_criterion_is_read_where_no_loss_was_imported(tmp_path: pathlib.Path) -> None:
+    torch = pytest.importorskip("torch")
+    saved = {"alone": lossary.Huber(2.0).torch(), "sum": (lossary.Quantile(0.9) + 2.0 * lossary.Huber()).torch()}
+    torch.save(saved, tmp_path / "saved.pt")
+    code = f"""
+import torch, lossary.torch
+read = torch.load({str(tmp_path / "saved.pt")!r})  # weights alone, as it is by default
+assert repr(read) == {repr(saved)!r}
+"""
+    assert losses_in(loaded_after(code)) == {"huber", "quantile"}
 
 
 def test_all_frameworks_work_in_one_process() -> None:

@@ -56,6 +56,22 @@ def _own(name: str) -> Any:
     return getattr(importlib.import_module(homes[name]), name)
 
 
+def reference(cls: type[Definition]) -> type[Definition] | str:
+    """What stands for a class in a pickle: the name of one of lossary's own, which is a safe thing to read and needs no
+    import beforehand; a user's class is itself, so that its module is imported where pickle may import."""
+    return cls if ":" in key(cls) else cls.__name__
+
+
+def referred(to: type[Definition] | str) -> Any:
+    """The class that a `reference` stands for; of names, lossary's own alone."""
+    return _own(to) if isinstance(to, str) else to
+
+
+def empty(of: type[Definition] | str) -> Any:
+    """What an unpickled loss or penalty is before its settings arrive."""
+    return object.__new__(referred(of))
+
+
 def find(name: str) -> type[Loss]:
     """The loss of that name, also by the names other libraries give it.
 
