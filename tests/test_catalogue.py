@@ -100,7 +100,7 @@ def test_get(name: str, settings: dict[str, Any], wanted: str) -> None:
 def test_get_of_a_name_that_nobody_knows() -> None:
     with pytest.raises(errors.UnknownNameError, match=r"(?s)no loss 'hubber'.*did you mean Huber"):
         lossary.get("hubber")
-    with pytest.raises(LookupError, match=r"(?s)no loss 'xyzzy'.*lossary list shows all"):
+    with pytest.raises(LookupError, match=r"(?s)no loss 'xyzzy'.*lossary list --all shows all"):
         lossary.get("xyzzy")
     with pytest.raises(errors.UsageError, match="no hyper-parameter 'beta'"):
         lossary.get("huber", beta=2.0)
