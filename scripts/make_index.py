@@ -19,7 +19,6 @@ PACKAGE = ROOT / "src" / "lossary"
 sys.path.insert(0, str(ROOT / "src"))
 
 HEADER = "# Written by `make index` from the catalogue; do not edit.\n"
-ABOUT = '"""Where each loss and penalty is defined, what each family is for, and every name that leads to a loss."""\n'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,21 +101,29 @@ def signature(node: ast.ClassDef, options: str, defaults: dict[str, typing.Any])
 
 
 def index(losses: dict[str, Defined], penalties: dict[str, Defined]) -> str:
-    """`lossary/index.py`."""
-    from lossary import catalogue
-
-    names = catalogue.names([each.cls for each in losses.values()])
+    """`lossary/index.py`, which `import lossary` reads."""
     return tables(
+        "Where each loss and penalty is defined, and what each family of losses is for.",
         LOSSES={name: each.cls.__module__ for name, each in losses.items()},
         PENALTIES={name: each.cls.__module__ for name, each in penalties.items()},
         FAMILIES=families(),
-        NAMES={name: cls.__name__ for name, cls in sorted(names.items())},
     )
 
 
-def tables(**entries: dict[str, str]) -> str:
+def names(losses: dict[str, Defined]) -> str:
+    """`lossary/names.py`."""
+    from lossary import catalogue
+
+    found = catalogue.names([each.cls for each in losses.values()])
+    return tables(
+        "Every name that leads to a loss, as `catalogue.folded` writes it.",
+        NAMES={name: cls.__name__ for name, cls in sorted(found.items())},
+    )
+
+
+def tables(about: str, **entries: dict[str, str]) -> str:
     """A module that has these dictionaries."""
-    lines = [HEADER, ABOUT]
+    lines = [HEADER, f'"""{about}"""\n']
     for title, its in entries.items():
         lines.append("\n".join([f"{title} = {{", *(f'    "{key}": "{entry}",' for key, entry in its.items()), "}\n"]))
     return "\n".join(lines)
@@ -150,11 +157,13 @@ def host_stub(host: str, losses: dict[str, Defined]) -> str:
 
 
 def main() -> int:
-    if not (PACKAGE / "index.py").exists():  # which lossary itself imports
-        (PACKAGE / "index.py").write_text(tables(LOSSES={}, PENALTIES={}))
+    if not (PACKAGE / "index.py").exists():
+        (PACKAGE / "index.py").write_text(index({}, {}))  # lossary itself imports it
     losses, penalties = definitions(PACKAGE / "losses", "Loss"), definitions(PACKAGE / "penalties", "Penalty")
-    wanted = {"index.py": index(losses, penalties), "__init__.pyi": public(losses | penalties)}
-    wanted |= {f"{host}.pyi": host_stub(host, losses) for host in hosts()}
+    wanted = {"index.py": index(losses, penalties), "names.py": names(losses)}
+    wanted |= {"__init__.pyi": public(losses | penalties)} | {
+        f"{host}.pyi": host_stub(host, losses) for host in hosts()
+    }
     stale = [name for name, text in wanted.items() if _read(PACKAGE / name) != text]
     if "--check" in sys.argv:
         for name in stale:

@@ -60,8 +60,7 @@ def _users() -> tuple[type[Loss], ...]:
 
 
 def _own(name: str) -> Any:
-    homes = index.LOSSES | index.PENALTIES
-    return getattr(importlib.import_module(homes[name]), name)
+    return getattr(importlib.import_module(index.LOSSES.get(name) or index.PENALTIES[name]), name)
 
 
 def reference(cls: type[Definition]) -> type[Definition] | str:
@@ -95,13 +94,15 @@ def find(name: str) -> type[Loss]:
     for cls in users:
         if name in (key(cls), cls.__name__):
             return cls
+    from lossary.names import NAMES
+
     wanted = folded(name)
-    if wanted in index.NAMES:
-        return cast("type[Loss]", _own(index.NAMES[wanted]))
+    if wanted in NAMES:
+        return cast("type[Loss]", _own(NAMES[wanted]))
     theirs = names(users)
     if wanted in theirs:
         return theirs[wanted]
-    known = {other: cls.__name__ for other, cls in theirs.items()} | index.NAMES
+    known = {other: cls.__name__ for other, cls in theirs.items()} | NAMES
     close = difflib.get_close_matches(wanted, known, n=1)
     raise UnknownNameError(
         f"the catalogue has no loss {name!r}.",
@@ -145,7 +146,9 @@ def get(name: str, **settings: Any) -> Loss:
 
 def teach(name: str) -> str | None:
     """What to say to somebody who asked for a loss by another library's name; None for names nobody gives."""
-    real = index.NAMES.get(folded(name))
+    from lossary.names import NAMES
+
+    real = NAMES.get(folded(name))
     if real is None:
         return None
     return (
