@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from benchmarks.catalogue_at_120 import copied
@@ -14,6 +15,7 @@ from lossary import catalogue, claim, listing
 from lossary.cli import app
 from lossary.errors import ParameterError
 from lossary.index import FAMILIES
+from lossary.loss import Task
 
 NAMES = {cls.__name__ for cls in catalogue.classes()}
 
@@ -68,7 +70,7 @@ def test_at_120_losses_the_overview_is_one_screen(tmp_path):
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.parametrize("task", ["regression", "binary", "multiclass", "distribution"])
+@pytest.mark.parametrize("task", get_args(Task))
 def test_by_task(task):
     assert listed("--task", task) == {cls.__name__ for cls in catalogue.classes() if cls().task == task}
 

@@ -111,12 +111,13 @@ def find(name: str) -> type[Loss]:
 
 
 def names(classes: Sequence[type[Loss]]) -> dict[str, type[Loss]]:
-    """All that they are called, folded; of two losses with one name it is the first one's.
+    """All that they are called, folded; of two losses with one name it is the everyday one's, or the first one's.
 
     A loss's own name counts for more than those that it says others give it, and these for more than the name of a
     twin, which several losses may share.
     """
     found: dict[str, type[Loss]] = {}
+    classes = sorted(classes, key=lambda cls: not cls.everyday)
     for cls in classes:
         found.setdefault(folded(cls.__name__), cls)
     for cls in classes:
