@@ -10,7 +10,8 @@ import sys
 
 import pages
 from lossary import catalogue, listing, show
-from lossary.loss import Loss, Pointwise
+from lossary.index import FAMILIES
+from lossary.loss import Loss
 from lossary.parameter import parameters_of
 from lossary.twin import Departure
 from lossary.vocabulary.latex import formula
@@ -20,12 +21,11 @@ HEADER = "<!-- Written by `make index` from the catalogue; do not edit. -->\n"
 
 def page(loss: Loss) -> str:
     """One loss: what it is, what is true of it, when to take it, and what it is called elsewhere."""
-    kind = f"{loss.task} · {'pointwise' if isinstance(loss, Pointwise) else 'rowwise'}"
     parts = [
         HEADER,
         f"# {type(loss).__name__}\n",
         f"{show.summary(loss)}\n",
-        f"*{kind} · elicits {show.elicited(loss)}*\n",
+        f"*{show.kind(loss)} · elicits {show.elicited(loss)}*\n",
         f"$$\n{formula(loss).latex}\n$$\n",
         "## When to take it\n",
         f"Choosing: {loss.choosing}.\n",
@@ -50,18 +50,21 @@ def page(loss: Loss) -> str:
 
 
 def contents(losses: list[Loss]) -> str:
-    """The table of all losses."""
-    rows = [
-        (f"[{type(loss).__name__}]({file_name(loss)})", loss.task, loss.elicits, listing.shape(loss)) for loss in losses
+    """The table of each family."""
+    families = listing.by_family(losses)
+    parts = [
+        HEADER,
+        "# The catalogue\n",
+        "A page for each loss, at its defaults. In a terminal: `lossary list` and `lossary show NAME`.\n",
+        " · ".join(f"[{family}](#{family}) {len(its)}" for family, its in families.items()) + "\n",
     ]
-    return "\n".join(
-        [
-            HEADER,
-            "# The catalogue\n",
-            "A page for each loss, at its defaults. In a terminal: `lossary list` and `lossary show NAME`.\n",
-            pages.table(("loss", "task", "elicits", "shape"), rows),
+    for family, its in families.items():
+        rows = [
+            (f"[{type(loss).__name__}]({file_name(loss)})", loss.task, loss.elicits, listing.shape(loss))
+            for loss in its
         ]
-    )
+        parts += [f"## {family}\n", f"{FAMILIES[family]}\n", pages.table(("loss", "task", "elicits", "shape"), rows)]
+    return "\n".join(parts)
 
 
 def file_name(loss: Loss) -> str:

@@ -7,33 +7,55 @@ python scripts/make_index.py --check    fail if a file is stale
 from __future__ import annotations
 
 import ast
+import dataclasses
+import importlib
 import pathlib
 import sys
 import typing
+from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "lossary"
 sys.path.insert(0, str(ROOT / "src"))
 
 HEADER = "# Written by `make index` from the catalogue; do not edit.\n"
-# The order in which tasks stand in the catalogue; folders that are not named here follow.
-FOLDERS = ["regression", "binary", "multiclass", "divergence"]
 
 
-def definitions(folder: pathlib.Path, bases: set[str]) -> dict[str, tuple[str, ast.ClassDef]]:
-    """Class name → (module, definition) of every class below `folder` that derives from one of `bases`."""
+@dataclasses.dataclass(frozen=True)
+class Defined:
+    """A loss or penalty: its class, and how that is written."""
+
+    cls: Any
+    node: ast.ClassDef
+
+
+def definitions(folder: pathlib.Path, kind: str) -> dict[str, Defined]:
+    """By name, what derives from that class of lossary's below `folder`; in the order of the files' paths."""
+    import lossary
+
     found = {}
-    for path in sorted(folder.rglob("*.py"), key=_order):
-        module = "lossary." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in sorted(folder.rglob("*.py")):
+        module = importlib.import_module("lossary." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts))
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id in bases for b in node.bases):
-                found[node.name] = (module, node)
+            if isinstance(node, ast.ClassDef) and issubclass(vars(module)[node.name], getattr(lossary, kind)):
+                found[node.name] = Defined(vars(module)[node.name], node)
     return found
 
 
-def _order(path: pathlib.Path) -> tuple[int, str]:
-    folder = path.parent.name
-    return (FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS), str(path))
+def families() -> dict[str, str]:
+    """The folders of losses, and what each says of itself."""
+    found = {}
+    for path in sorted((PACKAGE / "losses").glob("*/__init__.py")):
+        title = ast.get_docstring(ast.parse(path.read_text()))
+        if not title or "\n" in title:
+            sys.exit(f"{path.relative_to(ROOT)}: its docstring must say in one line what these losses are for")
+        found[path.parent.name] = title
+    return found
+
+
+def hosts() -> list[str]:
+    """The modules that say what their stub begins with."""
+    return [path.stem for path in sorted(PACKAGE.glob("*.py")) if "\nSTUB = " in path.read_text()]
 
 
 def hyper_parameters(node: ast.ClassDef) -> list[tuple[str, str, str]]:
@@ -78,25 +100,46 @@ def signature(node: ast.ClassDef, options: str, defaults: dict[str, typing.Any])
     return ", ".join(parts)
 
 
-def index(losses: dict[str, tuple[str, ast.ClassDef]], penalties: dict[str, tuple[str, ast.ClassDef]]) -> str:
-    lines = [HEADER, '"""Where each loss and penalty is defined."""\n']
-    for title, found in (("LOSSES", losses), ("PENALTIES", penalties)):
-        entries = [f'    "{name}": "{module}",' for name, (module, _) in found.items()]
-        lines.append("\n".join([f"{title} = {{", *entries, "}\n"]))
+def index(losses: dict[str, Defined], penalties: dict[str, Defined]) -> str:
+    """`lossary/index.py`, which `import lossary` reads."""
+    return tables(
+        "Where each loss and penalty is defined, and what each family of losses is for.",
+        LOSSES={name: each.cls.__module__ for name, each in losses.items()},
+        PENALTIES={name: each.cls.__module__ for name, each in penalties.items()},
+        FAMILIES=families(),
+    )
+
+
+def names(losses: dict[str, Defined]) -> str:
+    """`lossary/names.py`."""
+    from lossary import catalogue
+
+    found = catalogue.names([each.cls for each in losses.values()])
+    return tables(
+        "Every name that leads to a loss, as `catalogue.folded` writes it.",
+        NAMES={name: cls.__name__ for name, cls in sorted(found.items())},
+    )
+
+
+def tables(about: str, **entries: dict[str, str]) -> str:
+    """A module that has these dictionaries."""
+    lines = [HEADER, f'"""{about}"""\n']
+    for title, its in entries.items():
+        lines.append("\n".join([f"{title} = {{", *(f'    "{key}": "{entry}",' for key, entry in its.items()), "}\n"]))
     return "\n".join(lines)
 
 
-def public(losses: dict[str, tuple[str, ast.ClassDef]], penalties: dict[str, tuple[str, ast.ClassDef]]) -> str:
+def public(definitions: dict[str, Defined]) -> str:
     """`lossary/__init__.pyi`: what `from lossary import …` finds."""
     from lossary import PUBLIC, SUBMODULES
 
-    homes = {name: module for name, (module, _) in (losses | penalties).items()} | PUBLIC
+    homes = {name: each.cls.__module__ for name, each in definitions.items()} | PUBLIC
     lines = [f"from {module} import {name} as {name}" for name, module in sorted(homes.items(), key=lambda x: x[::-1])]
     lines += [f"from lossary import {name} as {name}" for name in sorted(SUBMODULES)]
     return HEADER + "\n" + "\n".join(lines) + "\n\n__version__: str\n"
 
 
-def host_stub(host: str, losses: dict[str, tuple[str, ast.ClassDef]]) -> str:
+def host_stub(host: str, losses: dict[str, Defined]) -> str:
     """The stub of one host: its hand-written part, as its module says in STUB, and a class for each loss."""
     source = ast.parse((PACKAGE / f"{host}.py").read_text())
     constants = {
@@ -106,21 +149,21 @@ def host_stub(host: str, losses: dict[str, tuple[str, ast.ClassDef]]) -> str:
     }
     given = "import collections.abc\nimport lossary.parameter\n"  # the types that tables are written in
     lines = [HEADER, given + constants["STUB"].strip() + "\n"]
-    for name, (_, node) in losses.items():
-        parameters = signature(node, constants["STUB_OPTIONS"], constants.get("STUB_DEFAULTS", {}))
+    for name, each in losses.items():
+        parameters = signature(each.node, constants["STUB_OPTIONS"], constants.get("STUB_DEFAULTS", {}))
         lines.append(f"class {name}({constants['STUB_BASE']}):")
         lines.append(f"    def __init__({parameters}) -> None: ...")
     return "\n".join(lines) + "\n"
 
 
 def main() -> int:
-    losses = definitions(PACKAGE / "losses", {"Pointwise", "Rowwise", "Batchwise"})
-    penalties = definitions(PACKAGE / "penalties", {"Penalty"})
-    (PACKAGE / "index.py").write_text(index(losses, penalties)) if not (PACKAGE / "index.py").exists() else None
-    wanted = {"index.py": index(losses, penalties), "__init__.pyi": public(losses, penalties)}
-    for host in ("torch", "keras", "jax", "sklearn"):
-        if (PACKAGE / f"{host}.py").exists():
-            wanted[f"{host}.pyi"] = host_stub(host, losses)
+    if not (PACKAGE / "index.py").exists():
+        (PACKAGE / "index.py").write_text(index({}, {}))  # lossary itself imports it
+    losses, penalties = definitions(PACKAGE / "losses", "Loss"), definitions(PACKAGE / "penalties", "Penalty")
+    wanted = {"index.py": index(losses, penalties), "names.py": names(losses)}
+    wanted |= {"__init__.pyi": public(losses | penalties)} | {
+        f"{host}.pyi": host_stub(host, losses) for host in hosts()
+    }
     stale = [name for name, text in wanted.items() if _read(PACKAGE / name) != text]
     if "--check" in sys.argv:
         for name in stale:

@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 import sys
 import types
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -15,8 +15,8 @@ import lossary
 import lossary.losses
 from lossary import Huber, SparseCategoricalCrossEntropy, catalogue, errors
 from lossary.domain import Real
-from lossary.index import LOSSES
-from lossary.loss import Loss, Pointwise
+from lossary.index import FAMILIES, LOSSES
+from lossary.loss import Loss, Pointwise, Task
 from lossary.parameter import parameters_of
 from tests.grid import DEFAULTS, losses
 
@@ -38,11 +38,17 @@ def test_one_loss_one_file() -> None:
     assert catalogue.recorded()[: len(LOSSES)] == catalogue.classes()
 
 
+def test_a_family_is_a_folder_and_its_title_what_the_folder_says() -> None:
+    folders = [each for each in pkgutil.iter_modules(lossary.losses.__path__, "lossary.losses.") if each.ispkg]
+    assert {each.name.rpartition(".")[2]: importlib.import_module(each.name).__doc__ for each in folders} == FAMILIES
+    assert list(dict.fromkeys(map(catalogue.family, catalogue.classes()))) == list(FAMILIES)
+
+
 @losses(of=DEFAULTS)
 def test_a_loss_says_what_it_is(loss: Any) -> None:
     cls = type(loss)
     assert cls.__doc__
-    assert loss.task in ("regression", "binary", "multiclass", "distribution")
+    assert loss.task in get_args(Task)
     for text in (
         inspect.getdoc(cls),
         loss.output_layer,
@@ -59,6 +65,24 @@ def test_a_loss_says_what_it_is(loss: Any) -> None:
         assert known.doc
         for example in known.examples:
             assert example != known.default
+
+
+def test_a_twin_of_several_losses_leads_to_the_everyday_one(monkeypatch: Any) -> None:
+    monkeypatch.setattr(catalogue, "_recorded", dict(catalogue._recorded))
+
+    class Distilled(Pointwise):
+        """Another loss that an equally named one elsewhere agrees with, in a family that comes first."""
+
+        task = "regression"
+        prediction, target = Real(), Real()
+        same_as = Huber.same_as
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return xp.abs(p - y)
+
+    found = catalogue.names([Distilled, Huber])
+    assert found["distilled"] is Distilled
+    assert {found[catalogue.folded(twin.name)] for twin in Huber.same_as} == {Huber}
 
 
 def test_foreign_names_belong_to_one_loss() -> None:
@@ -100,7 +124,7 @@ def test_get(name: str, settings: dict[str, Any], wanted: str) -> None:
 def test_get_of_a_name_that_nobody_knows() -> None:
     with pytest.raises(errors.UnknownNameError, match=r"(?s)no loss 'hubber'.*did you mean Huber"):
         lossary.get("hubber")
-    with pytest.raises(LookupError, match=r"(?s)no loss 'xyzzy'.*lossary list shows all"):
+    with pytest.raises(LookupError, match=r"(?s)no loss 'xyzzy'.*lossary list --all shows all"):
         lossary.get("xyzzy")
     with pytest.raises(errors.UsageError, match="no hyper-parameter 'beta'"):
         lossary.get("huber", beta=2.0)

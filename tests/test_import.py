@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -47,6 +48,11 @@ def loaded_after(code: str) -> set[str]:
     )
     assert ran.returncode == 0, ran.stderr
     return set(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def losses_in(modules: set[str]) -> set[str]:
+    """The losses whose modules are among those, by the names of their files."""
+    return {name.rpartition(".")[2] for name in modules if name in LOSSES.values()}
 
 
 def roots(modules: set[str]) -> set[str]:
@@ -103,6 +109,67 @@ def test_a_frameworks_path_loads_no_other(name: str) -> None:
     new = loaded_after(f"{PATHS[name]}\nimport sys; already = set(sys.modules)\n{use}")
     assert f"lossary.vocabulary.{name}" in new
     assert roots(new) & set(FRAMEWORKS) <= {name}
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        ("lossary.Huber", {"huber"}),
+        ("lossary.get('Huber')", {"huber"}),
+        ("lossary.get('bce')", {"binary_cross_entropy"}),
+        ("lossary.get('torch.nn.MSELoss')", {"mean_squared_error"}),
+        ("lossary.from_config({'name': 'Huber', 'delta': 2.0})", {"huber"}),
+        ("lossary.catalogue.teach('MSELoss')", set()),
+        ("lossary.MSELoss", set()),  # which ends in a lesson
+        ("lossary.Hubr", set()),
+        ("lossary.get('hubr')", set()),
+        ("lossary.get('xyzzy')", set()),
+        ("dir(lossary)", set()),
+    ],
+)
+def test_a_name_imports_the_loss_that_it_is_of_and_no_other(code: str, wanted: set[str]) -> None:
+    ask = f"import lossary\ntry: {code}\nexcept (ImportError, AttributeError, LookupError): pass"
+    assert losses_in(loaded_after(ask)) == wanted
+
+
+def test_adapters_import_the_losses_that_are_asked_for_and_no_other(tmp_path: pathlib.Path) -> None:
+    """Also those that are asked for by a saved criterion and by a saved Keras loss."""
+    torch = pytest.importorskip("torch")
+    saved = {"alone": lossary.Huber(2.0).torch(), "sum": (lossary.Quantile(0.9) + 2.0 * lossary.Huber()).torch()}
+    torch.save(saved, tmp_path / "saved.pt")
+    code = f"""
+import importlib, os, sys
+os.environ["KERAS_BACKEND"] = "torch"
+import lossary, lossary.index
+
+def imported():
+    return {{name for name, module in lossary.index.LOSSES.items() if module in sys.modules}}
+
+adapters = [importlib.import_module(f"lossary.{{name}}") for name in ("torch", "keras", "jax", "sklearn")]
+for adapter in adapters:
+    dir(adapter)
+    for name in ("MSELoss", "Hubr", "L2"):
+        assert not hasattr(adapter, name)
+assert imported() == set(), imported()
+
+import torch
+read = torch.load({str(tmp_path / "saved.pt")!r})  # weights alone, as it is by default
+assert repr(read) == {repr(saved)!r}
+assert imported() == {{"Huber", "Quantile"}}, imported()
+
+import keras
+config = {{"class_name": "Hinge", "module": "lossary.keras", "registered_name": "lossary>Hinge"}}
+read = keras.saving.deserialize_keras_object(config | {{"config": {{"reduction": "sum"}}}})
+assert type(read) is lossary.keras.Hinge and read.reduction == "sum"
+assert keras.saving.get_registered_object("lossary>Hinge") is lossary.keras.Hinge
+assert keras.saving.serialize_keras_object(read)["registered_name"] == "lossary>Hinge"
+assert imported() == {{"Huber", "Quantile", "Hinge"}}, imported()
+
+for adapter in adapters:
+    adapter.LogCosh, adapter.get("logcosh")
+    assert imported() == {{"Huber", "Quantile", "Hinge", "LogCosh"}}, (adapter, imported())
+"""
+    loaded_after(code)
 
 
 def test_all_frameworks_work_in_one_process() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from typing import get_args
+
 import pytest
+from benchmarks.catalogue_at_120 import copied
 from typer.testing import CliRunner
 
 from lossary import catalogue, claim, listing
 from lossary.cli import app
 from lossary.errors import ParameterError
+from lossary.index import FAMILIES
+from lossary.loss import Task
 
 NAMES = {cls.__name__ for cls in catalogue.classes()}
 
@@ -21,10 +29,48 @@ def listed(*arguments: str, code: int = 0) -> set[str]:
 
 
 def test_every_loss_is_listed():
-    assert listed() == NAMES
+    assert listed("--all") == NAMES
 
 
-@pytest.mark.parametrize("task", ["regression", "binary", "multiclass", "distribution"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_by_family(family):
+    assert listed(family) == {cls.__name__ for cls in catalogue.classes() if catalogue.family(cls) == family}
+    assert listed(family, "--convex") == listed(family) & listed("--convex")
+
+
+def test_an_unknown_family_is_an_error():
+    assert listed("clustering", code=2) == set()
+    with pytest.raises(ParameterError, match=f"one of {', '.join(FAMILIES)}"):
+        listing.matching("clustering")
+
+
+def test_the_overview_names_the_everyday_losses_of_each_family():
+    lines = listing.overview().splitlines()
+    for (family, losses), line in zip(
+        listing.by_family(cls() for cls in catalogue.classes()).items(), lines, strict=False
+    ):
+        everyday = [type(loss).__name__ for loss in losses if loss.everyday]
+        assert everyday, f"one loss of {family} must be for every day"
+        assert line.split() == [family, str(len(losses)), *", ".join(everyday).split()]
+    assert lines[len(FAMILIES) + 1].startswith(f"{len(NAMES)} losses in {len(FAMILIES)} families")
+
+
+def test_at_120_losses_the_overview_is_one_screen(tmp_path):
+    package = copied(tmp_path, losses=120)
+    ran = subprocess.run(
+        [sys.executable, "-m", "lossary", "list"],
+        env=os.environ | {"PYTHONPATH": str(package), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = ran.stdout.splitlines()
+    assert "120 losses in 18 families" in ran.stdout
+    assert len(lines) < 24  # and the prompt
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("task", get_args(Task))
 def test_by_task(task):
     assert listed("--task", task) == {cls.__name__ for cls in catalogue.classes() if cls().task == task}
 
@@ -68,4 +114,4 @@ def test_an_unknown_word_is_an_error_that_lists_the_known_ones():
 def test_an_unknown_task_is_an_error():
     assert listed("--task", "clustering", code=2) == set()
     with pytest.raises(ParameterError, match="regression"):
-        listing.matching("clustering")
+        listing.matching(task="clustering")

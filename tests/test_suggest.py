@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import re
@@ -173,6 +174,15 @@ def test_rules() -> None:
 
 
 # ── every loss of the catalogue ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_many_losses_that_are_left_out_some_are_named() -> None:
+    advice = advise(table(normal()))
+    many = tuple((f"Loss{number}", "predicts one of two classes") for number in range(40))
+    advice = dataclasses.replace(advice, suggestion=dataclasses.replace(advice.suggestion, rejected=many))
+    words = " ".join(advice.text().split())
+    assert "- Loss0, Loss1, Loss2, Loss3, Loss4 and 35 more predict one of two classes" in words
+    assert len(advice.as_dict()["rejected"]) == 40
 
 
 @pytest.mark.parametrize(

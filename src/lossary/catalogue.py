@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from lossary import index
 from lossary.errors import UnknownNameError
@@ -40,24 +40,47 @@ def follow(follower: Callable[[type[Definition]], None]) -> None:
 
 def recorded() -> tuple[type[Loss], ...]:
     """Every loss there is, lossary's own first, then those that users' modules have defined so far."""
-    from lossary.loss import Loss
-
-    own = classes()
-    return own + tuple(cls for cls in _recorded.values() if issubclass(cls, Loss) and cls not in own)
+    return classes() + _users()
 
 
 def classes() -> tuple[type[Loss], ...]:
-    """lossary's own losses, in the order of the catalogue."""
+    """lossary's own losses, in the order of the catalogue; this imports all of them."""
     return tuple(_own(name) for name in index.LOSSES)
 
 
+def family(cls: type[Loss]) -> str:
+    """The folder of one of lossary's own, which is a key of `index.FAMILIES`; a user's module."""
+    return cls.__module__ if ":" in key(cls) else cls.__module__.split(".")[2]
+
+
+def _users() -> tuple[type[Loss], ...]:
+    from lossary.loss import Loss
+
+    return tuple(cls for name, cls in _recorded.items() if ":" in name and issubclass(cls, Loss))
+
+
 def _own(name: str) -> Any:
-    homes = index.LOSSES | index.PENALTIES
-    return getattr(importlib.import_module(homes[name]), name)
+    return getattr(importlib.import_module(index.LOSSES.get(name) or index.PENALTIES[name]), name)
+
+
+def reference(cls: type[Definition]) -> type[Definition] | str:
+    """What stands for a class in a pickle: the name of one of lossary's own, which is a safe thing to read and needs no
+    import beforehand; a user's class is itself, so that its module is imported where pickle may import."""
+    return cls if ":" in key(cls) else cls.__name__
+
+
+def referred(to: type[Definition] | str) -> Any:
+    """The class that a `reference` stands for; of names, lossary's own alone."""
+    return _own(to) if isinstance(to, str) else to
+
+
+def empty(of: type[Definition] | str) -> Any:
+    """What an unpickled loss or penalty is before its settings arrive."""
+    return object.__new__(referred(of))
 
 
 def find(name: str) -> type[Loss]:
-    """The loss of that name, also by the names other libraries give it.
+    """The loss of that name, also by the names other libraries give it; of lossary's own, only that one is imported.
 
     Raises:
         UnknownNameError: there is none; the message suggests what is close.
@@ -65,30 +88,51 @@ def find(name: str) -> type[Loss]:
     for penalty in index.PENALTIES:
         if name.lower() == penalty.lower():
             raise UnknownNameError(f"{penalty} is a penalty, not a loss.", hint=f"from lossary import {penalty}.")
-    for cls in recorded():
+    if name in index.LOSSES:
+        return cast("type[Loss]", _own(name))
+    users = _users()
+    for cls in users:
         if name in (key(cls), cls.__name__):
             return cls
-    names: dict[str, type[Loss]] = {}
-    own = classes()
-    for group in (own, [cls for cls in recorded() if cls not in own]):
-        for cls in group:
-            names.setdefault(_folded(cls.__name__), cls)
-        # A loss's own list of names counts for more than the name of a twin, which several losses may share.
-        for cls in group:
-            for other in cls.foreign_names:
-                names.setdefault(_folded(other), cls)
-        for cls in group:
-            for twin in cls.same_as:
-                names.setdefault(_folded(twin.name), cls)
-                names.setdefault(_folded(twin.name.rpartition(".")[2]), cls)
-    wanted = _folded(name)
-    if wanted in names:
-        return names[wanted]
-    close = difflib.get_close_matches(wanted, names, n=1)
+    from lossary.names import NAMES
+
+    wanted = folded(name)
+    if wanted in NAMES:
+        return cast("type[Loss]", _own(NAMES[wanted]))
+    theirs = names(users)
+    if wanted in theirs:
+        return theirs[wanted]
+    known = {other: cls.__name__ for other, cls in theirs.items()} | NAMES
+    close = difflib.get_close_matches(wanted, known, n=1)
     raise UnknownNameError(
         f"the catalogue has no loss {name!r}.",
-        hint=f"did you mean {names[close[0]].__name__}?" if close else "lossary list shows all of them.",
+        hint=f"did you mean {known[close[0]]}?" if close else "lossary list --all shows all of them.",
     )
+
+
+def names(classes: Sequence[type[Loss]]) -> dict[str, type[Loss]]:
+    """All that they are called, folded; of two losses with one name it is the everyday one's, or the first one's.
+
+    A loss's own name counts for more than those that it says others give it, and these for more than the name of a
+    twin, which several losses may share.
+    """
+    found: dict[str, type[Loss]] = {}
+    classes = sorted(classes, key=lambda cls: not cls.everyday)
+    for cls in classes:
+        found.setdefault(folded(cls.__name__), cls)
+    for cls in classes:
+        for other in cls.foreign_names:
+            found.setdefault(folded(other), cls)
+    for cls in classes:
+        for twin in cls.same_as:
+            found.setdefault(folded(twin.name), cls)
+            found.setdefault(folded(twin.name.rpartition(".")[2]), cls)
+    return found
+
+
+def folded(name: str) -> str:
+    """A name without what people vary: "MSELoss", "mse_loss" and "mse" are one."""
+    return "".join(letter for letter in name.lower() if letter.isalnum()).removesuffix("loss") or name.lower()
 
 
 def get(name: str, **settings: Any) -> Loss:
@@ -103,13 +147,14 @@ def get(name: str, **settings: Any) -> Loss:
 
 def teach(name: str) -> str | None:
     """What to say to somebody who asked for a loss by another library's name; None for names nobody gives."""
-    try:
-        cls = find(name)
-    except UnknownNameError:
+    from lossary.names import NAMES
+
+    real = NAMES.get(folded(name))
+    if real is None:
         return None
     return (
-        f"lossary has no {name!r}; here it is called {cls.__name__}: from lossary import {cls.__name__}, or at home in "
-        f"a framework lossary.torch.{cls.__name__}, lossary.keras.{cls.__name__}, lossary.jax.{cls.__name__}."
+        f"lossary has no {name!r}; here it is called {real}: from lossary import {real}, or at home in a framework "
+        f"lossary.torch.{real}, lossary.keras.{real}, lossary.jax.{real}."
     )
 
 
@@ -134,7 +179,3 @@ def from_config(config: dict[str, Any]) -> Any:
             hint="import the module that defines it first; a config never imports anything.",
         )
     return made(**settings)
-
-
-def _folded(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum()).removesuffix("loss") or name.lower()

@@ -13,12 +13,14 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 import lossary
 from lossary.errors import DataError, LossaryError, ParameterError, UsageError
+from lossary.index import FAMILIES
+from lossary.loss import Task
 
 _FORMATS = ("text", "json", "github")
 
@@ -426,19 +428,28 @@ def _with_claim_flags(function: Callable[..., None]) -> Callable[..., None]:
 @command
 @_with_claim_flags
 def list_(
-    task: Annotated[str | None, typer.Option(help="regression, binary, multiclass or distribution.")] = None,
+    family: Annotated[str | None, typer.Argument(help=f"The losses of one family: {', '.join(FAMILIES)}.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="The losses of every family.")] = False,
+    task: Annotated[str | None, typer.Option(help=f"What it is trained for: {', '.join(get_args(Task))}.")] = None,
     elicits: Annotated[str | None, typer.Option(help="What it is to estimate, such as mean or median.")] = None,
     **claims: bool,
 ) -> None:
-    """List the losses there are, or those that have every property asked for, at their default hyper-parameters.
+    """List the families of losses; the losses of one, all of them, or those that have every property asked for.
+
+    Properties are those at the default hyper-parameters.
 
     \b
+    lossary list regression
     lossary list --task regression --convex --smooth
     """
-    from lossary.listing import flags, matching, table
+    from lossary.listing import flags, matching, overview, table
 
     wanted = [kind for flag, kind in flags().items() if claims[flag.replace("-", "_")]]
-    typer.echo(table(matching(task, elicits, wanted), heading=_bold), nl=False)
+    if all_ or wanted or family is not None or task is not None or elicits is not None:
+        text = table(matching(family, task=task, elicits=elicits, claims=wanted), heading=_bold)
+    else:
+        text = overview(heading=_bold)
+    typer.echo(text, nl=False)
 
 
 def _bold(text: str) -> str:

@@ -52,6 +52,11 @@ class Definition:
         return made
 
     @final
+    def __reduce__(self) -> Any:
+        """By name where it is lossary's own: `torch.load` reads it as data, though its class was not imported yet."""
+        return catalogue.empty, (catalogue.reference(type(self)),), self.__dict__
+
+    @final
     def __repr__(self) -> str:
         """The code that makes it: the first number always, everything else where it is not the default."""
         known = parameters_of(self)

@@ -1,23 +1,30 @@
 # Written by `make index` from the catalogue; do not edit.
 
-"""Where each loss and penalty is defined."""
+"""Where each loss and penalty is defined, and what each family of losses is for."""
 
 LOSSES = {
+    "BinaryCrossEntropy": "lossary.losses.binary.binary_cross_entropy",
+    "Hinge": "lossary.losses.binary.hinge",
+    "ZeroOne": "lossary.losses.binary.zero_one",
+    "KLDivergence": "lossary.losses.divergence.kl_divergence",
+    "CategoricalCrossEntropy": "lossary.losses.multiclass.categorical_cross_entropy",
+    "SparseCategoricalCrossEntropy": "lossary.losses.multiclass.sparse_categorical_cross_entropy",
     "Huber": "lossary.losses.regression.huber",
     "LogCosh": "lossary.losses.regression.log_cosh",
     "MeanAbsoluteError": "lossary.losses.regression.mean_absolute_error",
     "MeanSquaredError": "lossary.losses.regression.mean_squared_error",
     "Quantile": "lossary.losses.regression.quantile",
-    "BinaryCrossEntropy": "lossary.losses.binary.binary_cross_entropy",
-    "Hinge": "lossary.losses.binary.hinge",
-    "ZeroOne": "lossary.losses.binary.zero_one",
-    "CategoricalCrossEntropy": "lossary.losses.multiclass.categorical_cross_entropy",
-    "SparseCategoricalCrossEntropy": "lossary.losses.multiclass.sparse_categorical_cross_entropy",
-    "KLDivergence": "lossary.losses.divergence.kl_divergence",
 }
 
 PENALTIES = {
     "ElasticNet": "lossary.penalties.elastic_net",
     "L1": "lossary.penalties.l1",
     "L2": "lossary.penalties.l2",
+}
+
+FAMILIES = {
+    "binary": "Losses for one of two classes.",
+    "divergence": "Losses for a whole distribution as the target.",
+    "multiclass": "Losses for one of K classes.",
+    "regression": "Losses for a number as the target.",
 }

@@ -483,6 +483,18 @@ def _unpickled(definition: Any) -> KerasLoss:
     return kind.__new__(kind)
 
 
+class _Unimported:
+    """What Keras finds by the name of one of lossary's own until that is imported: it makes the real one."""
+
+    get_config = KerasLoss.get_config  # Keras registers nothing without it
+    name: ClassVar[str]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> KerasLoss:
+        hosted: KerasLoss = _classes.attribute(cls.name).from_config(config)
+        return hosted
+
+
 def _register(definition: type[Definition]) -> None:
     """Make the class for a loss known to Keras, which finds classes by their registered names when it loads a model."""
     if issubclass(definition, Loss):
@@ -494,5 +506,6 @@ __getattr__, __dir__ = _classes.attribute, _classes.names
 
 keras.saving.register_keras_serializable("lossary", "Objective")(ObjectiveLoss)
 keras.saving.register_keras_serializable("lossary", "Regularizer")(Regularizer)
-catalogue.classes()  # lossary's own are recorded when their modules are imported
-catalogue.follow(_register)
+for _name in LOSSES:
+    keras.saving.register_keras_serializable("lossary", _name)(type(_name, (_Unimported,), {"name": _name}))
+catalogue.follow(_register)  # which replaces those whose classes are imported

@@ -52,6 +52,7 @@ class Loss(Definition, abstract=True):
     same_as: ClassVar[tuple[Twin, ...]] = ()
     # What other libraries call it. These names teach; they are not accepted, except by `lossary.get`.
     foreign_names: ClassVar[tuple[str, ...]] = ()
+    everyday: ClassVar[bool] = False  # whether it is among the few of its family that `lossary list` names
     # Whether it can be differentiated at all; zero-one cannot.
     trainable: ClassVar[bool] = True
     # What the last layer of a model should be.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels, spelling
 from lossary.claim import Elicits, ElicitsCentre, closure
-from lossary.loss import Pointwise
 from lossary.parameter import parameters_of
 
 if TYPE_CHECKING:
@@ -32,14 +31,19 @@ def page(loss: Loss, *, claims: bool = False, heading: Callable[[str], str] = st
     """
     from lossary.vocabulary.latex import formula
 
-    title, kind = repr(loss), f"{loss.task} · {'pointwise' if isinstance(loss, Pointwise) else 'rowwise'}"
-    lines = [heading(title) + kind.rjust(_WIDTH - len(title)), *textwrap.wrap(summary(loss), _WIDTH), ""]
+    title = repr(loss)
+    lines = [heading(title) + kind(loss).rjust(_WIDTH - len(title)), *textwrap.wrap(summary(loss), _WIDTH), ""]
     lines += [f"    {line}".rstrip() for line in formula(loss).text.splitlines()] + [""]
     (elicits, *others), said = about(loss), ("Claims", claimed(loss, each=claims))
     runs = ("Runs", [kernels.path(loss)])
     for label, entries in [elicits, said, *others, runs, *code_and_sources(loss)]:
         lines += row(label, entries, heading)
     return "\n".join(lines) + "\n"
+
+
+def kind(loss: Loss) -> str:
+    """Its task and shape: "regression · pointwise"."""
+    return f"{loss.task} · {type(loss).__bases__[0].__name__.lower()}"
 
 
 def summary(loss: Loss) -> str:

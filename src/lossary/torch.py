@@ -403,7 +403,7 @@ class LossModule(nn.Module):
 
     def __reduce__(self) -> Any:
         """Through the loss, so that classes for users' losses are found again too."""
-        return _unpickled, (self.definition,), self.__dict__
+        return _unpickled, (catalogue.reference(self.definition),), self.__dict__
 
 
 @final
@@ -600,14 +600,14 @@ def _trainable(model: nn.Module) -> Iterator[nn.Parameter]:
 
 def _unpickled(definition: Any) -> LossModule:
     """An empty module of the right class; its state follows."""
-    kind = ObjectiveModule if definition is Objective else _classes.of(definition)
+    kind = ObjectiveModule if definition is Objective else _classes.of(catalogue.referred(definition))
     module: LossModule = kind.__new__(kind)
     return module
 
 
-# A saved criterion is read by torch.load as it is by default, with weights_only=True: what is in it is data.
-torch.serialization.add_safe_globals([Objective, _unpickled])
-catalogue.classes()  # lossary's own are recorded when their modules are imported
+# A saved criterion is read by torch.load as it is by default, with weights_only=True: what is in it is data. Those of
+# lossary's own losses are named in it, and their classes are safe as soon as the name was looked up.
+torch.serialization.add_safe_globals([Objective, _unpickled, catalogue.empty])
 catalogue.follow(lambda definition: torch.serialization.add_safe_globals([definition]))
 
 # Every loss that a module was made of, and what it is called in graphs.

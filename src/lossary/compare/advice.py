@@ -18,6 +18,7 @@ SCHEMA = 1  # of the JSON; grows when a key changes its meaning
 
 _WIDTH = 80
 _LONGEST = 32  # a name that is longer has a line of its own
+_MOST = 6  # names of losses that are left out for one reason; the JSON has all of them
 
 
 @final
@@ -54,7 +55,7 @@ class Advice:
     def _rows(self, heading: Callable[[str], str]) -> list[str]:
         ranked = self.suggestion.ranked
         rows = [(str(place), each.name, each.reason) for place, each in enumerate(ranked, 1)]
-        rows += [("-", ", ".join(names), reason) for reason, names in self._rejections().items()]
+        rows += [("-", _listed(names), reason) for reason, names in self._rejections().items()]
         indent = 3 + min(_LONGEST, max(len(each.name) for each in ranked)) + 2
         lines = []
         for mark, name, reason in rows:
@@ -168,6 +169,13 @@ def _wrapped(text: str, indent: str = "", width: int = _WIDTH) -> list[str]:
     joined = text.replace(" %", "\N{NO-BREAK SPACE}%")
     lines = textwrap.wrap(joined, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+
+
+def _listed(names: list[str]) -> str:
+    """The names, the everyday ones first; of many, some."""
+    if len(names) <= _MOST:
+        return ", ".join(names)
+    return f"{', '.join(names[: _MOST - 1])} and {len(names) - _MOST + 1} more"
 
 
 def _call(source: Any, target: str) -> str:

@@ -161,7 +161,9 @@ def suggest(
     check_levels(levels, profile.task)
     rejected: dict[str, str] = {}
     found: list[Candidate] = []
-    for loss, exact in wanted or [(cls(), False) for cls in lossary.catalogue.classes()]:
+    # Of losses with one gradient, the first stands for all: the one that people know.
+    known = sorted(lossary.catalogue.classes(), key=lambda cls: not cls.everyday)
+    for loss, exact in wanted or [(cls(), False) for cls in known]:
         name, misfit = type(loss).__name__, _misfit(loss, profile.task)
         if type(loss) in unwanted:
             rejected[name] = "is left out, as asked"

@@ -51,6 +51,7 @@ class BinaryCrossEntropy(Pointwise):
     )
 
     task = "binary"
+    everyday = True
     target = Probability()
     output_layer = "one linear unit (from_logits=True), or one unit with a sigmoid (from_logits=False)"
     choosing = "the default for two classes; pos_weight about negatives / positives where positives are rare and matter"

@@ -21,6 +21,7 @@ class Hinge(Pointwise):
     )
 
     task = "binary"
+    everyday = True
     prediction = Score(logit=False)
     output_layer = "one linear unit; its sign is the class"
     choosing = "when only the decision matters, and a wide margin is wanted; for probabilities take BinaryCrossEntropy"

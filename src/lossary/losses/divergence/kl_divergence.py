@@ -29,6 +29,7 @@ class KLDivergence(Rowwise):
     log_target: bool = parameter(default=False, doc="whether targets are log-probabilities", examples=(True,))
 
     task = "distribution"
+    everyday = True
     output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
     choosing = "when the target is a distribution itself: distillation, variational inference, soft labels"
     strengths = (

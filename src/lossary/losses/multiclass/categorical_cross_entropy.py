@@ -49,6 +49,7 @@ class CategoricalCrossEntropy(Rowwise):
     )
 
     task = "multiclass"
+    everyday = True
     target = Simplex(one_hot=True)
     output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
     choosing = "the default for soft targets; with class indices take SparseCategoricalCrossEntropy, which is the same"

@@ -49,6 +49,7 @@ class SparseCategoricalCrossEntropy(Rowwise):
     )
 
     task = "multiclass"
+    everyday = True
     target = ClassIndex()
     output_layer = "K linear units (from_logits=True), or K units with a softmax (from_logits=False)"
     choosing = "the default for more than two classes"

@@ -25,6 +25,7 @@ class Huber(Pointwise):
     )
 
     task = "regression"
+    everyday = True
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "delta about 1.345 × the robust spread of the residuals (95 % as efficient as the mean on normal errors)"

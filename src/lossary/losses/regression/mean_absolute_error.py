@@ -13,6 +13,7 @@ class MeanAbsoluteError(Pointwise):
     """The size of the residual: right for the median, and deaf to how far an outlier is out."""
 
     task = "regression"
+    everyday = True
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "when the typical case is what you want, and outliers are not your business"

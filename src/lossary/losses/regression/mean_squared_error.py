@@ -13,6 +13,7 @@ class MeanSquaredError(Pointwise):
     """The square of the residual: right for the mean, and ruled by the largest errors."""
 
     task = "regression"
+    everyday = True
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "when the mean is what you want: totals, averages, energies"

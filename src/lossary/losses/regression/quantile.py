@@ -26,6 +26,7 @@ class Quantile(Pointwise):
     )
 
     task = "regression"
+    everyday = True
     prediction, target = Real(), Real()
     output_layer = "one linear unit for each level"
     choosing = "level is the share of targets that should lie below the prediction"
