@@ -84,7 +84,7 @@ def test_pytorch(loss: Any, random: Any, missing: Any, fused: bool) -> None:
     input, plain = torch.tensor(prediction, requires_grad=True), loss.torch(**options)
     criterion = loss.torch(missing=missing, **options)
     with paths.by_kernels() if fused else paths.in_words():
-        value, wanted = criterion(input, torch.tensor(target)), plain(input, torch.tensor(whole), None, present)
+        value, wanted = criterion(input, torch.tensor(target)), plain(input, torch.tensor(whole), where=present)
         torch.testing.assert_close(value, wanted)
         total = criterion.total(input, torch.tensor(target))
     assert float(total.weight) == present.sum()
@@ -197,10 +197,10 @@ def test_classes_on_axis_1() -> None:
     holes[0, 2, 1] = math.nan
     where = torch.tensor([[True, False, True], [True, True, True]])
     torch.testing.assert_close(
-        loss.torch(missing="skip")(prediction, holes), loss.torch()(prediction, target, None, where)
+        loss.torch(missing="skip")(prediction, holes), loss.torch()(prediction, target, where=where)
     )
     several = BinaryCrossEntropy(pos_weight=(1.0, 2.0, 3.0, 4.0))
-    kept = several.torch(class_axis=1)(prediction, target, None, ~holes.isnan())
+    kept = several.torch(class_axis=1)(prediction, target, where=~holes.isnan())
     torch.testing.assert_close(several.torch(class_axis=1, missing="skip")(prediction, holes), kept)
 
 

@@ -48,7 +48,7 @@ def test_it_equals_the_free_call(loss, reduction):
     weight = torch.rand(6)
     criterion = _criterion(loss)
     criterion.reduction = reduction
-    ours = criterion(prediction, target, weight, where=torch.arange(6) != 2)
+    ours = criterion(prediction, target, weight=weight, where=torch.arange(6) != 2)
     free = loss(prediction=prediction, target=target, weight=weight, where=torch.arange(6) != 2, reduction=reduction)
     torch.testing.assert_close(ours, free, rtol=0, atol=0)
 
@@ -218,8 +218,8 @@ def test_totals_of_micro_batches_train_as_one_batch():
     net = torch.nn.Linear(3, 1)
     x, y, weight = torch.randn(10, 3), torch.randn(10), torch.rand(10)
     criterion = lossary.torch.Huber()
-    whole = torch.autograd.grad(criterion(net(x).squeeze(-1), y, weight), net.weight)[0]
-    parts = [criterion.total(net(x[s]).squeeze(-1), y[s], weight[s]) for s in (slice(0, 3), slice(3, 10))]
+    whole = torch.autograd.grad(criterion(net(x).squeeze(-1), y, weight=weight), net.weight)[0]
+    parts = [criterion.total(net(x[s]).squeeze(-1), y[s], weight=weight[s]) for s in (slice(0, 3), slice(3, 10))]
     together = torch.autograd.grad(sum(parts).mean, net.weight)[0]
     torch.testing.assert_close(together, whole)
 

@@ -143,7 +143,7 @@ def test_weights_are_learned_in_a_compiled_step(loss: Loss) -> None:
     """Also those that start at 0: under the sum the derivative by a weight is the loss."""
     module, (x, target) = Step(loss, reduction="sum"), batch(loss)
     step = torch.compile(
-        lambda weight: module.criterion(module.layer(x), target, weight), fullgraph=True, backend="aot_eager"
+        lambda weight: module.criterion(module.layer(x), target, weight=weight), fullgraph=True, backend="aot_eager"
     )
     weight = nn.Parameter(torch.zeros(ROWS))
     step(weight).backward()
@@ -211,7 +211,7 @@ def test_labels_on_axis_one_as_in_pytorch(reduction: Any) -> None:
     table = (1.0, 2.0, 3.0)
     ours = lossary.torch.BinaryCrossEntropy(pos_weight=table, class_axis=1, reduction=reduction)
     weight = torch.rand(2, 3)
-    came = ours(input, target, weight, where=torch.tensor([True, False]))
+    came = ours(input, target, weight=weight, where=torch.tensor([True, False]))
     theirs = nn.functional.binary_cross_entropy_with_logits(
         input, target, pos_weight=torch.tensor(table).view(3, 1, 1), reduction="none"
     )

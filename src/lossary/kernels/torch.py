@@ -79,7 +79,7 @@ def fused(loss: Loss, call: Call, reduction: str) -> Any:
         return None
     work = _Work(loss, kernel, variant, shapes, reduction, ignored)
     if differentiated:
-        work.call = call._replace(missing=ignored)
+        work.call = call._replace(inputs=(), weight=None, where=None, missing=ignored)  # arrays may be freed
         result = _Fused.apply(arrays["prediction"], work, arrays)  # type: ignore[no-untyped-call]  # torch has no types
     else:
         result = work.forward(arrays, None)

@@ -39,7 +39,7 @@ class MeanLoss(torchmetrics.Metric):
 
     def update(self, preds: Tensor, target: Any, weight: Any | None = None, where: Any | None = None) -> None:
         """Adds a batch; arguments as the module of the loss takes them."""
-        total = self.criterion.total(preds, target, weight, where)
+        total = self.criterion.total(preds, target, weight=weight, where=where)
         for name, exact in ((self._of_sum, total.exact_sum), (self._of_weight, total.exact_weight)):
             state = getattr(self, name)
             setattr(self, name, state + read(vocabulary, exact, vocabulary.dtype(state)))

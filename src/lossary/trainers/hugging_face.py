@@ -109,7 +109,7 @@ class ComputeLoss:
         logits, labels = self._aligned(outputs, *self._said(outputs, labels))
         loss = self._loss
         where = None if loss.target.indices or loss.target.rows else labels != _IGNORED
-        total = self.criterion.total(logits, labels, None, where)
+        total = self.criterion.total(logits, labels, where=where)
         if num_items_in_batch is None:
             return total.mean  # type: ignore[no-any-return]  # a tensor, for the input is one
         count = torch.as_tensor(num_items_in_batch, device=logits.device)
