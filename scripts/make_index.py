@@ -42,14 +42,19 @@ def definitions(folder: pathlib.Path, kind: str) -> dict[str, Defined]:
     return found
 
 
-def families() -> dict[str, str]:
-    """The folders of losses, and what each says of itself."""
+def families(losses: dict[str, Defined]) -> dict[str, str]:
+    """The folders that losses are in, and what each says of itself."""
+    from lossary import catalogue
+
     found = {}
-    for path in sorted((PACKAGE / "losses").glob("*/__init__.py")):
-        title = ast.get_docstring(ast.parse(path.read_text()))
+    for family in dict.fromkeys(catalogue.family(each.cls) for each in losses.values()):
+        path = PACKAGE / "losses" / family / "__init__.py"
+        title = ast.get_docstring(ast.parse(_read(path) or ""))
         if not title or "\n" in title:
-            sys.exit(f"{path.relative_to(ROOT)}: its docstring must say in one line what these losses are for")
-        found[path.parent.name] = title
+            sys.exit(
+                f"{path.relative_to(ROOT)}: its docstring must say in one line what the losses of the family are for"
+            )
+        found[family] = title
     return found
 
 
@@ -106,7 +111,7 @@ def index(losses: dict[str, Defined], penalties: dict[str, Defined]) -> str:
         "Where each loss and penalty is defined, and what each family of losses is for.",
         LOSSES={name: each.cls.__module__ for name, each in losses.items()},
         PENALTIES={name: each.cls.__module__ for name, each in penalties.items()},
-        FAMILIES=families(),
+        FAMILIES=families(losses),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
+import pickle
 import pkgutil
 import sys
 import types
@@ -168,6 +170,14 @@ def test_config_is_plain() -> None:
     lossary.from_config(config)
     assert config == before
     assert Loss.from_config(config) == SparseCategoricalCrossEntropy(class_weight=(1, 2))
+
+
+def test_a_pickle_names_losses_of_ours_and_says_when_there_is_none() -> None:
+    saved = pickle.dumps(Huber(2.0))
+    assert pickle.loads(saved) == copy.deepcopy(Huber(2.0)) == Huber(2.0)
+    assert b"lossary.losses" not in saved  # a file may move
+    with pytest.raises(errors.UnknownNameError, match=r"(?s)this version of lossary has no 'Hugar'.*--upgrade"):
+        pickle.loads(saved.replace(b"Huber", b"Hugar"))
 
 
 # ── a user's own ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 from typing import get_args
@@ -11,8 +13,10 @@ import pytest
 from benchmarks.catalogue_at_120 import copied
 from typer.testing import CliRunner
 
-from lossary import catalogue, claim, listing
+from lossary import catalogue, claim, cli, listing
+from lossary.check.inference.infer import TASKS
 from lossary.cli import app
+from lossary.compare import profile
 from lossary.errors import ParameterError
 from lossary.index import FAMILIES
 from lossary.loss import Task
@@ -115,3 +119,17 @@ def test_an_unknown_task_is_an_error():
     assert listed("--task", "clustering", code=2) == set()
     with pytest.raises(ParameterError, match="regression"):
         listing.matching(task="clustering")
+
+
+@pytest.mark.parametrize(
+    ("command", "tasks"),
+    [
+        ("list", get_args(Task)),
+        ("compare", get_args(profile.Task)),
+        ("suggest", get_args(profile.Task)),
+        ("check", TASKS),
+    ],
+)
+def test_help_names_every_task(command, tasks):
+    described = inspect.signature(getattr(cli, command + "_" * (command == "list")), eval_str=True).parameters["task"]
+    assert re.findall("|".join(tasks), described.annotation.__metadata__[0].help) == list(tasks)

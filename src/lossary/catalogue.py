@@ -70,8 +70,18 @@ def reference(cls: type[Definition]) -> type[Definition] | str:
 
 
 def referred(to: type[Definition] | str) -> Any:
-    """The class that a `reference` stands for; of names, lossary's own alone."""
-    return _own(to) if isinstance(to, str) else to
+    """The class that a `reference` stands for; of names, lossary's own alone.
+
+    Raises:
+        UnknownNameError: lossary has no loss or penalty of that name.
+    """
+    if not isinstance(to, str):
+        return to
+    if to not in index.LOSSES and to not in index.PENALTIES:
+        raise UnknownNameError(
+            f"this version of lossary has no {to!r}.", hint="another version saved it: pip install --upgrade lossary."
+        )
+    return _own(to)
 
 
 def empty(of: type[Definition] | str) -> Any:
