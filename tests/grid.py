@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lossary import catalogue
-from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Score, Simplex
 from lossary.loss import Loss
 from lossary.parameter import parameters_of
 
@@ -111,14 +111,21 @@ def generator(name: str) -> Any:
 
 def points(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
     """Predictions and targets, float64 or integers: everything legal, edges and magnitudes included."""
-    shape = (rows, CLASSES)
-    return loss.prediction.sample(random, shape), loss.target.sample(random, shape)
+    (prediction, target), shapes = loss.domains.values(), shapes_of(loss, rows)
+    return prediction.sample(random, shapes[0]), target.sample(random, shapes[1])
 
 
 def ordinary(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
     """Predictions and targets well inside the domain and of ordinary size: every answer is finite, no kink is near."""
-    shape = (rows, CLASSES)
-    return _inside(loss.prediction, random, shape), _inside(loss.target, random, shape)
+    (prediction, target), shapes = loss.domains.values(), shapes_of(loss, rows)
+    return _inside(prediction, random, shapes[0]), _inside(target, random, shapes[1])
+
+
+def shapes_of(loss: Loss, rows: int = ROWS) -> list[tuple[int, ...]]:
+    """What `Domain.sample` is asked for: the rows that prediction and target are, or are one for each of."""
+    lead, wide = (rows,), (rows, loss.prediction.size or CLASSES)
+    single = loss.prediction.rows and not loss.target.rows and not loss.target.indices  # one number beside each row
+    return [wide, lead if single else wide]
 
 
 def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
@@ -130,6 +137,10 @@ def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
         case Simplex():
             rows = 0.9 * random.dirichlet(np.ones(shape[-1]), size=shape[:-1]) + 0.1 / shape[-1]
             return np.log(rows) if domain.logarithms else rows
+        case Positive():
+            return random.uniform(0.5, 3.0, size=shape)
+        case Columns():
+            return np.stack([_inside(each, random, shape[:-1]) for _, each in domain.columns], axis=-1)
         case Labels() | ClassIndex() | _:
             return domain.sample(random, shape)
 

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.parameter import parameter
-from lossary.penalty import Penalty
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import Array, Penalty, parameter
 
 
 class ElasticNet(Penalty):

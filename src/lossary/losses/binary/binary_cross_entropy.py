@@ -2,25 +2,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.choice import AgainstNoise, Balance
-from lossary.claim import (
+from lossary.define import (
+    AgainstNoise,
+    Array,
+    Balance,
     Claim,
     ClassificationCalibrated,
+    Departure,
     Differentiable,
+    Domain,
     Lipschitz,
     NonNegative,
     NotProper,
+    NumberOrTable,
+    Pointwise,
+    Probability,
     Proper,
+    Score,
     Smooth,
     StrictlyConvex,
     StronglyConvex,
+    Twin,
     UnboundedGradient,
+    parameter,
 )
-from lossary.domain import Domain, Probability, Score
-from lossary.loss import Pointwise
-from lossary.parameter import NumberOrTable, parameter
-from lossary.twin import Departure, Twin
-from lossary.vocabulary.vocabulary import Array
 
 
 class BinaryCrossEntropy(Pointwise):

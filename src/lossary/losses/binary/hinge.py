@@ -2,12 +2,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, ClassificationCalibrated, Convex, Kinked, Lipschitz, NonNegative, Sparse
-from lossary.domain import Domain, Labels, Score
-from lossary.loss import Pointwise
-from lossary.parameter import Pair, parameter
-from lossary.twin import Departure, Twin
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import (
+    Array,
+    Claim,
+    ClassificationCalibrated,
+    Convex,
+    Departure,
+    Domain,
+    Kinked,
+    Labels,
+    Lipschitz,
+    NonNegative,
+    Pair,
+    Pointwise,
+    Score,
+    Sparse,
+    Twin,
+    parameter,
+)
 
 
 class Hinge(Pointwise):

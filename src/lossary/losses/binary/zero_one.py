@@ -2,13 +2,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, ClassificationCalibrated, NonNegative, NotConvex
-from lossary.domain import Domain, Labels, Score
-from lossary.errors import DifferentiationError
-from lossary.loss import Pointwise
-from lossary.parameter import Pair, parameter
-from lossary.twin import Twin
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import (
+    Array,
+    Claim,
+    ClassificationCalibrated,
+    DifferentiationError,
+    Domain,
+    Labels,
+    NonNegative,
+    NotConvex,
+    Pair,
+    Pointwise,
+    Score,
+    Twin,
+    parameter,
+)
 
 
 class ZeroOne(Pointwise):

@@ -2,22 +2,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import (
+from lossary.define import (
+    Array,
     Claim,
     Convex,
+    Departure,
     Differentiable,
+    Domain,
     Lipschitz,
+    Logits,
     NotSymmetricInArguments,
     Proper,
+    Rowwise,
+    Simplex,
     Smooth,
+    Twin,
     UnboundedGradient,
     ZeroAtTarget,
+    parameter,
 )
-from lossary.domain import Domain, Logits, Simplex
-from lossary.loss import Rowwise
-from lossary.parameter import parameter
-from lossary.twin import Departure, Twin
-from lossary.vocabulary.vocabulary import Array
 
 
 class KLDivergence(Rowwise):

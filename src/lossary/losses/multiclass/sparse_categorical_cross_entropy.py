@@ -2,24 +2,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.choice import AgainstNoise, Balance
-from lossary.claim import (
+from lossary.define import (
+    AgainstNoise,
+    Array,
+    Balance,
     Claim,
+    ClassIndex,
     Convex,
+    Departure,
     Differentiable,
+    Domain,
     Lipschitz,
+    Logits,
     NonNegative,
     NotProper,
     Proper,
+    Rowwise,
+    Simplex,
     Smooth,
     StrictlyConvex,
+    Table,
+    Twin,
     UnboundedGradient,
+    parameter,
 )
-from lossary.domain import ClassIndex, Domain, Logits, Simplex
-from lossary.loss import Rowwise
-from lossary.parameter import Table, parameter
-from lossary.twin import Departure, Twin
-from lossary.vocabulary.vocabulary import Array
 
 
 class SparseCategoricalCrossEntropy(Rowwise):

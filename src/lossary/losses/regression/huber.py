@@ -2,13 +2,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.choice import TimesSpread
-from lossary.claim import Claim, Convex, ElicitsCentre, Lipschitz, Smooth, Symmetric, ZeroAtTarget
-from lossary.domain import Real
-from lossary.loss import Pointwise
-from lossary.parameter import parameter
-from lossary.twin import Twin
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import (
+    Array,
+    Claim,
+    Convex,
+    ElicitsCentre,
+    Lipschitz,
+    Pointwise,
+    Real,
+    Smooth,
+    Symmetric,
+    TimesSpread,
+    Twin,
+    ZeroAtTarget,
+    parameter,
+)
 
 
 class Huber(Pointwise):

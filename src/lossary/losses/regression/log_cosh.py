@@ -2,11 +2,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, ElicitsCentre, Lipschitz, Smooth, StrictlyConvex, Symmetric, ZeroAtTarget
-from lossary.domain import Real
-from lossary.loss import Pointwise
-from lossary.twin import Departure, Twin
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import (
+    Array,
+    Claim,
+    Departure,
+    ElicitsCentre,
+    Lipschitz,
+    Pointwise,
+    Real,
+    Smooth,
+    StrictlyConvex,
+    Symmetric,
+    Twin,
+    ZeroAtTarget,
+)
 
 
 class LogCosh(Pointwise):

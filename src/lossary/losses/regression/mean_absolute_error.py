@@ -2,11 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, Convex, Elicits, Kinked, Lipschitz, Symmetric, ZeroAtTarget
-from lossary.domain import Real
-from lossary.loss import Pointwise
-from lossary.twin import Twin
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import (
+    Array,
+    Claim,
+    Convex,
+    Elicits,
+    Kinked,
+    Lipschitz,
+    Pointwise,
+    Real,
+    Symmetric,
+    Twin,
+    ZeroAtTarget,
+)
 
 
 class MeanAbsoluteError(Pointwise):

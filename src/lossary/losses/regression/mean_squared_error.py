@@ -2,11 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.claim import Claim, Elicits, Smooth, StronglyConvex, Symmetric, UnboundedGradient, ZeroAtTarget
-from lossary.domain import Real
-from lossary.loss import Pointwise
-from lossary.twin import Twin
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import (
+    Array,
+    Claim,
+    Elicits,
+    Pointwise,
+    Real,
+    Smooth,
+    StronglyConvex,
+    Symmetric,
+    Twin,
+    UnboundedGradient,
+    ZeroAtTarget,
+)
 
 
 class MeanSquaredError(Pointwise):

@@ -2,13 +2,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.choice import Wanted
-from lossary.claim import Claim, Convex, Elicits, Kinked, Lipschitz, NotSymmetricInArguments, Symmetric, ZeroAtTarget
-from lossary.domain import Real
-from lossary.loss import Pointwise
-from lossary.parameter import parameter
-from lossary.twin import Twin
-from lossary.vocabulary.vocabulary import Array
+from lossary.define import (
+    Array,
+    Claim,
+    Convex,
+    Elicits,
+    Kinked,
+    Lipschitz,
+    NotSymmetricInArguments,
+    Pointwise,
+    Real,
+    Symmetric,
+    Twin,
+    Wanted,
+    ZeroAtTarget,
+    parameter,
+)
 
 
 class Quantile(Pointwise):
