@@ -37,6 +37,7 @@ test-minimum: $(addprefix .venv-minimum/installed-,fast torch keras jax cli)  ##
 lint: .venv/installed-dev  ## style, types, and nothing generated is stale
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy $$(git ls-files 'src/*.py' 'scripts/*.py')
 	$(BIN)/mypy $$(git ls-files 'src/*.pyi')
 	$(BIN)/python scripts/make_index.py --check

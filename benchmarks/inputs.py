@@ -8,8 +8,8 @@ from typing import Any, final
 import numpy as np
 
 import lossary
-from lossary.domain import Labels, Probability
-from lossary.loss import Loss
+from lossary.define.domain import Labels, Probability
+from lossary.define.loss import Loss
 
 LEVEL = 0.9
 POINTWISE: tuple[Loss, ...] = (

@@ -12,8 +12,8 @@ import lossary
 from benchmarks.inputs import POINTWISE, SOFTMAX, Effort, name, words
 from benchmarks.measurement import Measurement, compare
 from benchmarks.pytorch import PACKAGES, PEERS, SOFTMAX_PEER, threads
-from lossary.domain import Labels, Probability
-from lossary.loss import Loss
+from lossary.define.domain import Labels, Probability
+from lossary.define.loss import Loss
 
 __all__ = ["PACKAGES", "measure", "threads"]
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lossary import Pointwise
-from lossary.claim import Claim, Lipschitz, NotConvex, Smooth, Symmetric, ZeroAtTarget
-from lossary.domain import Real
-from lossary.parameter import parameter
+from lossary.define import Claim, Lipschitz, NotConvex, Real, Smooth, Symmetric, ZeroAtTarget, parameter
 
 
 class Cauchy(Pointwise):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 
 import pages
-from lossary import catalogue, listing, show
+from lossary import catalogue
+from lossary.define.loss import Loss
+from lossary.define.parameters import parameters_of
+from lossary.define.twin import Departure
+from lossary.describe import listing, show
+from lossary.describe.formula import formula
 from lossary.index import FAMILIES
-from lossary.loss import Loss
-from lossary.parameter import parameters_of
-from lossary.twin import Departure
-from lossary.vocabulary.latex import formula
 
 HEADER = "<!-- Written by `make index` from the catalogue; do not edit. -->\n"
 

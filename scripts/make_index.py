@@ -78,9 +78,9 @@ def hyper_parameters(node: ast.ClassDef) -> list[tuple[str, str, str]]:
 
 def _given(kind: str) -> str:
     """What a constructor takes for a field of that type."""
-    from lossary import parameter
+    from lossary.define import parameters
 
-    types = typing.get_args(getattr(parameter, kind, None))
+    types = typing.get_args(getattr(parameters, kind, None))
     return str(types[0]) if types else kind
 
 
@@ -152,7 +152,7 @@ def host_stub(host: str, losses: dict[str, Defined]) -> str:
         for node in source.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("STUB")
     }
-    given = "import collections.abc\nimport lossary.parameter\n"  # the types that tables are written in
+    given = "import collections.abc\nimport lossary.define.parameters\n"  # the types that tables are written in
     lines = [HEADER, given + constants["STUB"].strip() + "\n"]
     for name, each in losses.items():
         parameters = signature(each.node, constants["STUB_OPTIONS"], constants.get("STUB_DEFAULTS", {}))

@@ -30,8 +30,8 @@ from lossary import catalogue
 from lossary.check.inference import conventions, find, infer
 from lossary.check.rule import Rule, rules
 from lossary.check.run import FIRST, TIME_LIMIT, ask, in_turn
+from lossary.define.parameters import parameters_of
 from lossary.errors import LossaryError
-from lossary.parameter import parameters_of
 
 # How the catalogue's hyper-parameters of one number are called, here and elsewhere: no array has such a name.
 SETTINGS = (

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from lossary import catalogue
-from lossary.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Score, Simplex
-from lossary.loss import Loss
-from lossary.parameter import parameters_of
+from lossary.define.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Score, Simplex
+from lossary.define.loss import Loss
+from lossary.define.parameters import parameters_of
 
 SEED = 20260711
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")

@@ -32,7 +32,9 @@ from lossary import (
     explain,
     metrics,
 )
-from lossary.domain import Labels, Probability, Simplex
+from lossary.define import registry
+from lossary.define.domain import Labels, Probability, Simplex
+from lossary.define.parameters import parameter, parameters_of
 from lossary.errors import (
     DifferentiationError,
     DomainError,
@@ -43,7 +45,6 @@ from lossary.errors import (
     UnknownNameError,
     UsageError,
 )
-from lossary.parameter import parameter, parameters_of
 
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
@@ -602,7 +603,7 @@ def test_a_loss_is_known_to_keras_as_soon_as_it_is_defined() -> None:
         def value(self, xp: Any, p: Any, y: Any) -> Any:
             return xp.abs(p - y)
 
-    registered = f"lossary>{catalogue.key(Fresh)}"
+    registered = f"lossary>{registry.key(Fresh)}"
     saved = {"class_name": "Fresh", "config": {"reduction": "sum"}, "registered_name": registered, "module": None}
     assert keras.saving.deserialize_keras_object(saved).loss == Fresh()
 

@@ -18,16 +18,9 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from lossary import (
-    BinaryCrossEntropy,
-    Huber,
-    MeanAbsoluteError,
-    NonFiniteError,
-    SparseCategoricalCrossEntropy,
-    explain,
-)
-from lossary.loss import Loss
-from lossary.reduce import Total
+from lossary import BinaryCrossEntropy, Huber, MeanAbsoluteError, NonFiniteError, SparseCategoricalCrossEntropy, explain
+from lossary.define.loss import Loss
+from lossary.ops.reduce import Total
 from tests import grid
 
 ROWS = 8

@@ -1,4 +1,4 @@
-"""The two paths of a call, each made sure of: by a kernel, or in the words of the vocabulary."""
+"""The two paths of a call, each made sure of: by a kernel, or operation by operation."""
 
 from __future__ import annotations
 

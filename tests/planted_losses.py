@@ -12,7 +12,7 @@ from lossary import (
     LogCosh,
     SparseCategoricalCrossEntropy,
 )
-from lossary.claim import (
+from lossary.define.claim import (
     Claim,
     ClassificationCalibrated,
     Convex,
@@ -34,9 +34,9 @@ from lossary.claim import (
     UnboundedGradient,
     ZeroAtTarget,
 )
-from lossary.domain import Labels, Probability, Real, Score, Simplex
-from lossary.loss import Loss, Pointwise, Rowwise
-from lossary.objective import Objective
+from lossary.define.domain import Labels, Probability, Real, Score, Simplex
+from lossary.define.loss import Loss, Pointwise, Rowwise
+from lossary.define.objective import Objective
 
 
 class Welsch(Pointwise):

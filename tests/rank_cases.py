@@ -16,8 +16,8 @@ import torch.distributed as dist
 from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
 
 from lossary import BinaryCrossEntropy, FrameworkError, MeanAbsoluteError, SparseCategoricalCrossEntropy
-from lossary.loss import Loss
-from lossary.reduce import Total
+from lossary.define.loss import Loss
+from lossary.ops.reduce import Total
 from tests import grid
 
 RANKS, ROWS = 2, 8

@@ -28,11 +28,11 @@ from lossary.check.accuracy.accuracy import (
     of_target_gradient,
     of_weight_gradient,
 )
-from lossary.domain import Logits, Probability, Real, Simplex
+from lossary.define.domain import Logits, Probability, Real, Simplex
+from lossary.define.loss import Loss
 from lossary.kernels import machine
 from lossary.kernels.kernel import Kernel
-from lossary.loss import Loss
-from lossary.vocabulary import exact
+from lossary.ops import exact
 from tests import grid
 from tests.accuracy import judge, measure, words
 from tests.accuracy.grid import smooth_points, weighted

@@ -16,10 +16,11 @@ import pytest
 import lossary
 import lossary.losses
 from lossary import Huber, SparseCategoricalCrossEntropy, catalogue, errors
-from lossary.domain import Real
+from lossary.define import registry
+from lossary.define.domain import Real
+from lossary.define.loss import Loss, Pointwise, Task
+from lossary.define.parameters import parameters_of
 from lossary.index import FAMILIES, LOSSES
-from lossary.loss import Loss, Pointwise, Task
-from lossary.parameter import parameters_of
 from tests.grid import DEFAULTS, losses
 
 
@@ -70,7 +71,7 @@ def test_a_loss_says_what_it_is(loss: Any) -> None:
 
 
 def test_a_twin_of_several_losses_leads_to_the_everyday_one(monkeypatch: Any) -> None:
-    monkeypatch.setattr(catalogue, "_recorded", dict(catalogue._recorded))
+    monkeypatch.setattr(registry, "_recorded", dict(registry._recorded))
 
     class Distilled(Pointwise):
         """Another loss that an equally named one elsewhere agrees with, in a family that comes first."""
@@ -194,13 +195,13 @@ class Mine(Pointwise):
     def value(self, xp, p, y):
         return {factor} * self.scale * xp.abs(p - y)
 '''
-    vars(module).update(Pointwise=Pointwise, Real=Real, parameter=lossary.parameter.parameter)
+    vars(module).update(Pointwise=Pointwise, Real=Real, parameter=lossary.define.parameters.parameter)
     exec(code, vars(module))
     return module.Mine
 
 
 def test_a_users_loss_is_recorded_by_being_defined(monkeypatch: Any) -> None:
-    monkeypatch.setattr(catalogue, "_recorded", dict(catalogue._recorded))
+    monkeypatch.setattr(registry, "_recorded", dict(registry._recorded))
     module = types.ModuleType("my_own_losses")
     monkeypatch.setitem(sys.modules, "my_own_losses", module)
     mine = define(module, 1.0)
@@ -217,7 +218,7 @@ def test_a_users_loss_is_recorded_by_being_defined(monkeypatch: Any) -> None:
 
 
 def test_a_users_loss_cannot_hide_one_of_ours(monkeypatch: Any) -> None:
-    monkeypatch.setattr(catalogue, "_recorded", dict(catalogue._recorded))
+    monkeypatch.setattr(registry, "_recorded", dict(registry._recorded))
     theirs = type(
         "Huber",
         (Pointwise,),

@@ -22,7 +22,7 @@ from lossary.check.inference.infer import subject
 from lossary.check.inference.recognise import recognise
 from lossary.check.run import quiet
 from lossary.check.subject import Convention, Subject
-from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
 
 REAL, BINARY, SHARE = (Real(), Real()), (Score(), Probability()), (Probability(), Probability())
 SPARSE, SOFT, SHARES = (Logits(), ClassIndex()), (Logits(), Simplex(one_hot=True)), (Simplex(), Simplex())

@@ -17,7 +17,7 @@ import lossary
 from lossary import catalogue
 from lossary.check.inference import find
 from lossary.check.inference.infer import subject
-from lossary.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
+from lossary.define.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
 from lossary.errors import DataError, LossaryError, MissingExtraError, UnknownNameError, UsageError
 
 REAL = (Real(), Real())

@@ -15,7 +15,7 @@ from lossary.check.inference.told import claim
 from lossary.check.report import screen
 from lossary.check.report.report import LossReport, Report
 from lossary.check.run import Finding, Outcome
-from lossary.claim import Convex, Lipschitz
+from lossary.define.claim import Convex, Lipschitz
 from lossary.errors import ParameterError, UnknownNameError
 
 FINDING = Finding(

@@ -20,9 +20,9 @@ from lossary import (
     MeanSquaredError,
     Quantile,
     SparseCategoricalCrossEntropy,
-    claim,
 )
-from lossary.claim import (
+from lossary.define import claim
+from lossary.define.claim import (
     Claim,
     ClassificationCalibrated,
     Convex,
@@ -41,8 +41,8 @@ from lossary.claim import (
     UnboundedGradient,
     closure,
 )
-from lossary.objective import Objective
-from lossary.parameter import parameters_of
+from lossary.define.objective import Objective
+from lossary.define.parameters import parameters_of
 from tests.grid import ALL, CLASSES, DEFAULTS, losses
 from tests.planted_losses import FALSE, Absolute, Square, Unwelsch, Welsch
 

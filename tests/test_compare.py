@@ -22,7 +22,6 @@ from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 import lossary
-from lossary import spelling
 from lossary.cli import app
 from lossary.compare import Result, compare, engine, report
 from lossary.compare import plan as planning
@@ -31,6 +30,7 @@ from lossary.compare import statistics as judging
 from lossary.compare import suggest as suggesting
 from lossary.compare import train as training
 from lossary.compare.data import BUILT_IN, read
+from lossary.define import spelling
 
 QUICK: dict[str, Any] = {"folds": 2, "seeds": 1, "epochs": 3, "jobs": 1, "boosting": False}
 

@@ -453,7 +453,7 @@ def test_text_fits_and_commands_nothing(result: Callable[[], Result], width: int
     console = Console(width=width, no_color=True, highlight=False, force_terminal=False)
     found = result()
     text = report.rendered(console, *report.heading(found.plan.profile), found.body())
-    code = lossary.spelling.in_use(found.best).values() if found.best else ()
+    code = lossary.define.spelling.in_use(found.best).values() if found.best else ()
     assert max(len(line) for line in text.splitlines() if line not in code) <= width
     assert "\x1b" not in text
     assert "\u2028" not in text

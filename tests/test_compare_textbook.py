@@ -15,7 +15,7 @@ from lossary.compare import profile as profiling
 from lossary.compare import statistics as judging
 from lossary.compare import suggest as suggesting
 from lossary.compare.data import read
-from lossary.loss import Loss
+from lossary.define.loss import Loss
 
 
 def held_out(result: Result, loss: Loss) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 import lossary
-from lossary.choice import Balance, TimesSpread
 from lossary.compare import plan as planning
 from lossary.compare import profile as profiling
 from lossary.compare import train as training
@@ -35,6 +34,7 @@ from lossary.compare.trainers.keras import KerasTrainer
 from lossary.compare.trainers.linear import LinearTrainer
 from lossary.compare.trainers.torch import Criterion, TorchTrainer
 from lossary.compare.trainers.trainer import Fit, Fold, Member
+from lossary.define.choice import Balance, TimesSpread
 from lossary.errors import DataError, ParameterError
 
 HUBER = Candidate(lossary.Huber(1.0), "", Rule("delta", TimesSpread((1.345, 0.3, 4.0))), on_scale=("delta",))

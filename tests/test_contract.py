@@ -32,11 +32,11 @@ from lossary import (
     ZeroOne,
     errors,
 )
-from lossary.call import Call
 from lossary.check.backends import backend as adapter
-from lossary.domain import ClassIndex, Labels, Probability, Real, Simplex
-from lossary.loss import Pointwise, Rowwise
-from lossary.reduce import Total
+from lossary.define.domain import ClassIndex, Labels, Probability, Real, Simplex
+from lossary.define.loss import Pointwise, Rowwise
+from lossary.ops.call import Call
+from lossary.ops.reduce import Total
 from tests.grid import (
     ALL,
     CLASSES,
@@ -522,7 +522,7 @@ def test_reductions_are_what_they_say(loss: Any, framework: Any, dtype: str, ran
     assert isinstance(total, Total)
     np.testing.assert_allclose(float(loss(**arrays, reduction="sum")), values.sum(), rtol=rtol)
     np.testing.assert_allclose(float(total.sum), values.sum(), rtol=rtol)
-    counts = loss.row_weight(framework.vocabulary, arrays["target"], arrays["prediction"])
+    counts = loss.row_weight(framework.ops, arrays["target"], arrays["prediction"])
     counts = 1.0 if counts is None else framework.numpy(counts)
     np.testing.assert_allclose(float(total.weight), np.where(where, weight * counts, 0.0).sum(), rtol=rtol)
     np.testing.assert_allclose(mean, values.sum() / np.where(where, weight * counts, 0.0).sum(), rtol=rtol)

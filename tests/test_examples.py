@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from lossary import claim
+from lossary.define import claim
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 SCRIPTS = sorted([*EXAMPLES.glob("custom_loss_*.py"), *EXAMPLES.glob("train_*.py")])

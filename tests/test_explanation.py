@@ -30,9 +30,9 @@ from lossary import (
     Pointwise,
     Quantile,
     SparseCategoricalCrossEntropy,
-    explanation,
 )
-from lossary.call import Call
+from lossary.engine import explanation
+from lossary.ops.call import Call
 from tests import paths
 from tests.grid import ALL, DEFAULTS, FRAMEWORKS, cases, never, ordinary, points
 

@@ -14,10 +14,10 @@ import pytest
 
 import lossary
 from lossary import Pointwise, catalogue
-from lossary.domain import Real
+from lossary.define.domain import Real
+from lossary.define.parameters import parameter, parameters_of
 from lossary.errors import UsageError
 from lossary.index import LOSSES, PENALTIES
-from lossary.parameter import parameter, parameters_of
 from tests.grid import DEFAULTS, losses
 
 HOSTS = ("torch", "keras", "jax", "sklearn")
@@ -44,7 +44,7 @@ def says_what_the_class_states(text: str, cls: Any) -> None:
 
 @losses(DEFAULTS)
 def test_help_of_a_loss(loss: Any) -> None:
-    from lossary.vocabulary.latex import formula
+    from lossary.describe.formula import formula
 
     page = pydoc.render_doc(type(loss), renderer=pydoc.plaintext)
     text = words(re.sub(r"^ \|", "", page, flags=re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The fused path against the vocabulary form, on NumPy arrays: every loss, kind of call and shape of memory."""
+"""The fused path against the operations, on NumPy arrays: every loss, kind of call and shape of memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 
 import lossary
 from lossary import Huber, SparseCategoricalCrossEntropy, kernels
-from lossary.call import Call
-from lossary.domain import ClassIndex, Real
+from lossary.define.domain import ClassIndex, Real
+from lossary.define.loss import Loss, Pointwise
+from lossary.define.parameters import parameter
 from lossary.kernels import kernel as kernel_module
 from lossary.kernels import machine, threads
 from lossary.kernels.kernel import Kernel
 from lossary.kernels.program import Variant, program
-from lossary.loss import Loss, Pointwise
-from lossary.parameter import parameter
+from lossary.ops.call import Call
 from tests.grid import ALL, CLASSES, DEFAULTS, DTYPES, HALVES, ROWS, losses, of_losses, ordinary, points
 from tests.paths import by_kernels, counted, in_words
 
@@ -97,7 +97,7 @@ def given(loss: Loss, dtype: str, random: Any, rows: int = ROWS) -> tuple[Any, A
 
 @losses()
 @dtypes
-def test_kernel_equals_the_vocabulary_form(loss: Any, dtype: str, random: Any) -> None:
+def test_kernel_equals_the_operations(loss: Any, dtype: str, random: Any) -> None:
     prediction, target = given(loss, dtype, random)
     weight = random.uniform(0.0, 3.0, size=of_losses(loss)).astype(dtype)
     where = random.uniform(size=of_losses(loss)) < 0.7
@@ -138,7 +138,7 @@ def test_an_ignored_class(loss: Any, dtype: str, random: Any) -> None:
 @losses()
 @dtypes
 def test_everything_legal(loss: Any, dtype: str, random: Any) -> None:
-    """Edges and magnitudes, NaN and infinity among them: NaN, infinity and 0 are where the vocabulary form has them."""
+    """Edges and magnitudes, NaN and infinity among them: NaN, infinity and 0 are where the operations has them."""
     prediction, target = (np.asarray(x) for x in points(loss, random, rows=400))
     with np.errstate(over="ignore"):
         prediction = prediction.astype(dtype)
@@ -437,7 +437,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
 def test_sentences_that_could_be_misread(sentence: Any) -> None:
-    """What a kernel cannot say, the vocabulary says; never something else."""
+    """What a kernel cannot say, the operations say; never something else."""
 
     class Misread(Pointwise):
         task = "regression"

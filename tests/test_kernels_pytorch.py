@@ -278,7 +278,7 @@ def test_checkpointed(pair: Any, reentrant: bool) -> None:
     same(at.grad, 2.0 * pulled(LogCosh(), 2.0 * prediction, target)[1])
 
 
-# ── who watches gets the vocabulary form ─────────────────────────────────────────────────────────────────────────────
+# ── who watches gets the operations ─────────────────────────────────────────────────────────────────────────────
 
 
 class Subclass(Tensor):

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from lossary import BinaryCrossEntropy, Huber, SparseCategoricalCrossEntropy, kernels, show
+from lossary import BinaryCrossEntropy, Huber, SparseCategoricalCrossEntropy, kernels
+from lossary.define.loss import Loss
+from lossary.describe import show
 from lossary.kernels.program import Variant, program
-from lossary.loss import Loss
 from tests.grid import DEFAULTS, DTYPES, losses, ordinary
 from tests.paths import counted, in_words
 
@@ -63,7 +64,9 @@ def test_a_kernel_that_cannot_be_built_falls_back_once(loss: Loss, fault: Except
     assert not count.ran
     np.testing.assert_array_equal(found[0], wanted[0])
     np.testing.assert_array_equal(found[1], wanted[1])
-    assert f"by the vocabulary, because no kernel can be made of it: {type(fault).__name__}: {fault}".strip() in page
+    assert (
+        f"operation by operation, because no kernel can be made of it: {type(fault).__name__}: {fault}".strip() in page
+    )
 
 
 @faults
@@ -73,7 +76,7 @@ def test_an_llvmlite_that_does_not_work_is_said_to(fault: Exception) -> None:
         assert float(Huber()(prediction=np.zeros(2), target=np.ones(2))) == 0.5
         reason = kernels.path(Huber())
     assert not count.ran
-    assert reason.startswith(f"by the vocabulary, because llvmlite does not work here: {type(fault).__name__}")
+    assert reason.startswith(f"operation by operation, because llvmlite does not work here: {type(fault).__name__}")
 
 
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])

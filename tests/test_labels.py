@@ -22,7 +22,7 @@ from lossary import (
     ZeroOne,
     kernels,
 )
-from lossary import show as pages
+from lossary.describe import show as pages
 from tests.grid import FRAMEWORKS, losses
 
 AUTODIFF = ("torch", "tensorflow", "jax")

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import lossary
-from lossary import catalogue, dispatch
-from lossary.call import Call
+from lossary import catalogue
 from lossary.check.backends import backend as adapter
-from lossary.domain import Real, Score
-from lossary.loss import Pointwise
+from lossary.define.domain import Real, Score
+from lossary.define.loss import Pointwise
+from lossary.ops import dispatch
+from lossary.ops.call import Call
 from tests.grid import (
     ALL,
     CLASSES,
@@ -37,7 +38,7 @@ from tests.grid import (
     points,
 )
 
-NUMPY = dispatch.vocabulary("numpy")
+NUMPY = dispatch.ops("numpy")
 AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")
 CLOSE = {"float32": {"rtol": 1e-5, "atol": 1e-6}, "float64": {"rtol": 1e-12, "atol": 1e-13}}
 
@@ -133,7 +134,7 @@ def test_framework_differentiates_as_the_method_says(loss: Any, framework: Any, 
 @cases(frameworks=AUTODIFF, dtypes=("float64",), only=trainable, thorough=never)
 def test_frameworks_own_derivative_of_value_agrees(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
-    _, own = framework.pulled(lambda p: loss.value(framework.vocabulary, p, target), prediction)
+    _, own = framework.pulled(lambda p: loss.value(framework.ops, p, target), prediction)
     own, rule = framework.numpy(own), method(loss, "gradient", *map(framework.numpy, (prediction, target)))
     finite = np.isfinite(own)
     assert finite.mean() > 0.9

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from lossary import link
-from lossary.domain import Domain, Logits, Probability, Real, Score, Simplex
+from lossary.define import link
+from lossary.define.domain import Domain, Logits, Probability, Real, Score, Simplex
 from tests.grid import ALL
 
 SHARES = np.array([[0.1, 0.2, 0.7], [1.0, 0.0, 0.0], [1e-300, 0.5, 0.5]])
@@ -49,9 +49,9 @@ def test_probabilities_go_there_and_back(domain: Domain) -> None:
 
 
 def np_words() -> Any:
-    from lossary import dispatch
+    from lossary.ops import dispatch
 
-    return dispatch.vocabulary("numpy")
+    return dispatch.ops("numpy")
 
 
 def test_what_each_domain_says() -> None:

@@ -13,13 +13,15 @@ import pytest
 from benchmarks.catalogue_at_120 import copied
 from typer.testing import CliRunner
 
-from lossary import catalogue, claim, cli, listing
+from lossary import catalogue, cli
 from lossary.check.inference.infer import TASKS
 from lossary.cli import app
 from lossary.compare import profile
+from lossary.define import claim
+from lossary.define.loss import Task
+from lossary.describe import listing
 from lossary.errors import ParameterError
 from lossary.index import FAMILIES
-from lossary.loss import Task
 
 NAMES = {cls.__name__ for cls in catalogue.classes()}
 

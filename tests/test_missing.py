@@ -29,7 +29,7 @@ from lossary import (
     UsageError,
     metrics,
 )
-from lossary.call import Call
+from lossary.ops.call import Call
 from tests import paths
 from tests.grid import DEFAULTS, cases, losses, of_losses, ordinary
 

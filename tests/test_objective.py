@@ -31,7 +31,7 @@ from lossary import (
     errors,
 )
 from lossary.check.backends import backend as adapter
-from lossary.claim import Convex, Lipschitz, Smooth, StronglyConvex
+from lossary.define.claim import Convex, Lipschitz, Smooth, StronglyConvex
 from tests.grid import FRAMEWORKS
 
 in_each = pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)

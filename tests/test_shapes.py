@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from lossary import errors
-from lossary.domain import ClassIndex, Columns, Domain, Learned, Logits, Positive, Probability, Real, Row
-from lossary.loss import Batchwise, Pointwise, Rowwise
-from lossary.parameter import parameter
+from lossary.define.domain import ClassIndex, Columns, Domain, Learned, Logits, Positive, Probability, Real, Row
+from lossary.define.loss import Batchwise, Pointwise, Rowwise
+from lossary.define.parameters import parameter
 from tests.grid import FRAMEWORKS
 
 N = 6  # entries of a batch

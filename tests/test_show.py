@@ -11,11 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 import lossary
-from lossary import catalogue, show
-from lossary.claim import Claim, Symmetric
+from lossary import catalogue
 from lossary.cli import app
-from lossary.loss import Pointwise
-from lossary.parameter import parameters_of
+from lossary.define.claim import Claim, Symmetric
+from lossary.define.loss import Pointwise
+from lossary.define.parameters import parameters_of
+from lossary.describe import show
 
 
 def shown(*arguments: str, code: int = 0) -> str:

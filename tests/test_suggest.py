@@ -20,15 +20,16 @@ from typer.testing import CliRunner
 
 import lossary
 from lossary import DataError, LossaryError, ParameterError, UnknownNameError, catalogue
-from lossary.choice import AgainstNoise, Balance, Facts, TimesSpread, Wanted
-from lossary.claim import Lipschitz
 from lossary.cli import app
 from lossary.compare import advise
 from lossary.compare.advice import Advice
 from lossary.compare.suggest import Candidate, _locations
-from lossary.domain import Real
-from lossary.loss import Pointwise
-from lossary.parameter import parameter
+from lossary.define import registry
+from lossary.define.choice import AgainstNoise, Balance, Facts, TimesSpread, Wanted
+from lossary.define.claim import Lipschitz
+from lossary.define.domain import Real
+from lossary.define.loss import Pointwise
+from lossary.define.parameters import parameter
 
 ROWS = 400
 
@@ -222,7 +223,7 @@ def test_outliers_are_a_reason() -> None:
 
 
 def test_a_new_loss_takes_part_by_what_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_recorded", dict(catalogue._recorded))  # it is forgotten afterwards
+    monkeypatch.setattr(registry, "_recorded", dict(registry._recorded))  # it is forgotten afterwards
 
     class Cauchy(Pointwise):
         """Squared error for small residuals, and hardly more than the logarithm of large ones."""

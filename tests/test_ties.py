@@ -9,16 +9,16 @@ from typing import Any, final
 import numpy as np
 import pytest
 
-from lossary import dispatch
 from lossary.check.backends import backend as adapter
 from lossary.check.inference.infer import subject
 from lossary.check.rule import rules
 from lossary.check.run import ask
-from lossary.claim import Kinked
-from lossary.domain import Logits, Real
-from lossary.loss import Loss, Pointwise, Rowwise
-from lossary.vocabulary.exact import judge, judge_gradient
-from lossary.vocabulary.latex import formula
+from lossary.define.claim import Kinked
+from lossary.define.domain import Logits, Real
+from lossary.define.loss import Loss, Pointwise, Rowwise
+from lossary.describe.formula import formula
+from lossary.judge.exact import judge, judge_gradient
+from lossary.ops import dispatch
 from tests import grid
 
 nan, inf = math.nan, math.inf
@@ -104,7 +104,7 @@ def differentiated(framework: Any, how: str, function: Any, at: Any) -> tuple[An
 def test_operations_have_one_derivative_at_ties(framework: Any, dtype: str, how: str) -> None:
     ones = [1.0] * len(OPERATIONS)
     at = framework.array(AT, dtype)
-    _, slopes = differentiated(framework, how, lambda x: total(framework.vocabulary, x, ones), at)
+    _, slopes = differentiated(framework, how, lambda x: total(framework.ops, x, ones), at)
     for name, got, jacobian in zip(OPERATIONS, slopes, JACOBIANS, strict=True):
         np.testing.assert_allclose(got, jacobian.sum(axis=0), rtol=1e-14, atol=1e-15, err_msg=name)
 
@@ -113,7 +113,7 @@ def test_operations_have_one_derivative_at_ties(framework: Any, dtype: str, how:
 @ways("torch eager", "tensorflow eager", "tensorflow compiled", "jax compiled")
 def test_second_derivatives_at_ties(framework: Any, dtype: str, how: str, random: Any) -> None:
     """Of F + F²: they are made of the first derivatives where F itself is straight."""
-    xp, ones = framework.vocabulary, [1.0] * len(OPERATIONS)
+    xp, ones = framework.ops, [1.0] * len(OPERATIONS)
     along = random.normal(size=AT.shape)
     v = framework.array(along, dtype)
 
@@ -129,7 +129,7 @@ def test_second_derivatives_at_ties(framework: Any, dtype: str, how: str, random
     else:
         first, second = differentiated(framework, how, slope, at)
         with np.errstate(all="ignore"):
-            values = [np.ravel(word(dispatch.vocabulary("numpy"), np.array(x))) for word, x, _ in OPERATIONS.values()]
+            values = [np.ravel(word(dispatch.ops("numpy"), np.array(x))) for word, x, _ in OPERATIONS.values()]
         steps = zip(values, JACOBIANS, along, strict=True)
         wanted = sum(((1.0 + 2.0 * value) * (jacobian @ step)).sum() for value, jacobian, step in steps)
         np.testing.assert_allclose(first, wanted, rtol=1e-12)
@@ -143,7 +143,7 @@ def test_second_derivatives_at_ties(framework: Any, dtype: str, how: str, random
 def test_ties_under_vmap(framework: Any, dtype: str) -> None:
     ones = [1.0] * len(OPERATIONS)
     batch = framework.array(np.stack([AT, AT]), dtype)
-    _, slopes = framework.mapped(lambda x: total(framework.vocabulary, x, ones), batch)
+    _, slopes = framework.mapped(lambda x: total(framework.ops, x, ones), batch)
     wanted = np.array([jacobian.sum(axis=0) for jacobian in JACOBIANS])
     np.testing.assert_allclose(framework.numpy(slopes), np.stack([wanted, wanted]), rtol=1e-14, atol=1e-15)
 
@@ -154,7 +154,7 @@ def test_ties_in_forward_mode(framework: Any, dtype: str, random: Any) -> None:
     """In JAX all modes come from this one; TensorFlow's does not know of derivatives that are given by hand."""
     along, factors = random.normal(size=AT.shape), random.normal(size=len(AT))
     arrays = framework.array(AT, dtype), framework.array(along, dtype)
-    got = framework.pushed(lambda x: total(framework.vocabulary, x, factors), *arrays)
+    got = framework.pushed(lambda x: total(framework.ops, x, factors), *arrays)
     steps = [factor * (jacobian @ step).sum() for factor, jacobian, step in zip(factors, JACOBIANS, along, strict=True)]
     np.testing.assert_allclose(framework.numpy(got), sum(steps), rtol=1e-12)
 
@@ -165,7 +165,7 @@ BENDS = {"log_cosh": 1.0, "softplus": 0.25, "sigmoid": 0.0, "tanh": 0.0}
 @FLOAT64
 @FRAMEWORK
 def test_composed_words_bend_at_0_as_they_should(framework: Any, dtype: str) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
     second = framework.jax.jit(framework.second, static_argnums=0) if framework.title == "JAX" else framework.second
     shape = len(BENDS), 3
     zeros, ones = framework.array(np.zeros(shape), dtype), framework.array(np.ones(shape), dtype)
@@ -181,7 +181,7 @@ SPECIAL = np.array([nan, inf, -inf, 0.0, -0.0, 1.0, -1.0, 5e-324, -1.5e-323, 1.7
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 def test_tensorflows_values_keep_every_bit(compiled: bool) -> None:
     tf = pytest.importorskip("tensorflow")
-    from lossary.vocabulary.tensorflow import vocabulary as xp
+    from lossary.ops.tensorflow import ops as xp
 
     pairs = [(xp.maximum, tf.maximum), (xp.minimum, tf.minimum)]
     if compiled:
@@ -199,8 +199,8 @@ def test_tensorflows_values_keep_every_bit(compiled: bool) -> None:
 def test_relu_is_the_larger_of_x_and_0(framework: Any, dtype: str) -> None:
     with np.errstate(over="ignore", under="ignore"):
         x = SPECIAL.astype(dtype)
-    x = x[~((x != 0) & (np.abs(x) < np.finfo(dtype).tiny))] if framework.vocabulary.flushes_subnormals else x
-    got = framework.vocabulary.relu(framework.array(x))
+    x = x[~((x != 0) & (np.abs(x) < np.finfo(dtype).tiny))] if framework.ops.flushes_subnormals else x
+    got = framework.ops.relu(framework.array(x))
     assert framework.dtype(got) == dtype
     np.testing.assert_array_equal(framework.numpy(got), np.maximum(x.astype(np.float64), 0.0))
 
@@ -340,7 +340,7 @@ def test_the_catalogues_gradients_are_0_at_kinks(loss: Any, framework: Any, dtyp
     _, gradient = framework.value_and_gradient(loss, *arrays, reduction="sum")
     assert not gradient.any()
     if framework.differentiates:  # so are those of the value, which the target's are made of
-        own = framework.pulled(lambda p: loss.value(framework.vocabulary, p, arrays[1]), arrays[0])
+        own = framework.pulled(lambda p: loss.value(framework.ops, p, arrays[1]), arrays[0])
         assert not framework.numpy(own[1]).any()
 
 
@@ -368,7 +368,7 @@ ROWS = np.array([[1.0, 1.0, 0.0], [2.0, 2.0, 2.0], [-5.0, 0.5, 0.5], [0.3, 1.0, 
 @ways("torch eager", "torch traced", "(torch compiled)", "tensorflow eager", "tensorflow compiled", "jax compiled")
 def test_softmax_has_its_derivatives_where_classes_tie(framework: Any, dtype: str, how: str, random: Any) -> None:
     """Of the share pᵢ by zⱼ: pᵢ(1 − pᵢ), and −pᵢpⱼ; of the surprisal −log pᵢ: pⱼ less 1 for the class itself."""
-    xp = framework.vocabulary
+    xp = framework.ops
     share = np.exp(ROWS - ROWS.max(axis=1, keepdims=True))
     share /= share.sum(axis=1, keepdims=True)
     jacobian = share[:, :, None] * (np.eye(3) - share[:, None, :])

@@ -12,8 +12,8 @@ import torch
 
 import lossary.torch
 from lossary import L2, Huber, Quantile, ShapeError, UsageError
-from lossary.domain import Real
-from lossary.loss import Pointwise
+from lossary.define.domain import Real
+from lossary.define.loss import Pointwise
 from tests import grid
 
 TRAINABLE = tuple(loss for loss in grid.DEFAULTS if loss.trainable)

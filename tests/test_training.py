@@ -13,8 +13,8 @@ from sklearn.metrics import mean_pinball_loss
 from sklearn.preprocessing import StandardScaler
 
 from lossary import catalogue, metrics
-from lossary.domain import Labels
-from lossary.loss import Loss
+from lossary.define.domain import Labels
+from lossary.define.loss import Loss
 
 STEPS = 60
 

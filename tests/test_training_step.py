@@ -14,8 +14,8 @@ from torch.utils.checkpoint import checkpoint
 
 import lossary.torch
 from lossary import BinaryCrossEntropy, Huber, MeanSquaredError, SparseCategoricalCrossEntropy
-from lossary.domain import Probability, Simplex
-from lossary.loss import Loss
+from lossary.define.domain import Probability, Simplex
+from lossary.define.loss import Loss
 from tests import grid
 
 TRAINABLE = tuple(loss for loss in grid.ALL if loss.trainable)

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import lossary
-from lossary import catalogue, show
+from lossary import catalogue
 from lossary.check.backends import backend as adapter
-from lossary.domain import Labels, Logits, Probability, Simplex
-from lossary.parameter import parameters_of
-from lossary.twin import Departure, Twin
+from lossary.define.domain import Labels, Logits, Probability, Simplex
+from lossary.define.parameters import parameters_of
+from lossary.define.twin import Departure, Twin
+from lossary.describe import show
 from tests.grid import ALL, CLASSES, DEFAULTS, has_table, losses, ordinary
 
 # The arrays that a library computes with.

@@ -11,16 +11,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from lossary import (
-    BinaryCrossEntropy,
-    CategoricalCrossEntropy,
-    Hinge,
-    Huber,
-    SparseCategoricalCrossEntropy,
-    ZeroOne,
-    reduce,
-)
-from lossary.vocabulary.latex import formula
+from lossary import BinaryCrossEntropy, CategoricalCrossEntropy, Hinge, Huber, SparseCategoricalCrossEntropy, ZeroOne
+from lossary.describe.formula import formula
+from lossary.ops import reduce
 from tests import grid
 
 nan, inf = math.nan, math.inf
@@ -93,7 +86,7 @@ def _close(got: Any, wanted: Any, dtype: str = "float64") -> None:
 @DTYPE
 @FRAMEWORK
 def test_evaluate_gives_the_value(framework: Any, dtype: str) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
     p, y = framework.array(P, dtype), framework.array(Y, dtype)
     _close(framework.numpy(xp.evaluate(Cubed(3.0), p, y)), 3 * (P - Y) ** 3 * Y, dtype)
     _close(framework.numpy(xp.evaluate(Weighted(), p, y)), (Y * P * P).sum(-1), dtype)
@@ -104,9 +97,9 @@ def test_evaluate_gives_the_value(framework: Any, dtype: str) -> None:
 class TestTorch:
     @pytest.fixture
     def xp(self) -> Any:
-        from lossary.vocabulary.torch import vocabulary
+        from lossary.ops.torch import ops
 
-        return vocabulary
+        return ops
 
     @pytest.fixture
     def torch(self) -> Any:
@@ -204,9 +197,9 @@ class TestJAX:
 
     @pytest.fixture
     def xp(self) -> Any:
-        from lossary.vocabulary.jax import vocabulary
+        from lossary.ops.jax import ops
 
-        return vocabulary
+        return ops
 
     @pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
     def test_transforms(self, jax: Any, xp: Any, jit: bool) -> None:
@@ -258,9 +251,9 @@ class TestTensorFlow:
 
     @pytest.fixture
     def xp(self) -> Any:
-        from lossary.vocabulary.tensorflow import vocabulary
+        from lossary.ops.tensorflow import ops
 
-        return vocabulary
+        return ops
 
     def _derivatives(self, tf: Any, xp: Any, p: Any, y: Any) -> Any:
         with tf.GradientTape(persistent=True) as outer:
@@ -319,7 +312,7 @@ WORDS_OF_ONE = ("abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "softplus
 def test_nan_passes_every_word(framework: Any, dtype: str, compiled: bool) -> None:
     if compiled and not framework.compiles:
         pytest.skip("NumPy does not compile")
-    xp = framework.vocabulary
+    xp = framework.ops
 
     def words(x: Any, one: Any) -> list[Any]:
         both = (xp.maximum(x, one), xp.maximum(one, x), xp.maximum(x, 1.0), xp.minimum(x, one), xp.minimum(one, x))
@@ -341,7 +334,7 @@ def test_nan_passes_every_word(framework: Any, dtype: str, compiled: bool) -> No
 
 @FRAMEWORK
 def test_words_of_rows(framework: Any) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
     rows = framework.array(np.array([[1.0, 5.0, 2.0], [7.0, -1.0, 7.0]]), "float32")
     for kind in (np.uint8, np.int32, np.int64):
         if kind is np.int64 and framework.title == "JAX":
@@ -359,7 +352,7 @@ def test_words_of_rows(framework: Any) -> None:
 
 @FRAMEWORK
 def test_infinite_logits(framework: Any) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
     rows = framework.array(np.array([[0.0, inf, 1.0], [0.0, -inf, 0.0]]), "float32")
     with np.errstate(all="ignore"):
         shares, complements = map(framework.numpy, xp.softmax_and_complement(rows))
@@ -372,7 +365,7 @@ def test_infinite_logits(framework: Any) -> None:
 @pytest.mark.parametrize("dtype", ["float64"])
 @FRAMEWORK
 def test_plain_numbers_keep_their_digits(framework: Any, dtype: str) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
     x = framework.array(np.array([5.0, -5.0]), dtype)
     for got in (xp.where(x > 0.0, 0.1, x), xp.maximum(x, 0.1), xp.maximum(0.1, x), xp.clip(x, 0.1, 0.1)):
         assert framework.dtype(got) == "float64"
@@ -383,7 +376,7 @@ def test_plain_numbers_keep_their_digits(framework: Any, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float64"])
 @pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"], indirect=True)
 def test_composed_words_have_their_derivatives_at_0(framework: Any, dtype: str) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
     zero = framework.array(np.zeros(3), dtype)
     for word, slope in (("sigmoid", 0.25), ("softplus", 0.5), ("log_cosh", 0.0), ("tanh", 1.0)):
         _close(framework.numpy(framework.pulled(getattr(xp, word), zero)[1]), [slope] * 3)
@@ -398,7 +391,7 @@ def test_composed_words_have_their_derivatives_at_0(framework: Any, dtype: str) 
 @DTYPE
 @FRAMEWORK
 def test_accumulate(framework: Any, dtype: str) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
 
     def number(exact: Any) -> float:
         return float(framework.numpy(reduce.read(xp, exact, dtype)))
@@ -422,7 +415,7 @@ def test_accumulate(framework: Any, dtype: str) -> None:
 @DTYPE
 @pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"], indirect=True)
 def test_accumulate_is_differentiable(framework: Any, dtype: str) -> None:
-    at, xp = framework.array(np.arange(300.0).reshape(3, 100), dtype), framework.vocabulary
+    at, xp = framework.array(np.arange(300.0).reshape(3, 100), dtype), framework.ops
     for differentiated in (framework.pulled, framework.traced):
         value, slope = differentiated(lambda x: reduce.read(xp, xp.accumulate(2.0 * x), dtype), at)
         assert float(framework.numpy(value)) == 2 * 299 * 150
@@ -459,7 +452,7 @@ SOURCES = {
 @FRAMEWORK
 def test_convert(framework: Any, dtype: str, name: str) -> None:
     source, wanted = SOURCES[name]
-    xp = framework.vocabulary
+    xp = framework.ops
     like = framework.array(np.array([0.5]), "float32")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -474,8 +467,8 @@ def test_convert(framework: Any, dtype: str, name: str) -> None:
 @FRAMEWORK
 def test_python_floats_keep_their_digits_beside_float64(framework: Any, dtype: str) -> None:
     like = framework.array(np.array([0.5]), "float64")
-    assert framework.numpy(framework.vocabulary.convert([0.1], like=like)).tolist() == [0.1]
-    assert float(framework.numpy(framework.vocabulary.convert(0.1, like=like))) == 0.1
+    assert framework.numpy(framework.ops.convert([0.1], like=like)).tolist() == [0.1]
+    assert float(framework.numpy(framework.ops.convert(0.1, like=like))) == 0.1
 
 
 @pytest.mark.parametrize("source", [[[1.0], [1.0, 2.0]], ["a", "b"], [object()]], ids=["ragged", "text", "object"])
@@ -483,16 +476,16 @@ def test_python_floats_keep_their_digits_beside_float64(framework: Any, dtype: s
 def test_what_makes_no_array(framework: Any, source: Any) -> None:
     """A TypeError or ValueError, or at least no numbers, so that the caller can say what was wanted."""
     try:
-        got = framework.vocabulary.convert(source)
+        got = framework.ops.convert(source)
     except (TypeError, ValueError):
         return
-    assert framework.vocabulary.dtype(got) not in ("float32", "float64", "int64")
+    assert framework.ops.dtype(got) not in ("float32", "float64", "int64")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "int32", "bool"])
 @FRAMEWORK
 def test_cast(framework: Any, dtype: str) -> None:
-    xp = framework.vocabulary
+    xp = framework.ops
     with framework.precision(dtype):
         got = xp.cast(framework.array(np.array([0.0, 1.0]), "float32"), dtype)
         assert xp.dtype(got) == dtype
@@ -500,7 +493,7 @@ def test_cast(framework: Any, dtype: str) -> None:
 
 
 def test_numpy_stays_quiet() -> None:
-    from lossary.vocabulary.numpy import vocabulary as xp
+    from lossary.ops.numpy import ops as xp
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

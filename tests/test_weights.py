@@ -18,11 +18,11 @@ from lossary import (
     SparseCategoricalCrossEntropy,
     ZeroOne,
 )
-from lossary.call import Call
 from lossary.check.backends import backend as adapter
-from lossary.domain import Labels, Real
-from lossary.loss import Pointwise
-from lossary.vocabulary.exact import judge, judge_gradient
+from lossary.define.domain import Labels, Real
+from lossary.define.loss import Pointwise
+from lossary.judge.exact import judge, judge_gradient
+from lossary.ops.call import Call
 from tests.grid import DEFAULTS, FRAMEWORKS, cases, losses, ordinary
 
 AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")
@@ -92,7 +92,7 @@ def of_targets(loss: Any, prediction: Any, target: Any) -> Any:
 
 def weights_of_classes(loss: Any, prediction: Any, target: Any) -> Any:
     """What each row counts for because of its class."""
-    of_class = loss.row_weight(adapter("numpy").vocabulary, target, prediction)
+    of_class = loss.row_weight(adapter("numpy").ops, target, prediction)
     return np.ones(ROWS) if of_class is None else of_class.astype("float64")
 
 
@@ -252,7 +252,7 @@ def test_weights_of_what_cannot_be_trained_are_differentiated(framework: Any) ->
 @pytest.mark.parametrize("framework", ["torch"], indirect=True)
 def test_torch_sums_in_two_numbers_where_there_is_no_float64(framework: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Apple's GPUs, of which there is none here: the same paths, on the CPU."""
-    monkeypatch.setattr(type(framework.vocabulary), "has_float64", lambda self, x: False)
+    monkeypatch.setattr(type(framework.ops), "has_float64", lambda self, x: False)
     losses = np.random.default_rng(0).uniform(0.1, 0.4, size=2000).astype("float32")
     losses[0] = 2.0**24
     p, y = framework.array(losses), framework.array(np.zeros_like(losses))

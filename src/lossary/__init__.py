@@ -19,14 +19,14 @@ __version__ = "0.1.0"
 
 # Where the public names are at home that are neither losses nor penalties.
 PUBLIC = {
-    "Loss": "lossary.loss",
-    "Pointwise": "lossary.loss",
-    "Rowwise": "lossary.loss",
-    "Objective": "lossary.objective",
-    "Penalty": "lossary.penalty",
-    "Total": "lossary.reduce",
-    "explain": "lossary.explanation",
-    "from_config": "lossary.catalogue",
+    "Loss": "lossary.define.loss",
+    "Pointwise": "lossary.define.loss",
+    "Rowwise": "lossary.define.loss",
+    "Objective": "lossary.define.objective",
+    "Penalty": "lossary.define.penalty",
+    "Total": "lossary.ops.reduce",
+    "explain": "lossary.engine.explanation",
+    "from_config": "lossary.define.registry",
     "get": "lossary.catalogue",
     "LossaryError": "lossary.errors",
     "ShapeError": "lossary.errors",

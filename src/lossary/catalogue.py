@@ -3,90 +3,30 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from lossary import index
+from lossary.define import registry
 from lossary.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from lossary.definition import Definition
-    from lossary.loss import Loss
-
-_recorded: dict[str, type[Definition]] = {}
-_followers: list[Callable[[type[Definition]], None]] = []
-
-
-def key(cls: type[Definition]) -> str:
-    """The name a loss is recorded by: "Huber" for lossary's own, "module:Name" for a user's."""
-    own = cls.__module__.startswith(("lossary.losses.", "lossary.penalties."))
-    return cls.__name__ if own else f"{cls.__module__}:{cls.__qualname__}"
-
-
-def record(cls: type[Definition]) -> None:
-    """Called when a loss or penalty is defined; a second one of the same name replaces it (notebooks)."""
-    _recorded[key(cls)] = cls
-    for follower in _followers:
-        follower(cls)
-
-
-def follow(follower: Callable[[type[Definition]], None]) -> None:
-    """Call `follower` with all that is recorded, now and later: for hosts that must know a class in advance."""
-    for cls in _recorded.values():
-        follower(cls)
-    _followers.append(follower)
+    from lossary.define.loss import Loss
 
 
 def recorded() -> tuple[type[Loss], ...]:
     """Every loss there is, lossary's own first, then those that users' modules have defined so far."""
-    return classes() + _users()
+    return classes() + registry.users()
 
 
 def classes() -> tuple[type[Loss], ...]:
     """lossary's own losses, in the order of the catalogue; this imports all of them."""
-    return tuple(_own(name) for name in index.LOSSES)
+    return tuple(registry.own(name) for name in index.LOSSES)
 
 
 def family(cls: type[Loss]) -> str:
     """The folder of one of lossary's own, which is a key of `index.FAMILIES`; a user's module."""
-    return cls.__module__ if ":" in key(cls) else cls.__module__.split(".")[2]
-
-
-def _users() -> tuple[type[Loss], ...]:
-    from lossary.loss import Loss
-
-    return tuple(cls for name, cls in _recorded.items() if ":" in name and issubclass(cls, Loss))
-
-
-def _own(name: str) -> Any:
-    return getattr(importlib.import_module(index.LOSSES.get(name) or index.PENALTIES[name]), name)
-
-
-def reference(cls: type[Definition]) -> type[Definition] | str:
-    """What stands for a class in a pickle: the name of one of lossary's own, which is a safe thing to read and needs no
-    import beforehand; a user's class is itself, so that its module is imported where pickle may import."""
-    return cls if ":" in key(cls) else cls.__name__
-
-
-def referred(to: type[Definition] | str) -> Any:
-    """The class that a `reference` stands for; of names, lossary's own alone.
-
-    Raises:
-        UnknownNameError: lossary has no loss or penalty of that name.
-    """
-    if not isinstance(to, str):
-        return to
-    if to not in index.LOSSES and to not in index.PENALTIES:
-        raise UnknownNameError(
-            f"this version of lossary has no {to!r}.", hint="another version saved it: pip install --upgrade lossary."
-        )
-    return _own(to)
-
-
-def empty(of: type[Definition] | str) -> Any:
-    """What an unpickled loss or penalty is before its settings arrive."""
-    return object.__new__(referred(of))
+    return cls.__module__ if ":" in registry.key(cls) else cls.__module__.split(".")[2]
 
 
 def find(name: str) -> type[Loss]:
@@ -99,16 +39,16 @@ def find(name: str) -> type[Loss]:
         if name.lower() == penalty.lower():
             raise UnknownNameError(f"{penalty} is a penalty, not a loss.", hint=f"from lossary import {penalty}.")
     if name in index.LOSSES:
-        return cast("type[Loss]", _own(name))
-    users = _users()
+        return cast("type[Loss]", registry.own(name))
+    users = registry.users()
     for cls in users:
-        if name in (key(cls), cls.__name__):
+        if name in (registry.key(cls), cls.__name__):
             return cls
     from lossary.names import NAMES
 
     wanted = folded(name)
     if wanted in NAMES:
-        return cast("type[Loss]", _own(NAMES[wanted]))
+        return cast("type[Loss]", registry.own(NAMES[wanted]))
     theirs = names(users)
     if wanted in theirs:
         return theirs[wanted]
@@ -166,26 +106,3 @@ def teach(name: str) -> str | None:
         f"lossary has no {name!r}; here it is called {real}: from lossary import {real}, or at home in a framework "
         f"lossary.torch.{real}, lossary.keras.{real}, lossary.jax.{real}."
     )
-
-
-def from_config(config: dict[str, Any]) -> Any:
-    """The loss, penalty or objective that its `config()` described.
-
-    Only what is recorded is found: nothing is imported because a config names it.
-
-    Raises:
-        UnknownNameError: nothing of that name is recorded.
-    """
-    if "terms" in config:
-        from lossary.objective import Objective
-
-        return Objective.from_config(config)
-    settings = dict(config)
-    name = str(settings.pop("name", None))
-    made: Any = _own(name) if name in index.LOSSES | index.PENALTIES else _recorded.get(name)
-    if made is None:
-        raise UnknownNameError(
-            f"no loss {name!r} is recorded.",
-            hint="import the module that defines it first; a config never imports anything.",
-        )
-    return made(**settings)

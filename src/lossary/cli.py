@@ -18,9 +18,9 @@ from typing import Annotated, Any, get_args
 import typer
 
 import lossary
+from lossary.define.loss import Task
 from lossary.errors import DataError, LossaryError, ParameterError, UsageError
 from lossary.index import FAMILIES
-from lossary.loss import Task
 
 _FORMATS = ("text", "json", "github")
 
@@ -389,8 +389,8 @@ def show(
     lossary show LSY101, a rule of lossary check; lossary show rules, all of them
     """
     from lossary import catalogue
+    from lossary.describe.show import page
     from lossary.errors import UnknownNameError
-    from lossary.show import page
 
     try:
         loss = catalogue.get(name)
@@ -408,7 +408,7 @@ def show(
 
 def _with_claim_flags(function: Callable[..., None]) -> Callable[..., None]:
     """The function, with a flag for every kind of claim there is."""
-    from lossary.listing import flags, meaning
+    from lossary.describe.listing import flags, meaning
 
     own = [x for x in inspect.signature(function, eval_str=True).parameters.values() if x.kind is not x.VAR_KEYWORD]
     kinds = [
@@ -442,7 +442,7 @@ def list_(
     lossary list regression
     lossary list --task regression --convex --smooth
     """
-    from lossary.listing import flags, matching, overview, table
+    from lossary.describe.listing import flags, matching, overview, table
 
     wanted = [kind for flag, kind in flags().items() if claims[flag.replace("-", "_")]]
     if all_ or wanted or family is not None or task is not None or elicits is not None:

@@ -8,10 +8,10 @@ import sys
 from typing import Any, final
 
 from lossary import catalogue
-from lossary.definition import Definition
-from lossary.docstring import Defaults, Docstring
+from lossary.define.definition import Definition
+from lossary.define.docstring import Defaults, Docstring
+from lossary.define.loss import Loss
 from lossary.index import LOSSES, PENALTIES
-from lossary.loss import Loss
 
 
 @final

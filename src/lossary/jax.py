@@ -17,26 +17,27 @@ except ModuleNotFoundError as error:
 
     raise MissingExtraError("lossary.jax needs JAX.", hint="pip install 'lossary[jax]'.") from error
 
-from lossary import catalogue, spelling
-from lossary.call import Call
-from lossary.definition import Definition
+from lossary import catalogue
+from lossary.define import spelling
+from lossary.define.definition import Definition
+from lossary.define.loss import Loss
+from lossary.define.objective import Objective
 from lossary.errors import UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
-from lossary.loss import Loss
-from lossary.missing import Missing, accepted
-from lossary.objective import Objective
-from lossary.reduce import Total
-from lossary.vocabulary import jax as _words  # JAX itself, and Total as a pytree
+from lossary.ops import jax as _words  # JAX itself, and Total as a pytree
+from lossary.ops.call import Call
+from lossary.ops.missing import Missing, accepted
+from lossary.ops.reduce import Total
 
 # What `make index` writes into jax.pyi beside a class for each loss.
 STUB = """
 from typing import Any
 
-from lossary.loss import Loss
-from lossary.missing import Missing
-from lossary.objective import Objective
-from lossary.reduce import Total
+from lossary.define.loss import Loss
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
+from lossary.ops.reduce import Total
 
 class LossFunction:
     missing: Missing | None
@@ -154,7 +155,7 @@ class LossFunction:
                 hint=f"loss_fn({', '.join(names)}).",
             )
         first, *rest = (given[name] for name in names)
-        arrays = (_words.vocabulary.convert(first), *rest)
+        arrays = (_words.ops.convert(first), *rest)
         return Call(arrays, weight, where, validate=self.validate, missing=self.missing)
 
     @property

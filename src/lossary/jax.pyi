@@ -1,13 +1,13 @@
 # Written by `make index` from the catalogue; do not edit.
 
 import collections.abc
-import lossary.parameter
+import lossary.define.parameters
 from typing import Any
 
-from lossary.loss import Loss
-from lossary.missing import Missing
-from lossary.objective import Objective
-from lossary.reduce import Total
+from lossary.define.loss import Loss
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
+from lossary.ops.reduce import Total
 
 class LossFunction:
     missing: Missing | None
@@ -37,7 +37,7 @@ def host(loss: Loss | Objective, *, missing: Missing | None = ..., validate: boo
 def get(name: str, **settings: Any) -> LossFunction: ...
 
 class BinaryCrossEntropy(LossFunction):
-    def __init__(self, *, from_logits: bool = True, pos_weight: float | collections.abc.Sequence[float] | lossary.parameter.Listed = 1.0, label_smoothing: float = 0.0, missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = True, pos_weight: float | collections.abc.Sequence[float] | lossary.define.parameters.Listed = 1.0, label_smoothing: float = 0.0, missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class Hinge(LossFunction):
     def __init__(self, labels: collections.abc.Sequence[float] = (-1.0, 1.0), *, missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class ZeroOne(LossFunction):
@@ -45,9 +45,9 @@ class ZeroOne(LossFunction):
 class KLDivergence(LossFunction):
     def __init__(self, *, from_logits: bool = True, log_target: bool = False, missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class CategoricalCrossEntropy(LossFunction):
-    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class SparseCategoricalCrossEntropy(LossFunction):
-    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class Huber(LossFunction):
     def __init__(self, delta: float = 1.0, *, missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class LogCosh(LossFunction):

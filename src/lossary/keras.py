@@ -29,20 +29,23 @@ import numpy as np
 from keras.src import backend  # masks have no public accessor
 from keras.src.losses.loss import reduce_values, squeeze_or_expand_to_same_rank
 
-from lossary import catalogue, dispatch, explanation
-from lossary.call import Call
-from lossary.definition import Definition
+from lossary import catalogue
+from lossary.define import registry
+from lossary.define.definition import Definition
+from lossary.define.loss import Loss
+from lossary.define.objective import Objective
+from lossary.define.penalty import Penalty
+from lossary.engine import explanation
 from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
-from lossary.loss import Loss
-from lossary.missing import Missing, accepted, present
-from lossary.objective import Objective
-from lossary.penalty import Penalty
-from lossary.reduce import Total
+from lossary.ops import dispatch
+from lossary.ops.call import Call
+from lossary.ops.missing import Missing, accepted, present
+from lossary.ops.reduce import Total
 
 if TYPE_CHECKING:
-    from lossary.vocabulary.framework import Framework
+    from lossary.ops.arrays import Framework
 
 # What `make index` writes into keras.pyi beside a class for each loss.
 STUB = """
@@ -50,11 +53,11 @@ from typing import Any, Literal
 
 import keras
 
-from lossary.loss import Loss
-from lossary.missing import Missing
-from lossary.objective import Objective
-from lossary.penalty import Penalty
-from lossary.reduce import Total
+from lossary.define.loss import Loss
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
+from lossary.define.penalty import Penalty
+from lossary.ops.reduce import Total
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 
@@ -455,7 +458,7 @@ def _kind(x: Any) -> str:
 
 
 def _xp(x: Any) -> Framework:
-    return dispatch.vocabulary(dispatch.framework_of(x))
+    return dispatch.ops(dispatch.framework_of(x))
 
 
 def _shape(x: Any) -> tuple[int | None, ...] | None:
@@ -498,7 +501,7 @@ class _Unimported:
 def _register(definition: type[Definition]) -> None:
     """Make the class for a loss known to Keras, which finds classes by their registered names when it loads a model."""
     if issubclass(definition, Loss):
-        keras.saving.register_keras_serializable("lossary", catalogue.key(definition))(_classes.of(definition))
+        keras.saving.register_keras_serializable("lossary", registry.key(definition))(_classes.of(definition))
 
 
 _classes = Classes(__name__, KerasLoss, STUB_DEFAULTS)
@@ -508,4 +511,4 @@ keras.saving.register_keras_serializable("lossary", "Objective")(ObjectiveLoss)
 keras.saving.register_keras_serializable("lossary", "Regularizer")(Regularizer)
 for _name in LOSSES:
     keras.saving.register_keras_serializable("lossary", _name)(type(_name, (_Unimported,), {"name": _name}))
-catalogue.follow(_register)  # which replaces those whose classes are imported
+registry.follow(_register)  # which replaces those whose classes are imported

@@ -1,16 +1,16 @@
 # Written by `make index` from the catalogue; do not edit.
 
 import collections.abc
-import lossary.parameter
+import lossary.define.parameters
 from typing import Any, Literal
 
 import keras
 
-from lossary.loss import Loss
-from lossary.missing import Missing
-from lossary.objective import Objective
-from lossary.penalty import Penalty
-from lossary.reduce import Total
+from lossary.define.loss import Loss
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
+from lossary.define.penalty import Penalty
+from lossary.ops.reduce import Total
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 
@@ -44,7 +44,7 @@ def regularizer(penalty: Penalty) -> Regularizer: ...
 def get(name: str, **settings: Any) -> KerasLoss: ...
 
 class BinaryCrossEntropy(KerasLoss):
-    def __init__(self, *, from_logits: bool, pos_weight: float | collections.abc.Sequence[float] | lossary.parameter.Listed = 1.0, label_smoothing: float = 0.0, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool, pos_weight: float | collections.abc.Sequence[float] | lossary.define.parameters.Listed = 1.0, label_smoothing: float = 0.0, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class Hinge(KerasLoss):
     def __init__(self, labels: collections.abc.Sequence[float] = (-1.0, 1.0), *, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class ZeroOne(KerasLoss):
@@ -52,9 +52,9 @@ class ZeroOne(KerasLoss):
 class KLDivergence(KerasLoss):
     def __init__(self, *, from_logits: bool, log_target: bool = False, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class CategoricalCrossEntropy(KerasLoss):
-    def __init__(self, *, from_logits: bool, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class SparseCategoricalCrossEntropy(KerasLoss):
-    def __init__(self, *, from_logits: bool, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class Huber(KerasLoss):
     def __init__(self, delta: float = 1.0, *, reduction: Reduction | None = ..., name: str | None = ..., dtype: Any = ..., ignore_class: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class LogCosh(KerasLoss):

@@ -20,23 +20,24 @@ except ModuleNotFoundError as error:
 
     raise MissingExtraError("lossary.sklearn needs scikit-learn.", hint="pip install scikit-learn.") from error
 
-from lossary import catalogue, spelling
-from lossary.call import Call
-from lossary.definition import Definition
+from lossary import catalogue
+from lossary.define import spelling
+from lossary.define.definition import Definition
+from lossary.define.loss import Loss
+from lossary.define.objective import Objective
 from lossary.errors import UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
-from lossary.loss import Loss
-from lossary.missing import Missing, accepted
-from lossary.objective import Objective
+from lossary.ops.call import Call
+from lossary.ops.missing import Missing, accepted
 
 # What `make index` writes into sklearn.pyi beside a class for each loss.
 STUB = """
 from typing import Any
 
-from lossary.loss import Loss
-from lossary.missing import Missing
-from lossary.objective import Objective
+from lossary.define.loss import Loss
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
 
 class Scorer:
     missing: Missing | None

@@ -1,12 +1,12 @@
 # Written by `make index` from the catalogue; do not edit.
 
 import collections.abc
-import lossary.parameter
+import lossary.define.parameters
 from typing import Any
 
-from lossary.loss import Loss
-from lossary.missing import Missing
-from lossary.objective import Objective
+from lossary.define.loss import Loss
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
 
 class Scorer:
     missing: Missing | None
@@ -21,7 +21,7 @@ def host(loss: Loss | Objective, *, missing: Missing | None = ...) -> Scorer: ..
 def get(name: str, **settings: Any) -> Scorer: ...
 
 class BinaryCrossEntropy(Scorer):
-    def __init__(self, *, from_logits: bool = False, pos_weight: float | collections.abc.Sequence[float] | lossary.parameter.Listed = 1.0, label_smoothing: float = 0.0, missing: Missing | None = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = False, pos_weight: float | collections.abc.Sequence[float] | lossary.define.parameters.Listed = 1.0, label_smoothing: float = 0.0, missing: Missing | None = ...) -> None: ...
 class Hinge(Scorer):
     def __init__(self, labels: collections.abc.Sequence[float] = (-1.0, 1.0), *, missing: Missing | None = ...) -> None: ...
 class ZeroOne(Scorer):
@@ -29,9 +29,9 @@ class ZeroOne(Scorer):
 class KLDivergence(Scorer):
     def __init__(self, *, from_logits: bool = False, log_target: bool = False, missing: Missing | None = ...) -> None: ...
 class CategoricalCrossEntropy(Scorer):
-    def __init__(self, *, from_logits: bool = False, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = False, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ...) -> None: ...
 class SparseCategoricalCrossEntropy(Scorer):
-    def __init__(self, *, from_logits: bool = False, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = False, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, missing: Missing | None = ...) -> None: ...
 class Huber(Scorer):
     def __init__(self, delta: float = 1.0, *, missing: Missing | None = ...) -> None: ...
 class LogCosh(Scorer):

@@ -21,17 +21,18 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("lossary.torch needs PyTorch.", hint="pip install 'lossary[torch]'.") from error
 
 from lossary import catalogue
-from lossary.call import Call
-from lossary.definition import Definition
+from lossary.define import registry
+from lossary.define.definition import Definition
+from lossary.define.loss import Loss, Reduction
+from lossary.define.objective import Objective
+from lossary.define.parameters import parameters_of
 from lossary.errors import ShapeError, UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
-from lossary.loss import Loss, Reduction
-from lossary.missing import Missing, accepted
-from lossary.objective import Objective
-from lossary.parameter import parameters_of
-from lossary.reduce import Total, check_reduction
-from lossary.vocabulary.torch import vocabulary
+from lossary.ops.call import Call
+from lossary.ops.missing import Missing, accepted
+from lossary.ops.reduce import Total, check_reduction
+from lossary.ops.torch import ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +43,10 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from lossary.loss import Loss, Reduction
-from lossary.missing import Missing
-from lossary.objective import Objective
-from lossary.reduce import Total
+from lossary.define.loss import Loss, Reduction
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
+from lossary.ops.reduce import Total
 
 class LossModule(nn.Module):
     reduction: Reduction
@@ -336,7 +337,7 @@ class LossModule(nn.Module):
         refuse_activated(loss, input)
         original_dtype = None
         if _under_autocast(input) and input.is_floating_point():
-            original_dtype = vocabulary.dtype(input)
+            original_dtype = ops.dtype(input)
             input = input.to(torch.promote_types(input.dtype, torch.float32))
         if loss.target.indices:
             target = torch.as_tensor(target, device=input.device) if not isinstance(target, Tensor) else target
@@ -403,7 +404,7 @@ class LossModule(nn.Module):
 
     def __reduce__(self) -> Any:
         """Through the loss, so that classes for users' losses are found again too."""
-        return _unpickled, (catalogue.reference(self.definition),), self.__dict__
+        return _unpickled, (registry.reference(self.definition),), self.__dict__
 
 
 @final
@@ -563,13 +564,13 @@ def _with_labels_last(name: str, x: Any, input: Tensor, axis: int) -> Any:
     """A weight or mask of the input's shape or a leading part of it, repeated to that shape, the labels last."""
     if x is None:
         return None
-    x = vocabulary.convert(x, like=input)
+    x = ops.convert(x, like=input)
     if tuple(x.shape) != tuple(input.shape)[: x.dim()]:
         raise ShapeError(
             f"{name} must have the losses' shape or a leading part of it.",
             received=f"{name} {tuple(x.shape)} and input {tuple(input.shape)}.",
         )
-    return vocabulary.expand(x, input).movedim(axis, -1)
+    return ops.expand(x, input).movedim(axis, -1)
 
 
 def _in_trace() -> bool:
@@ -579,7 +580,7 @@ def _in_trace() -> bool:
 
 def _is_readable(buffer: Tensor | None) -> bool:
     """Whether its numbers are at hand."""
-    return buffer is not None and vocabulary.readable(buffer) and buffer.dtype != torch.bfloat16
+    return buffer is not None and ops.readable(buffer) and buffer.dtype != torch.bfloat16
 
 
 def _operation(node: Any) -> str:
@@ -600,15 +601,15 @@ def _trainable(model: nn.Module) -> Iterator[nn.Parameter]:
 
 def _unpickled(definition: Any) -> LossModule:
     """An empty module of the right class; its state follows."""
-    kind = ObjectiveModule if definition is Objective else _classes.of(catalogue.referred(definition))
+    kind = ObjectiveModule if definition is Objective else _classes.of(registry.referred(definition))
     module: LossModule = kind.__new__(kind)
     return module
 
 
 # A saved criterion is read by torch.load as it is by default, with weights_only=True: what is in it is data. Those of
 # lossary's own losses are named in it, and their classes are safe as soon as the name was looked up.
-torch.serialization.add_safe_globals([Objective, _unpickled, catalogue.empty])
-catalogue.follow(lambda definition: torch.serialization.add_safe_globals([definition]))
+torch.serialization.add_safe_globals([Objective, _unpickled, registry.empty])
+registry.follow(lambda definition: torch.serialization.add_safe_globals([definition]))
 
 # Every loss that a module was made of, and what it is called in graphs.
 _keys: dict[Any, str] = {}

@@ -1,15 +1,15 @@
 # Written by `make index` from the catalogue; do not edit.
 
 import collections.abc
-import lossary.parameter
+import lossary.define.parameters
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from lossary.loss import Loss, Reduction
-from lossary.missing import Missing
-from lossary.objective import Objective
-from lossary.reduce import Total
+from lossary.define.loss import Loss, Reduction
+from lossary.ops.missing import Missing
+from lossary.define.objective import Objective
+from lossary.ops.reduce import Total
 
 class LossModule(nn.Module):
     reduction: Reduction
@@ -45,7 +45,7 @@ def get(name: str, **settings: Any) -> LossModule: ...
 def refuse_activated(loss: Any, input: Tensor) -> None: ...
 
 class BinaryCrossEntropy(LossModule):
-    def __init__(self, *, from_logits: bool = True, pos_weight: float | collections.abc.Sequence[float] | lossary.parameter.Listed = 1.0, label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = True, pos_weight: float | collections.abc.Sequence[float] | lossary.define.parameters.Listed = 1.0, label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class Hinge(LossModule):
     def __init__(self, labels: collections.abc.Sequence[float] = (-1.0, 1.0), *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class ZeroOne(LossModule):
@@ -53,9 +53,9 @@ class ZeroOne(LossModule):
 class KLDivergence(LossModule):
     def __init__(self, *, from_logits: bool = True, log_target: bool = False, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class CategoricalCrossEntropy(LossModule):
-    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class SparseCategoricalCrossEntropy(LossModule):
-    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.parameter.Listed = (), label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
+    def __init__(self, *, from_logits: bool = True, class_weight: collections.abc.Sequence[float] | lossary.define.parameters.Listed = (), label_smoothing: float = 0.0, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class Huber(LossModule):
     def __init__(self, delta: float = 1.0, *, reduction: Reduction = ..., class_axis: int | None = ..., ignore_index: int | None = ..., missing: Missing | None = ..., validate: bool = ...) -> None: ...
 class LogCosh(LossModule):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
-from lossary.loss import Loss
+from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.loss import Loss
 from tests.grid import CLASSES, generator
 
 _SIZES = (1e-45, 1e-30, 1e-8, 1e-3, 1.0, 50.0, 100.0, 500.0, 1e4, 1e20, 3e38)

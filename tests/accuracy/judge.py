@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from lossary.check.accuracy.accuracy import Exact, Judged, exactly
-from lossary.loss import Loss
-from lossary.vocabulary import exact, latex
+from lossary.define.loss import Loss
+from lossary.ops import exact, latex
 from tests.accuracy import grid
 
 # What was judged before, by a fingerprint of all it depends on: many digits take minutes.

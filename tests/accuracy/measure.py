@@ -9,7 +9,7 @@ import numpy as np
 
 from lossary.check.accuracy.accuracy import Distance, Judged
 from lossary.check.backends import backend
-from lossary.loss import Loss
+from lossary.define.loss import Loss
 from tests import paths
 
 

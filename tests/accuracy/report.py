@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import rich.progress
 
 from lossary.check.accuracy.accuracy import of_curvature, of_target_gradient, of_weight_gradient
-from lossary.domain import Probability, Real, Simplex
-from lossary.loss import Loss
+from lossary.define.domain import Probability, Real, Simplex
+from lossary.define.loss import Loss
 from tests import grid
 from tests.accuracy import grid as grid_of_points
 from tests.accuracy import judge, measure, words

@@ -12,11 +12,11 @@ import numpy as np
 
 from lossary.check.accuracy.accuracy import Exact, distance
 from lossary.check.backends import backend
-from lossary.domain import Real
+from lossary.define.domain import Real
+from lossary.define.loss import Pointwise
+from lossary.define.parameters import parameter
 from lossary.kernels.kernel import Kernel
 from lossary.kernels.program import Variant
-from lossary.loss import Pointwise
-from lossary.parameter import parameter
 from tests.accuracy.measure import Errors, compiled_function, errors
 from tests.grid import generator
 
@@ -106,7 +106,7 @@ def measure(framework: str, dtype: str, *, compiled: bool, count: int = COUNT) -
     if framework == "kernels":
         return _judged([by_kernel(word, points(word, dtype, count)[0]) for word in WORDS], dtype, count)
     adapter = backend(framework)
-    xp = adapter.vocabulary
+    xp = adapter.ops
     with adapter.precision(dtype):
         arguments = [adapter.array(points(word, dtype, count)[0]) for word in WORDS]
 

@@ -1,4 +1,4 @@
-from lossary.claim import Lipschitz
+from lossary.define.claim import Lipschitz
 from tests.planted import planted
 
 

@@ -1,7 +1,7 @@
 import math
 
 from lossary import Pointwise
-from lossary.domain import Real
+from lossary.define.domain import Real
 from tests.planted import planted, words
 
 

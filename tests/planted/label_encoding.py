@@ -1,4 +1,4 @@
-from lossary.domain import Labels, Score
+from lossary.define.domain import Labels, Score
 from tests.planted import planted
 
 _ZERO_ONE = {"prediction": Score(logit=False), "target": Labels((0.0, 1.0))}

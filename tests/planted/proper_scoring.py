@@ -1,4 +1,4 @@
-from lossary.claim import Elicits, Proper
+from lossary.define.claim import Elicits, Proper
 from tests.planted import planted
 
 

@@ -1,4 +1,4 @@
-from lossary.claim import Symmetric
+from lossary.define.claim import Symmetric
 from tests.planted import planted
 
 

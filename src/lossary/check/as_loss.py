@@ -9,8 +9,8 @@ import numpy as np
 
 from lossary.check.rule import Failure
 from lossary.check.subject import LossRaised, Subject
-from lossary.claim import Claim, Lipschitz, StronglyConvex
-from lossary.probe import Probe
+from lossary.define.claim import Claim, Lipschitz, StronglyConvex
+from lossary.define.probe import Probe
 
 _POINTS = 256  # in one call, where the losses come one for each row
 _MEASURED = 1e-5
@@ -19,7 +19,7 @@ _FEW = 48  # where each costs a call
 
 @final
 class AsLoss:
-    """What `lossary.probe.Probe` asks of a loss, answered by a subject: values and gradients in float64, by row."""
+    """What a `Probe` asks of a loss, answered by a subject: values and gradients in float64, by row."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = in_float64(subject)

@@ -13,7 +13,7 @@ import numpy as np
 
 from lossary.check import samples
 from lossary.check.subject import LossRaised, Reduction, Subject, described
-from lossary.domain import ClassIndex, Domain, Labels, Positive, Probability, Simplex
+from lossary.define.domain import ClassIndex, Domain, Labels, Positive, Probability, Simplex
 
 # Losses are multiplied by these before they are summed: a derivative that forgets what comes after it shows.
 _FACTORS = (0.75, 1.5, 1.25, 0.5)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
-from lossary.domain import ClassIndex, Labels, Positive, Probability, Real, Simplex
+from lossary.define.domain import ClassIndex, Labels, Positive, Probability, Real, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
-    from lossary.domain import Domain
+    from lossary.define.domain import Domain
 
 CLASSES = 3
 

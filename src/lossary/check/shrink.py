@@ -93,9 +93,9 @@ def _found(simpler: Any, original: Any, holds: Callable[[Any], bool]) -> Any:
 
 def _legal(subject: Subject, prediction: Any, target: Any) -> bool:
     """Whether the numbers are such as the loss is defined for."""
-    from lossary import dispatch
+    from lossary.ops import dispatch
 
-    xp = dispatch.vocabulary("numpy")
+    xp = dispatch.ops("numpy")
     for domain, x in ((subject.prediction, prediction), (subject.target, target)):
         inside = domain.contains(xp, np.asarray(x, np.float64) if not domain.indices else x, prediction, 1e-6)
         if inside is not None and not np.all(inside):

@@ -17,13 +17,13 @@ import ml_dtypes
 import numpy as np
 
 from lossary.check import samples
-from lossary.claim import Claim, closure
+from lossary.define.claim import Claim, closure
 
 if TYPE_CHECKING:
     from lossary.check.backends.backend import Backend
     from lossary.check.inference.formula import Formula
-    from lossary.domain import Domain
-    from lossary.loss import Loss
+    from lossary.define.domain import Domain
+    from lossary.define.loss import Loss
 
 Reduction = Literal["mean", "sum", "none"]
 

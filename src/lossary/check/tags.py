@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
-from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
-    from lossary.claim import Claim
+    from lossary.define.claim import Claim
 
 
 @final

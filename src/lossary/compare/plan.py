@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from lossary.compare.profile import Codes, Facts, Profile, class_facts, linear_residuals, regression_facts
 from lossary.compare.suggest import Candidate, Suggestion
 from lossary.compare.trainers import model as models
-from lossary.domain import Logits
+from lossary.define.domain import Logits
 from lossary.errors import DataError, ParameterError
 
 # The places of the references among the candidates.

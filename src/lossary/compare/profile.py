@@ -15,9 +15,9 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from lossary.choice import Facts
 from lossary.compare import findings
 from lossary.compare.data import Data
+from lossary.define.choice import Facts
 from lossary.errors import DataError, ParameterError
 
 __all__ = [

@@ -14,11 +14,11 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from lossary.claim import Elicits
 from lossary.compare.plan import BOOSTING, LINEAR, Plan, Split
 from lossary.compare.prediction import Outcome, Prediction
 from lossary.compare.profile import Codes, Numbers, Task
 from lossary.compare.suggest import REFERENCE, Candidate
+from lossary.define.claim import Elicits
 from lossary.errors import DataError, UnknownNameError
 
 SIGNIFICANT = 0.05

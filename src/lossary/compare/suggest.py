@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 import lossary
-from lossary.choice import AgainstNoise, Balance, Choice, Facts
-from lossary.claim import Elicits, Lipschitz, Proper, closure
 from lossary.compare.profile import Numbers, Profile, Task
-from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.choice import AgainstNoise, Balance, Choice, Facts
+from lossary.define.claim import Elicits, Lipschitz, Proper, closure
+from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.loss import Loss
+from lossary.define.parameters import Setting, parameters_of
 from lossary.errors import LossaryError, ParameterError
-from lossary.loss import Loss
-from lossary.parameter import Setting, parameters_of
 
 # What each loss is measured against: the one that people take without asking.
 REFERENCE: dict[Task, str] = {

@@ -18,7 +18,7 @@ from lossary.compare.profile import Codes, Facts, Profile, preprocessor
 from lossary.compare.suggest import Candidate
 from lossary.compare.trainers import model as models
 from lossary.compare.trainers.trainer import Fit, Fold, Member, Trainer
-from lossary.loss import Loss
+from lossary.define.loss import Loss
 
 __all__ = ["BOOSTING", "Outcome", "Prediction", "train"]
 

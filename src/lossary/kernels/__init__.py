@@ -1,11 +1,11 @@
 """The fused path: from an unchanged loss, one pass over memory that writes value and gradient.
 
-    loss → program (the loss read once for one entry, by the vocabulary `scalar`)
+    loss → program (the loss read once for one entry, by operations on symbols, `symbolic`)
          → emitter (LLVM's language, in explicit vectors) → machine (machine code, kept on disk)
          → kernel (called with addresses, by slices on a few threads)
 
 `compiled` is the only door. It needs llvmlite (the extra "fast") and a CPU that multiplies and adds in one step; where
-either is missing, where a kernel cannot be built for any reason, or with LOSSARY_KERNELS=0, the vocabularies give the
+either is missing, where a kernel cannot be built for any reason, or with LOSSARY_KERNELS=0, the operations give the
 same numbers, and `path` says why.
 """
 
@@ -18,9 +18,9 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lossary.define.loss import Loss
     from lossary.kernels.kernel import Kernel
     from lossary.kernels.program import Output, Variant
-    from lossary.loss import Loss
 
 # Kernels are on unless LOSSARY_KERNELS=0 was set before lossary was first used.
 _ASKED = os.environ.get("LOSSARY_KERNELS", "1") != "0"
@@ -71,7 +71,7 @@ def path(loss: Loss) -> str:
             reason = f"no kernel can be made of it: {_described(error)}"
         else:
             return "compiled, one pass over memory (NumPy; PyTorch in eager mode on the CPU)"
-    return f"by the vocabulary, because {reason}"
+    return f"operation by operation, because {reason}"
 
 
 def _built(loss: Loss, variant: Variant) -> Kernel:

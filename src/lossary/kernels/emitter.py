@@ -9,7 +9,7 @@ from typing import Any, final
 from llvmlite import ir
 
 from lossary.kernels.program import Program
-from lossary.vocabulary.scalar import PRECISIONS, Expression
+from lossary.kernels.symbolic import PRECISIONS, Expression
 
 _BYTES = 64  # of a vector: one register where there are AVX-512 units, a few registers elsewhere
 

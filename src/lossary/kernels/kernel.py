@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from lossary.inputs import may_be_labels
 from lossary.kernels import machine, threads
 from lossary.kernels.emitter import TOTALS, arguments, emit
 from lossary.kernels.program import Variant, program
+from lossary.ops.labels import may_be_labels
 
 if TYPE_CHECKING:
-    from lossary.loss import Loss
+    from lossary.define.loss import Loss
 
 # Operations on entries from which on waking another thread pays.
 _WORTH_A_THREAD = 4_000_000
@@ -42,7 +42,7 @@ class Kernel:
         self._dtype = np.dtype(variant.dtype)
         self._largest = _LARGEST[variant.dtype]
         self._smallest = 1.0 / self._largest
-        # Whether predictions may be something that only the vocabulary form can tell, which sees all of them.
+        # Whether predictions may be something that only the operations can tell, which sees all of them.
         self.may_be_labels = variant.spacing is not None and may_be_labels(loss)
         # The settings and tables are kept alive with the kernel, which knows their addresses.
         self._constants = [np.array(each, dtype=self._dtype) for each in (read.settings, *read.tables)]
@@ -93,7 +93,7 @@ class Kernel:
         return self._weigher(addresses, rows, length, 1.0, most)[1]
 
     def averages(self, total: float, weight: float) -> bool:
-        """Whether a mean is made of these as well as the vocabularies make it: its weights over their sum, and the sum
+        """Whether a mean is made of these as well as the operations make it: its weights over their sum, and the sum
         of the losses, can be held."""
         return weight == 0.0 or (self._smallest < weight < self._largest and not math.isinf(total))
 

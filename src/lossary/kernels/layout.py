@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from lossary.loss import Loss
+    from lossary.define.loss import Loss
 
 
 class Layout(NamedTuple):
@@ -21,7 +21,7 @@ def by_rows(loss: Loss) -> bool:
 
 
 def layout(loss: Loss, prediction: tuple[int, ...], target: tuple[int, ...]) -> Layout | None:
-    """None where shapes do not fit, or where there is nothing to compute: the vocabulary form knows what to say."""
+    """None where shapes do not fit, or where there is nothing to compute: the operations knows what to say."""
     size = math.prod(prediction)
     axes = loss.prediction.axes - loss.target.axes
     if loss.prediction.size not in (None, prediction[-1] if prediction else 0):

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary import dispatch, kernels
-from lossary.inputs import COMPUTED_IN, VALIDATE, spacing_of, undecided, with_target
+from lossary import kernels
 from lossary.kernels import threads
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.program import Output, Variant
-from lossary.missing import by_kind
-from lossary.reduce import Total
-from lossary.vocabulary.numpy import vocabulary
+from lossary.ops import dispatch
+from lossary.ops.dtypes import COMPUTED_IN, VALIDATE, spacing_of
+from lossary.ops.labels import undecided
+from lossary.ops.missing import by_kind, with_target
+from lossary.ops.numpy import ops
+from lossary.ops.reduce import Total
 
 if TYPE_CHECKING:
-    from lossary.call import Call
+    from lossary.define.loss import Loss
     from lossary.kernels.kernel import Kernel
-    from lossary.loss import Loss
+    from lossary.ops.call import Call
 
 _INDICES = frozenset(("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"))
 _HELD = 3e38  # by every dtype that losses are computed in
@@ -27,7 +29,7 @@ _NUMBERS = _INDICES | {"uint64"} | set(COMPUTED_IN)
 
 def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...] = ()) -> Any:
     """The loss by a kernel: a number, an array, or a `Total` for reduction="total"; with `derivatives` ("gradient",
-    "curvature") a tuple of the loss and those. None where the vocabulary form must look at the call."""
+    "curvature") a tuple of the loss and those. None where the operations must look at the call."""
     (prediction, target), weight, where, validate, original_dtype, missing = call
     if type(prediction) is not np.ndarray or prediction.dtype.name not in COMPUTED_IN:
         return None
@@ -56,8 +58,8 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
     if any(array is None for array in arrays.values()):
         return None
     if skipped is not None:
-        arrays["where"] = np.asarray(with_target(vocabulary, loss, target, skipped, arrays.get("where")), order="C")
-    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, arrays.get("weight"), arrays.get("where")):
+        arrays["where"] = np.asarray(with_target(ops, loss, target, skipped, arrays.get("where")), order="C")
+    if kernel.may_be_labels and undecided(ops, loss, prediction, arrays.get("weight"), arrays.get("where")):
         return None
     results = _run(kernel, arrays, shapes, outputs, reduction, ignored)
     if results is None:
@@ -102,7 +104,7 @@ def _run(
 
 def _number(x: float, dtype: Any) -> Any:
     """A number of the dtype; NumPy warns where it becomes infinite."""
-    return dtype.type(x) if abs(x) < _HELD else vocabulary.cast(x, dtype.name)
+    return dtype.type(x) if abs(x) < _HELD else ops.cast(x, dtype.name)
 
 
 def _cast(x: Any, dtype: Any) -> Any:
@@ -111,11 +113,11 @@ def _cast(x: Any, dtype: Any) -> Any:
 
 
 def _array(x: Any, prediction: Any, dtypes: frozenset[str] | set[str]) -> Any:
-    """A NumPy array, of what may stand beside a prediction; None for what the vocabulary form must look at."""
+    """A NumPy array, of what may stand beside a prediction; None for what the operations must look at."""
     if x is None or dispatch.framework_of(x) != "numpy":
         return None
     try:
-        array = vocabulary.convert(x, prediction)
+        array = ops.convert(x, prediction)
     except (TypeError, ValueError):
         return None
     return array if isinstance(array, np.ndarray) and array.dtype.name in dtypes else None

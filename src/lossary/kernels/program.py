@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 from lossary.kernels import fits
 from lossary.kernels.layout import by_rows
-from lossary.vocabulary.scalar import Expression, Scalar, Setting, UntraceableError
+from lossary.kernels.symbolic import Expression, Scalar, Setting, UntraceableError
 
 if TYPE_CHECKING:
-    from lossary.loss import Loss
+    from lossary.define.loss import Loss
 
 Output = Literal["total", "weight", "values", "gradient", "curvature"]
 
@@ -66,7 +66,7 @@ def program(loss: Loss, variant: Variant) -> Program:
     """Read the loss for one entry.
 
     Raises:
-        UntraceableError: the sentence cannot be read so; the vocabularies can.
+        UntraceableError: the loss cannot be read so; operation by operation it can.
     """
     if not fits(loss):
         raise UntraceableError("kernels know a prediction, of numbers or rows, and a target; not what else it takes.")
@@ -79,7 +79,7 @@ def program(loss: Loss, variant: Variant) -> Program:
         return _program(symbolic, xp, p, y, variant)
     except UntraceableError:
         raise
-    except Exception as error:  # a user's sentence may do anything; its vocabulary form will say what is wrong with it
+    except Exception as error:  # a user's loss may do anything; the operations will say what is wrong with it
         raise UntraceableError(f"{type(loss).__name__} cannot be read symbolically: {error}") from error
 
 
@@ -104,9 +104,9 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
     # What the gradient is multiplied by is made first: the weight alone, or with the gradient, may be huge or tiny.
     factor = scale if upstream is None else upstream
     factor = factor if weight is None else weight * factor
-    for output, sentence in (("gradient", loss.gradient), ("curvature", loss.curvature)):
+    for output, method in (("gradient", loss.gradient), ("curvature", loss.curvature)):
         if output in outputs:
-            derivative = _silenced(xp, sentence(xp, p, y), weight)
+            derivative = _silenced(xp, method(xp, p, y), weight)
             _check_shape(derivative, row=True)
             stores[output] = derivative * factor
     if "weight" in outputs and weight is not None:
@@ -189,7 +189,7 @@ def _silenced(xp: Scalar, x: Expression, weight: Expression | None) -> Expressio
 
 def _check_shape(x: Any, *, row: bool) -> None:
     if not isinstance(x, Expression) or x.row is not row:
-        raise UntraceableError("the sentence does not give one number for each entry, or for each row.")
+        raise UntraceableError("the loss does not give one number for each entry, or for each row.")
 
 
 def _needed(roots: tuple[Expression, ...]) -> tuple[Expression, ...]:

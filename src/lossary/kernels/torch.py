@@ -1,4 +1,4 @@
-"""Kernels under PyTorch, in eager mode on the CPU: where anything else is going on, the vocabulary form runs."""
+"""Kernels under PyTorch, in eager mode on the CPU: where anything else is going on, the operations runs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from lossary import dispatch, kernels
-from lossary.call import Call
-from lossary.inputs import VALIDATE, spacing_of, undecided, with_target
+from lossary import kernels
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.memory import in_large_pages
 from lossary.kernels.program import Output, Variant
-from lossary.missing import by_kind
-from lossary.reduce import Total
-from lossary.vocabulary.torch import vocabulary
+from lossary.ops import dispatch
+from lossary.ops.call import Call
+from lossary.ops.dtypes import VALIDATE, spacing_of
+from lossary.ops.labels import undecided
+from lossary.ops.missing import by_kind, with_target
+from lossary.ops.reduce import Total
+from lossary.ops.torch import ops
 
 if TYPE_CHECKING:
+    from lossary.define.loss import Loss
     from lossary.kernels.kernel import Kernel
-    from lossary.loss import Loss
 
 _COMPUTED_IN = {
     torch.float16: torch.float32,
@@ -72,8 +74,8 @@ def fused(loss: Loss, call: Call, reduction: str) -> Any:
             return None
         arrays |= counting
     if skipped is not None:
-        arrays["where"] = with_target(vocabulary, loss, target, skipped, arrays.get("where"))
-    if kernel.may_be_labels and undecided(vocabulary, loss, prediction, arrays.get("weight"), arrays.get("where")):
+        arrays["where"] = with_target(ops, loss, target, skipped, arrays.get("where"))
+    if kernel.may_be_labels and undecided(ops, loss, prediction, arrays.get("weight"), arrays.get("where")):
         return None
     if differentiable and any(array.requires_grad and name != "prediction" for name, array in arrays.items()):
         return None
@@ -103,8 +105,8 @@ class _Work:
         self._threads = 1 if shapes.rows * shapes.length < _SMALL else torch.get_num_threads()
         self._divisor = 1.0
         self.weight = 1.0
-        self.illegal = 0.0  # how many values the vocabulary form will complain about, or must average
-        self.call = Call(())  # what the vocabulary form would be asked
+        self.illegal = 0.0  # how many values the operations will complain about, or must average
+        self.call = Call(())  # what the operations would be asked
 
     def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
         """The loss, and its gradient into `gradient` unless losses are not reduced."""
@@ -211,12 +213,12 @@ def _spacing(original_dtype: str | None, prediction: torch.dtype, target: torch.
 
 
 def _beside(x: Any, prediction: Tensor, dtypes: frozenset[torch.dtype]) -> Tensor | None:
-    """A plain tensor, of what may stand beside a prediction; None for what the vocabulary form must look at."""
+    """A plain tensor, of what may stand beside a prediction; None for what the operations must look at."""
     if not _plain(x):
         if x is None or dispatch.framework_of(x) != "numpy":
             return None
         try:
-            x = vocabulary.convert(x, prediction)
+            x = ops.convert(x, prediction)
         except (TypeError, ValueError, RuntimeError):
             return None
     return x if x.dtype in dtypes else None
@@ -236,7 +238,7 @@ def _converted(x: Tensor, dtype: torch.dtype) -> Tensor:
 def _counting(
     prediction: Tensor, losses: tuple[int, ...], dtype: torch.dtype, weight: Any, where: Any
 ) -> dict[str, Tensor] | None:
-    """The weight and the mask that are given, once for each loss; None where the vocabulary form must look at them."""
+    """The weight and the mask that are given, once for each loss; None where the operations must look at them."""
     found = {}
     for name, array, wanted in (("weight", weight, dtype), ("where", where, torch.bool)):
         if array is not None:
@@ -248,7 +250,7 @@ def _counting(
 
 
 def _over(array: Any, prediction: Tensor, losses: tuple[int, ...], dtype: torch.dtype) -> Tensor | None:
-    """A weight or mask, once for each loss; None where the vocabulary form must look at it."""
+    """A weight or mask, once for each loss; None where the operations must look at it."""
     array = _beside(array, prediction, frozenset((torch.bool,)) if dtype == torch.bool else _NUMBERS)
     shape = None if array is None else repeated(tuple(array.shape), losses)
     return None if array is None or shape is None else _converted(array.reshape(shape).expand(losses), dtype)

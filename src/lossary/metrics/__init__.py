@@ -22,17 +22,17 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary import dispatch
-from lossary.claim import Elicits
-from lossary.domain import Real
+from lossary.define.claim import Elicits
+from lossary.define.domain import Real
 from lossary.errors import MissingExtraError, UsageError
 from lossary.metrics.decision import Decision
-from lossary.missing import Missing, accepted, present
+from lossary.ops import dispatch
+from lossary.ops.missing import Missing, accepted, present
 
 if TYPE_CHECKING:
+    from lossary.define.loss import Loss
+    from lossary.define.objective import Objective
     from lossary.keras import KerasLoss
-    from lossary.loss import Loss
-    from lossary.objective import Objective
     from lossary.torch import LossModule
 
 __all__ = ["as_metric", "keras", "sklearn", "torchmetrics"]
@@ -245,8 +245,8 @@ def as_metric(criterion: LossModule | KerasLoss, **options: Any) -> Any:
 
 
 def _want_a_loss(host: str, loss: object) -> None:
-    from lossary.loss import Loss
-    from lossary.objective import Objective
+    from lossary.define.loss import Loss
+    from lossary.define.objective import Objective
 
     if not isinstance(loss, Loss | Objective):
         raise UsageError(
@@ -283,7 +283,7 @@ def _known(missing: Missing, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any
     import numpy as np
 
     y_true = np.asarray(y_true)
-    known = present(dispatch.vocabulary("numpy"), Real(), y_true, missing).reshape(len(y_true), -1).all(axis=1)
+    known = present(dispatch.ops("numpy"), Real(), y_true, missing).reshape(len(y_true), -1).all(axis=1)
     return y_true[known], np.asarray(y_pred)[known], None if weight is None else np.asarray(weight)[known]
 
 

@@ -8,11 +8,11 @@ from typing import Any, final
 import keras
 from keras import ops
 
-from lossary import catalogue
-from lossary.loss import Loss
+from lossary.define import registry
+from lossary.define.loss import Loss
+from lossary.define.objective import Objective
 from lossary.metrics.decision import Decision
-from lossary.missing import Missing
-from lossary.objective import Objective
+from lossary.ops.missing import Missing
 
 
 @final
@@ -102,7 +102,7 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Decided:
         metrics = [keras.saving.deserialize_keras_object(metric) for metric in config.pop("metrics")]
-        return cls(catalogue.from_config(config.pop("loss")), metrics, **config)
+        return cls(registry.from_config(config.pop("loss")), metrics, **config)
 
 
 def _last(rows: Any) -> Any:

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, final
 
-from lossary import dispatch
-from lossary.domain import Domain
+from lossary.define.domain import Domain
 from lossary.errors import DomainError, ShapeError
-from lossary.missing import Missing, present
+from lossary.ops import dispatch
+from lossary.ops.missing import Missing, present
 
 
 @final
@@ -39,7 +39,7 @@ class Decision:
     def known(self, y: Any, missing: Missing) -> Any:
         """Which targets say a class, by what stands for those that do not."""
         last = y if self.axis == -1 or not self.target.rows or len(y.shape) < 2 else y.swapaxes(self.axis, -1)
-        return present(dispatch.vocabulary(dispatch.framework_of(y)), self.target, last, missing)
+        return present(dispatch.ops(dispatch.framework_of(y)), self.target, last, missing)
 
     # ── for NumPy ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,9 +7,9 @@ from typing import Any, final
 import keras
 from keras import ops
 
-from lossary import dispatch
 from lossary.keras import KerasLoss
-from lossary.reduce import Exact, Total
+from lossary.ops import dispatch
+from lossary.ops.reduce import Exact, Total
 
 
 @final
@@ -24,7 +24,7 @@ class MeanLoss(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not type
         super().__init__(name=name or criterion.name, dtype=dtype)
         self.criterion = criterion
         zero = ops.zeros((1,), "float32")
-        exact = dispatch.vocabulary(dispatch.framework_of(zero)).accumulate(zero)
+        exact = dispatch.ops(dispatch.framework_of(zero)).accumulate(zero)
         dtypes = [keras.backend.standardize_dtype(part.dtype) for part in _parts(exact)]
         self._sum, self._weight = (
             [self.add_variable((), "zeros", dtype, name=name) for dtype in dtypes] for name in ("sum", "weight")

@@ -9,9 +9,9 @@ import torch
 import torchmetrics
 from torch import Tensor
 
-from lossary.reduce import Total, read
+from lossary.ops.reduce import Total, read
+from lossary.ops.torch import ops
 from lossary.torch import LossModule
-from lossary.vocabulary.torch import vocabulary
 
 
 @final
@@ -42,10 +42,10 @@ class MeanLoss(torchmetrics.Metric):
         total = self.criterion.total(preds, target, weight=weight, where=where)
         for name, exact in ((self._of_sum, total.exact_sum), (self._of_weight, total.exact_weight)):
             state = getattr(self, name)
-            setattr(self, name, state + read(vocabulary, exact, vocabulary.dtype(state)))
+            setattr(self, name, state + read(ops, exact, ops.dtype(state)))
 
     def compute(self) -> Tensor:
         """The mean so far; 0 where the weights add up to 0."""
         exact_sum, exact_weight = getattr(self, self._of_sum), getattr(self, self._of_weight)
-        mean: Tensor = Total(exact_sum, exact_weight, vocabulary.dtype(exact_sum)).mean
+        mean: Tensor = Total(exact_sum, exact_weight, ops.dtype(exact_sum)).mean
         return mean

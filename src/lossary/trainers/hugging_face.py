@@ -25,9 +25,9 @@ except ModuleNotFoundError as error:
         "lossary.trainers.hugging_face needs PyTorch.", hint="pip install 'lossary[torch]'."
     ) from error
 
+from lossary.define.loss import Loss
+from lossary.define.objective import Objective
 from lossary.errors import ShapeError, UsageError
-from lossary.loss import Loss
-from lossary.objective import Objective
 from lossary.torch import LossModule
 
 __all__ = ["ComputeLoss", "compute_loss_func"]

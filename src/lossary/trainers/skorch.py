@@ -23,10 +23,10 @@ except ModuleNotFoundError as error:
 
     raise MissingExtraError("lossary.trainers.skorch needs PyTorch.", hint="pip install 'lossary[torch]'.") from error
 
-from lossary.domain import Domain
+from lossary.define.domain import Domain
+from lossary.define.loss import Loss
+from lossary.define.objective import Objective
 from lossary.errors import UsageError
-from lossary.loss import Loss
-from lossary.objective import Objective
 from lossary.torch import LossModule
 
 __all__ = ["Probabilities", "predict_nonlinearity"]

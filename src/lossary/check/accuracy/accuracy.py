@@ -11,9 +11,9 @@ import ml_dtypes
 import numpy as np
 
 from lossary import CategoricalCrossEntropy, KLDivergence, LogCosh
-from lossary.domain import Probability, Simplex
-from lossary.loss import Loss
-from lossary.vocabulary import exact
+from lossary.define.domain import Probability, Simplex
+from lossary.define.loss import Loss
+from lossary.judge import exact
 
 if TYPE_CHECKING:
     from lossary.check.inference.formula import Formula
@@ -284,9 +284,9 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
 
 
 def _numpy() -> Any:
-    from lossary.vocabulary.numpy import vocabulary
+    from lossary.ops.numpy import ops
 
-    return vocabulary
+    return ops
 
 
 def _shares(logits: Any) -> Any:

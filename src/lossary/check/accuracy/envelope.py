@@ -14,12 +14,12 @@ from lossary.check.accuracy.accuracy import Distance, Exact, Judged, exactly, la
 from lossary.check.report import picture
 from lossary.check.samples import GRID, points
 from lossary.check.subject import LossRaised
-from lossary.domain import Labels, Probability, Real, Simplex
+from lossary.define.domain import Labels, Probability, Real, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.inference.formula import Formula
     from lossary.check.subject import Subject
-    from lossary.loss import Loss
+    from lossary.define.loss import Loss
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 TOLERATED = 8.0  # ULP

@@ -25,7 +25,7 @@ def values(subject: Subject, p: Any, y: Any) -> Any:
             return subject.rows(*widened(p, y))
         except LossRaised:  # float64 is refused
             return np.full(len(p), np.nan)
-    from lossary.vocabulary.exact import judge
+    from lossary.judge.exact import judge
 
     return subject.factor * np.asarray(judge(_of(subject), *_entries(subject, p, y)), np.float64)
 
@@ -37,7 +37,7 @@ def gradients(subject: Subject, p: Any, y: Any) -> Any:
             return subject.row_gradients(*widened(p, y))
         except LossRaised:  # float64 is refused
             return np.full(p.shape, np.nan)
-    from lossary.vocabulary.exact import judge_gradient
+    from lossary.judge.exact import judge_gradient
 
     low, high = (np.asarray(x, np.float64) for x in judge_gradient(_of(subject), *_entries(subject, p, y)))
     return np.where(low == high, subject.factor * low, np.nan).reshape(p.shape)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, final
 import ml_dtypes
 import numpy as np
 
-from lossary import dispatch
+from lossary.ops import dispatch
 
 Function = Callable[..., Any]
 _LONG = 100  # entries, from which on a list is written by its runs
@@ -36,8 +36,8 @@ class Backend(ABC):
         return type(self).__name__.lower()
 
     @property
-    def vocabulary(self) -> Any:
-        return dispatch.vocabulary(self.name)
+    def ops(self) -> Any:
+        return dispatch.ops(self.name)
 
     @contextlib.contextmanager
     def precision(self, dtype: str) -> Iterator[None]:

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from lossary.check.inference import conventions
-from lossary.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
+from lossary.define.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lossary.check.subject import Subject
-    from lossary.domain import Domain
+    from lossary.define.domain import Domain
 
 Kind = str  # "logits", "probabilities" or "logarithms"
 

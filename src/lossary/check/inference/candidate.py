@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, final
 
 from lossary.check.inference import conventions
 from lossary.check.subject import Constructor
+from lossary.define.loss import Loss
+from lossary.define.objective import Objective
 from lossary.errors import LossaryError, MissingExtraError, UnknownNameError, UsageError
-from lossary.loss import Loss
-from lossary.objective import Objective
 
 if TYPE_CHECKING:
-    from lossary.domain import Domain
+    from lossary.define.domain import Domain
 
 _SKIPPED = ("size_average", "reduce", "name", "dtype")  # arguments of a framework's constructors that say nothing
 _METHODS = {"clamp", "unsqueeze", "detach", "log_softmax", "softmax", "gather", "logsumexp", "sigmoid"}  # PyTorch's

@@ -19,8 +19,8 @@ from typing import Any, final
 from lossary import catalogue
 from lossary.check.inference import conventions
 from lossary.check.inference.candidate import framework_class, place
+from lossary.define.loss import Loss
 from lossary.errors import DataError, LossaryError, MissingExtraError, UnknownNameError, UsageError
-from lossary.loss import Loss
 
 _FORMS = "a file is written losses.py, what is in a module package.module:name."
 _TESTS = ("tests", "test")

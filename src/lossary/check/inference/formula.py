@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 if TYPE_CHECKING:
-    from lossary.claim import Claim
-    from lossary.domain import Domain
-    from lossary.vocabulary.vocabulary import Array
+    from lossary.define.claim import Claim
+    from lossary.define.domain import Domain
+    from lossary.ops.ops import Array
 
 
 @final

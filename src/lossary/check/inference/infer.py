@@ -20,14 +20,14 @@ from lossary.check.inference.candidate import Candidate, candidate
 from lossary.check.inference.gradient import with_own_gradient
 from lossary.check.run import contained
 from lossary.check.subject import Convention, LossRaised, Subject
-from lossary.claim import Claim, combined
-from lossary.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.claim import Claim, combined
+from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.loss import Loss
 from lossary.errors import MissingExtraError, UnknownNameError, UsageError
-from lossary.loss import Loss
 
 if TYPE_CHECKING:
     from lossary.check.backends.backend import Backend
-    from lossary.domain import Domain
+    from lossary.define.domain import Domain
 
 FRAMEWORKS = ("numpy", "torch", "keras", "jax")
 TASKS = ("regression", "binary", "multiclass", "sparse", "distribution")
@@ -172,7 +172,7 @@ def _known(found: Candidate, told: _Told) -> list[str]:
 
 
 def _claims(loss: Any) -> tuple[Claim, ...]:
-    """What a loss says of itself: its attribute `claims`, a tuple of those in `lossary.claim`."""
+    """What a loss says of itself: its attribute `claims`, a tuple of those in `lossary.define.claim`."""
     said = getattr(loss, "claims", ())
     return tuple(each for each in said if isinstance(each, Claim)) if isinstance(said, tuple | list) else ()
 

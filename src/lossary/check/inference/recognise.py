@@ -13,15 +13,15 @@ import numpy as np
 from lossary import catalogue
 from lossary.check.samples import CLASSES, arranged
 from lossary.check.subject import LossRaised
-from lossary.domain import ClassIndex, Labels, Probability, Score, Simplex
+from lossary.define.domain import ClassIndex, Labels, Probability, Score, Simplex
+from lossary.define.parameters import Parameter, Setting, parameters_of
 from lossary.errors import LossaryError, UnknownNameError
-from lossary.parameter import Parameter, Setting, parameters_of
-from lossary.vocabulary.numpy import vocabulary
+from lossary.ops.numpy import ops
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
-    from lossary.domain import Domain
-    from lossary.loss import Loss
+    from lossary.define.domain import Domain
+    from lossary.define.loss import Loss
 
 # Where residuals are compared: from where even a careless formula has digits left to where lines and parabolas part.
 _RESIDUALS = np.array([0.3, 0.7, 0.95, 1.6, 2.9, 7.0, 19.0, 45.0, 300.0, 1e4])
@@ -64,7 +64,7 @@ def _answers(subject: Subject, p: Any, y: Any) -> Any:
 def _values(loss: Loss, p: Any, y: Any) -> Any:
     with np.errstate(all="ignore"):
         p, y = (x if x.dtype.kind == "i" else x.astype(np.float32).astype(np.float64) for x in (p, y))
-        return np.asarray(loss.value(vocabulary, p, y))
+        return np.asarray(loss.value(ops, p, y))
 
 
 def _same_beside_the_simplex(subject: Subject, loss: Loss, factor: float, p: Any, y: Any) -> bool:

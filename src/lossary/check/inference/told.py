@@ -8,12 +8,12 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from lossary import spelling
 from lossary.check.inference import infer
 from lossary.check.inference.formula import Formula
-from lossary.claim import Claim
+from lossary.define import spelling
+from lossary.define.claim import Claim
+from lossary.define.loss import Loss
 from lossary.errors import ParameterError
-from lossary.loss import Loss
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -50,7 +50,7 @@ def claim(word: str) -> Claim:
     Raises:
         ParameterError: there is none, or its number is missing.
     """
-    from lossary.listing import flags
+    from lossary.describe.listing import flags
 
     name, _, number = word.partition("=")
     kinds = flags()

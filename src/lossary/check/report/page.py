@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Callable
 
 from lossary.check.rule import Rule, find, rules
+from lossary.describe.show import row
 from lossary.errors import UnknownNameError
-from lossary.show import row
 
 _WIDTH = 80
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import lossary
-from lossary import spelling
 from lossary.compare.plan import Plan
 from lossary.compare.profile import Numbers
 from lossary.compare.report import calibration, words
@@ -19,6 +18,7 @@ from lossary.compare.report.held_out import gather
 from lossary.compare.report.shapes import Shapes, shapes
 from lossary.compare.statistics import Interval, Metric, Standing, Verdict
 from lossary.compare.suggest import quantile_level
+from lossary.define import spelling
 
 if TYPE_CHECKING:
     from lossary.compare.report.result import Result

@@ -13,7 +13,7 @@ from lossary.compare.plan import Plan
 from lossary.compare.prediction import Outcome
 from lossary.compare.profile import Codes, Numbers
 from lossary.compare.suggest import parse
-from lossary.loss import Loss
+from lossary.define.loss import Loss
 
 
 @final

@@ -15,7 +15,7 @@ from lossary.compare.prediction import Outcome
 from lossary.compare.report import document, terminal
 from lossary.compare.statistics import Summary
 from lossary.compare.suggest import Candidate
-from lossary.loss import Loss
+from lossary.define.loss import Loss
 
 _WIDTH = 80
 

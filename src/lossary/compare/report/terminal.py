@@ -12,13 +12,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lossary import spelling
 from lossary.compare.plan import Plan
 from lossary.compare.profile import Numbers, Profile
 from lossary.compare.report import words
 from lossary.compare.report.document import versions
 from lossary.compare.statistics import Metric, Summary
-from lossary.loss import Loss
+from lossary.define import spelling
+from lossary.define.loss import Loss
 
 if TYPE_CHECKING:
     from lossary.compare.report.result import Result

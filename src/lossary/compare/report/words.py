@@ -13,7 +13,7 @@ from lossary.compare.prediction import Outcome
 from lossary.compare.profile import Profile
 from lossary.compare.statistics import SIGNIFICANT, Metric, Summary, Verdict
 from lossary.compare.suggest import REFERENCE, Candidate, quantile_level
-from lossary.domain import Labels
+from lossary.define.domain import Labels
 
 _COLUMNS = {"regression": 4, "binary": 3, "multiclass": 3}
 _FEW_SPLITS = 5  # with fewer, the test has so few degrees of freedom that it sees little but luck

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from lossary.call import Call
 from lossary.compare.plan import Budget
 from lossary.compare.trainers.trainer import Fit, Fold, Member, Trainer, relative
-from lossary.loss import Loss
+from lossary.define.loss import Loss
+from lossary.ops.call import Call
 
 _LEARNING_RATE = 5e-3  # of the default network
 _CAREFUL_RATE = 1e-3  # of a user's, which may be deep

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossary.compare.profile import Codes, Numbers
-from lossary.loss import Loss
+from lossary.define.loss import Loss
 
 
 @final

@@ -8,7 +8,7 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import DIFFERENTIATES, Tag
-from lossary.domain import Probability, Simplex
+from lossary.define import Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

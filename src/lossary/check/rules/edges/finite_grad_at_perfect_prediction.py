@@ -8,7 +8,7 @@ from lossary.check import samples, shrink
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import DIFFERENTIATES
-from lossary.domain import Positive, Probability, Score, Simplex
+from lossary.define import Positive, Probability, Score, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

@@ -9,11 +9,11 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import Tag
-from lossary.domain import Labels, Probability, Simplex
+from lossary.define import Labels, Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
-    from lossary.domain import Domain
+    from lossary.define import Domain
 
 
 def _bounded(subject: Subject) -> bool:

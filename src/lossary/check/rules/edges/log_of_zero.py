@@ -9,7 +9,7 @@ from lossary.check import samples, shrink
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import ONE_ROW, Tag
-from lossary.domain import ClassIndex, Probability, Simplex
+from lossary.define import ClassIndex, Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

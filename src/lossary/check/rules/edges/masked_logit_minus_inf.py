@@ -8,7 +8,7 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import ONE_ROW, Tag
-from lossary.domain import ClassIndex, Logits, Simplex
+from lossary.define import ClassIndex, Logits, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

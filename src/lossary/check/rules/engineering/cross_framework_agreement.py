@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from lossary.call import Call
 from lossary.check.backends import backend
 from lossary.check.differences import batches
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described, shown
 from lossary.check.tags import Tag
-from lossary.loss import Loss
+from lossary.define.loss import Loss
+from lossary.ops.call import Call
 
 # Each of two answers may be 4 off, and those of terms of both signs, which may be larger than their sum.
 _ULP = 16
@@ -39,7 +39,7 @@ EVERYWHERE = Tag(lambda s: written_once(s) is not None, "it is offered in one fr
     wrong="""
         import numpy as np
         from lossary import Pointwise
-        from lossary.domain import Real
+        from lossary.define import Real
 
         class Squared(Pointwise):
             task = "regression"
@@ -53,7 +53,7 @@ EVERYWHERE = Tag(lambda s: written_once(s) is not None, "it is offered in one fr
     """,
     right="""
         from lossary import Pointwise
-        from lossary.domain import Real
+        from lossary.define import Real
 
         class Squared(Pointwise):
             task = "regression"

@@ -13,7 +13,7 @@ import numpy as np
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, Subject
 from lossary.check.tags import Tag
-from lossary.loss import Loss
+from lossary.define.loss import Loss
 
 CONSTRUCTED = Tag(lambda s: s.constructor is not None, "it is no object with settings to be saved")
 

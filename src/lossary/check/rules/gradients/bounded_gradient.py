@@ -7,7 +7,7 @@ from lossary.check.as_loss import refuted
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
 from lossary.check.tags import DIFFERENTIATES, claims
-from lossary.claim import Lipschitz
+from lossary.define import Lipschitz
 
 _SQUARES = 1e18  # float32 squares of what is larger are inf
 _SIZES = (0.0, 1.0, 1e3, 1e8, 1e20, 3e38)
@@ -20,7 +20,7 @@ _SIZES = (0.0, 1.0, 1e3, 1e8, 1e20, 3e38)
     remedy="clip the residual before it is squared, so that neither branch overflows; or do not call the loss robust",
     wrong="""
         import torch
-        from lossary.claim import Lipschitz
+        from lossary.define import Lipschitz
 
         def loss(input, target):
             size = (input - target).abs()
@@ -30,7 +30,7 @@ _SIZES = (0.0, 1.0, 1e3, 1e8, 1e20, 3e38)
     """,
     right="""
         import torch
-        from lossary.claim import Lipschitz
+        from lossary.define import Lipschitz
 
         def loss(input, target):
             size = (input - target).abs()

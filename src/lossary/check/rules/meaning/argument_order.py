@@ -8,7 +8,7 @@ from lossary.check.differences import Scalar, soft
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
 from lossary.check.tags import VALUES, Tag
-from lossary.domain import Real, Simplex
+from lossary.define import Real, Simplex
 
 _SOFT = Tag(lambda s: soft(s.target), "labels and predictions cannot be mistaken for each other")
 _QUANTILES = ("quantile", "quantile_level", "level", "tau")

@@ -4,7 +4,7 @@ from lossary.check.as_loss import refuted
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject
 from lossary.check.tags import claims
-from lossary.claim import Convex, StrictlyConvex, StronglyConvex
+from lossary.define import Convex, StrictlyConvex, StronglyConvex
 
 
 @rule(
@@ -14,7 +14,7 @@ from lossary.claim import Convex, StrictlyConvex, StronglyConvex
     remedy="do not claim it: solvers and proofs that need convexity may stop anywhere",
     wrong="""
         import numpy as np
-        from lossary.claim import Convex
+        from lossary.define import Convex
 
         def loss(prediction, target):
             r = prediction - target
@@ -24,7 +24,7 @@ from lossary.claim import Convex, StrictlyConvex, StronglyConvex
     """,
     right="""
         import numpy as np
-        from lossary.claim import Convex
+        from lossary.define import Convex
 
         def loss(prediction, target):
             r = prediction - target

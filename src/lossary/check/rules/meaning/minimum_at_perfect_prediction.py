@@ -8,7 +8,7 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
 from lossary.check.tags import VALUES, Tag
-from lossary.domain import Labels, Positive, Probability, Real
+from lossary.define import Labels, Positive, Probability, Real
 
 _SIZES = np.geomspace(1e-3, 100.0, 16)  # 32 steps with both signs
 _LEARNS = Tag(

@@ -10,7 +10,7 @@ from lossary.check.as_loss import refuted
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
 from lossary.check.tags import REGRESSION, claims
-from lossary.claim import NonNegative
+from lossary.define import NonNegative
 
 _SIZES = (0.0, *(float(f"1e{k}") for k in range(-8, 0)), 0.25, 0.5, 1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -23,7 +23,7 @@ _SIZES = (0.0, *(float(f"1e{k}") for k in range(-8, 0)), 0.25, 0.5, 1.0, 3.0, 10
     "constants in the input's own precision",
     wrong="""
         import numpy as np
-        from lossary.claim import NonNegative
+        from lossary.define import NonNegative
 
         def loss(input, target):
             size = np.abs(input - target)
@@ -33,7 +33,7 @@ _SIZES = (0.0, *(float(f"1e{k}") for k in range(-8, 0)), 0.25, 0.5, 1.0, 3.0, 10
     """,
     right="""
         import numpy as np
-        from lossary.claim import NonNegative
+        from lossary.define import NonNegative
 
         def loss(input, target):
             size = np.abs(input - target)

@@ -8,7 +8,7 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
 from lossary.check.tags import TWO_CLASSES
-from lossary.domain import Probability
+from lossary.define import Probability
 
 # Scores of the positive rows and of the negative ones.
 _SCORES = ((0.5, -0.25), (-0.7, 0.9))

@@ -4,7 +4,7 @@ from lossary.check.as_loss import refuted
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject
 from lossary.check.tags import VALUES, Tag
-from lossary.claim import Elicits, Proper
+from lossary.define import Elicits, Proper
 
 _ESTIMATES = Tag(
     lambda s: s.claimed(Proper) is not None or s.claimed(Elicits) is not None, "nobody claims what it estimates"
@@ -19,7 +19,7 @@ _ESTIMATES = Tag(
     "loss that is proper",
     wrong="""
         import numpy as np
-        from lossary.claim import Elicits
+        from lossary.define import Elicits
 
         def loss(prediction, target, level=0.9):
             r = prediction - target
@@ -29,7 +29,7 @@ _ESTIMATES = Tag(
     """,
     right="""
         import numpy as np
-        from lossary.claim import Elicits
+        from lossary.define import Elicits
 
         def loss(prediction, target, level=0.9):
             r = target - prediction

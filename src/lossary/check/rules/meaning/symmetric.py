@@ -6,7 +6,7 @@ from lossary.check import samples, shrink
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
 from lossary.check.tags import REGRESSION, claims
-from lossary.claim import Symmetric
+from lossary.define import Symmetric
 
 _SIZES = tuple(float(x) for x in np.geomspace(1e-4, 1e4, 16))
 _AGREES = 1e-5  # float32
@@ -19,7 +19,7 @@ _AGREES = 1e-5  # float32
     remedy="compare the size of the residual with the threshold, not the residual",
     wrong="""
         import numpy as np
-        from lossary.claim import Symmetric
+        from lossary.define import Symmetric
 
         def loss(input, target):
             e = input - target
@@ -30,7 +30,7 @@ _AGREES = 1e-5  # float32
     """,
     right="""
         import numpy as np
-        from lossary.claim import Symmetric
+        from lossary.define import Symmetric
 
         def loss(input, target):
             size = np.abs(input - target)

@@ -7,7 +7,7 @@ import numpy as np
 from lossary.check.accuracy import judged
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, described
-from lossary.domain import Positive, Probability, Real
+from lossary.define import Positive, Probability, Real
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

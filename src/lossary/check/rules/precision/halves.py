@@ -9,7 +9,7 @@ import numpy as np
 from lossary.check import samples
 from lossary.check.rule import Failure, Severity
 from lossary.check.subject import cast
-from lossary.domain import Probability, Simplex
+from lossary.define import Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

@@ -9,7 +9,7 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, described
 from lossary.check.tags import ONE_ROW
-from lossary.domain import ClassIndex, Positive, Real, Simplex
+from lossary.define import ClassIndex, Positive, Real, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

@@ -8,7 +8,7 @@ import numpy as np
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, cast
 from lossary.check.tags import CLASS_INDICES
-from lossary.domain import Simplex
+from lossary.define import Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

@@ -10,7 +10,7 @@ from lossary.check.accuracy import judged
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described, widened
 from lossary.check.tags import ONE_ROW
-from lossary.domain import ClassIndex, Probability, Simplex
+from lossary.define import ClassIndex, Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

@@ -10,7 +10,7 @@ import numpy as np
 
 from lossary.check import samples
 from lossary.check.rules.shapes.comparison import same
-from lossary.domain import ClassIndex
+from lossary.define import ClassIndex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject

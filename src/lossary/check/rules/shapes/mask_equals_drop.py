@@ -10,7 +10,7 @@ from lossary.check.rules.shapes.comparison import losses_of_rows, same
 from lossary.check.rules.shapes.leaving_out import Way, ways
 from lossary.check.subject import Reduction, Subject
 from lossary.check.tags import Tag
-from lossary.domain import Logits, Real, Score
+from lossary.define import Logits, Real, Score
 
 _KEPT = np.array([False, True, False, True])
 _LEAVES_OUT = Tag(lambda s: s.takes_mask or s.ignored is not None, "it takes no mask, and ignores no class")

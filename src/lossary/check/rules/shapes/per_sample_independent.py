@@ -9,7 +9,7 @@ from lossary.check.rule import Failure, rule
 from lossary.check.rules.shapes.comparison import same
 from lossary.check.subject import Subject
 from lossary.check.tags import SEPARATES
-from lossary.domain import Logits, Real, Score
+from lossary.define import Logits, Real, Score
 
 _CHANGED = 2  # the row that is replaced by another
 

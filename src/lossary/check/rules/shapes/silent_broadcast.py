@@ -9,7 +9,7 @@ from lossary.check import samples
 from lossary.check.rule import Failure, Severity, rule
 from lossary.check.rules.shapes.comparison import same
 from lossary.check.subject import Subject
-from lossary.domain import ClassIndex
+from lossary.define import ClassIndex
 
 
 @rule(

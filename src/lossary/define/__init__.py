@@ -1,0 +1,100 @@
+"""All that a loss or a penalty is written with, in one place: `from lossary.define import Pointwise, Real, parameter`.
+
+What lossary's own losses import is what anybody's may: nothing else of lossary belongs into a loss.
+"""
+
+from lossary.define.choice import AgainstNoise, Balance, Choice, TimesSpread, Wanted
+from lossary.define.claim import (
+    Claim,
+    ClassificationCalibrated,
+    Convex,
+    Differentiable,
+    Elicits,
+    ElicitsCentre,
+    Kinked,
+    Lipschitz,
+    NonNegative,
+    NotConvex,
+    NotProper,
+    NotSymmetricInArguments,
+    Proper,
+    Smooth,
+    Sparse,
+    StrictlyConvex,
+    StronglyConvex,
+    Symmetric,
+    UnboundedGradient,
+    ZeroAtTarget,
+)
+from lossary.define.domain import (
+    ClassIndex,
+    Columns,
+    Domain,
+    Labels,
+    Learned,
+    Logits,
+    Positive,
+    Probability,
+    Real,
+    Row,
+    Score,
+    Simplex,
+)
+from lossary.define.loss import Batchwise, Pointwise, Rowwise
+from lossary.define.parameters import NumberOrTable, Pair, Table, parameter
+from lossary.define.penalty import Penalty
+from lossary.define.twin import Departure, Twin
+from lossary.errors import DifferentiationError
+from lossary.ops.ops import Array
+
+__all__ = [
+    "AgainstNoise",
+    "Array",
+    "Balance",
+    "Batchwise",
+    "Choice",
+    "Claim",
+    "ClassIndex",
+    "ClassificationCalibrated",
+    "Columns",
+    "Convex",
+    "Departure",
+    "Differentiable",
+    "DifferentiationError",
+    "Domain",
+    "Elicits",
+    "ElicitsCentre",
+    "Kinked",
+    "Labels",
+    "Learned",
+    "Lipschitz",
+    "Logits",
+    "NonNegative",
+    "NotConvex",
+    "NotProper",
+    "NotSymmetricInArguments",
+    "NumberOrTable",
+    "Pair",
+    "Penalty",
+    "Pointwise",
+    "Positive",
+    "Probability",
+    "Proper",
+    "Real",
+    "Row",
+    "Rowwise",
+    "Score",
+    "Simplex",
+    "Smooth",
+    "Sparse",
+    "StrictlyConvex",
+    "StronglyConvex",
+    "Symmetric",
+    "Table",
+    "TimesSpread",
+    "Twin",
+    "UnboundedGradient",
+    "Wanted",
+    "ZeroAtTarget",
+    "parameter",
+]

@@ -1,0 +1,690 @@
+"""What is said of a loss, each with a function that tries to refute it.
+
+A claim is never believed because it was typed: `claim.examine(loss)` looks for a counterexample on adversarial and
+random points, in float64 NumPy. What follows from a claim (strongly convex ⇒ strictly convex ⇒ convex) is derived by
+`implies`, never written on a loss.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from lossary.define.probe import Probe
+from lossary.errors import DifferentiationError
+
+if TYPE_CHECKING:
+    from lossary.define.loss import Loss
+    from lossary.define.objective import Objective
+
+_NO_PROBABILITIES = "its predictions are no probabilities"
+_NO_NUMBERS = "its predictions are no estimates of a number"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What came of trying to refute a claim."""
+
+    claim: Claim
+    points: int
+    counterexample: str | None
+
+    @property
+    def refuted(self) -> bool:
+        return self.counterexample is not None
+
+    def __str__(self) -> str:
+        if self.refuted:
+            return f"{self.claim}: refuted, {self.counterexample}"
+        proof = f"; proved in {self.claim.proved_in}" if self.claim.proved_in else ""
+        return f"{self.claim}: not refuted on {self.points:,} points{proof}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim(ABC):
+    """One property of a loss as a function of its prediction."""
+
+    name: ClassVar[str]
+    proved_in: str | None = dataclasses.field(default=None, kw_only=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        """The next weaker claims; theirs follow from them."""
+        return ()
+
+    @property
+    def estimated(self) -> str:
+        """What minimising the loss estimates, in a word or two, where the claim is about that: "mean"."""
+        return ""
+
+    @abstractmethod
+    def refute(self, probe: Probe) -> str | None:
+        """A counterexample in words, or None."""
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        """The same property of Σ factor · loss for losses with these claims, if it follows; None if it does not.
+
+        Every factor is above 0. What one loss alone has may be lost in a sum: as it stands, all must have it.
+        """
+        return self if all(_has(type(self), claims) for claims in others) else None
+
+    @final
+    def examine(self, loss: Loss | Objective, *, points: int = 20_000, seed: int = 0) -> Evidence:
+        """Try to refute the claim of this loss, or weighted sum of losses, on that many points."""
+        try:
+            counterexample = self.refute(Probe(loss, points, seed))
+        except DifferentiationError:
+            counterexample = "it has no gradient"
+        return Evidence(self, points, counterexample)
+
+
+def closure(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """The claims and everything they imply, each once, the strongest first."""
+    found: dict[str, Claim] = {}
+    waiting = list(claims)
+    while waiting:
+        claim = waiting.pop(0)
+        if claim.name not in found:
+            found[claim.name] = claim
+            waiting.extend(claim.implies)
+    return tuple(found.values())
+
+
+def combined(factors: tuple[float, ...], claims: tuple[tuple[Claim, ...], ...]) -> tuple[Claim, ...]:
+    """What follows for Σ factor · loss from what is claimed of each loss (factors are not negative).
+
+    A loss with the factor 0 adds nothing, and takes nothing away.
+    """
+    counted = [(factor, closure(each)) for factor, each in zip(factors, claims, strict=True) if factor > 0]
+    weights, closures = tuple(factor for factor, _ in counted), tuple(each for _, each in counted)
+    candidates = {claim.name: claim for each in closures for claim in each}
+    results = (claim.combine(weights, closures) for claim in candidates.values())
+    return tuple(claim for claim in results if claim is not None)
+
+
+def _has(kind: type[Claim], claims: tuple[Claim, ...]) -> bool:
+    return any(isinstance(claim, kind) for claim in claims)
+
+
+def _found(kind: type[Any], claims: tuple[Claim, ...]) -> Any:
+    return next((claim for claim in claims if isinstance(claim, kind)), None)
+
+
+# ── the shape of the curve ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Convex(Claim):
+    name = "convex"
+
+    def refute(self, probe: Probe) -> str | None:
+        return _midpoint_above_chord(probe, strong=0.0)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class StrictlyConvex(Claim):
+    name = "strictly convex"
+
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        return (Convex(),)
+
+    def refute(self, probe: Probe) -> str | None:
+        np = probe.np
+        first, second, target = probe.segments()
+        if not probe.rows:
+            # Short chords near the target or the threshold: further out float64 cannot tell a curve from its chord.
+            centre = target if probe.is_regression else probe.loss.prediction.threshold or 0.0
+            first = np.clip(first, centre - 4.0, centre + 4.0)
+            length = probe.generator.uniform(0.1, 0.5, size=first.shape)
+            second = first + np.clip(second - first, -length, length)
+        low, middle, high = _along(probe, first, second, target)
+        apart = probe.distance(first, second) > 0.05
+        flat = ~(middle < 0.5 * low + 0.5 * high) & np.isfinite(low) & np.isfinite(high) & apart
+        return probe.first(flat, between=first, and_=second, target=target) or _midpoint_above_chord(probe, 0.0)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        strict = any(_has(StrictlyConvex, each) for each in others)
+        return self if strict and all(_has(Convex, each) for each in others) else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class StronglyConvex(Claim):
+    """f(y) ≥ f(x) + ∇f(x)·(y − x) + modulus/2 · |y − x|²."""
+
+    modulus: float
+    name = "strongly convex"
+
+    def __str__(self) -> str:
+        return f"strongly convex with modulus {self.modulus:g}"
+
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        return (StrictlyConvex(),)
+
+    def refute(self, probe: Probe) -> str | None:
+        return _midpoint_above_chord(probe, strong=self.modulus)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        if not all(_has(Convex, each) for each in others):
+            return None
+        moduli = (getattr(_found(StronglyConvex, each), "modulus", 0.0) for each in others)
+        return StronglyConvex(sum(factor * modulus for factor, modulus in zip(factors, moduli, strict=True)))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class NotConvex(Claim):
+    """There is a chord that the curve rises above; refuted when none is found."""
+
+    name = "not convex"
+
+    def refute(self, probe: Probe) -> str | None:
+        return None if _midpoint_above_chord(probe, strong=0.0) else "no chord was found that the curve rises above"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return _alone(self, others)  # a convex loss, or even another that is not, may mend the curve
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Symmetric(Claim):
+    """ℓ(y + r, y) = ℓ(y − r, y)."""
+
+    name = "symmetric"
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.threshold is not None or probe.rows:
+            return "its prediction and its target have no difference"
+        residual = probe.prediction()
+        zero = probe.np.zeros_like(residual)
+        unequal = probe.values(residual, zero) != probe.values(-residual, zero)
+        return probe.first(unequal, residual=residual)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class NonNegative(Claim):
+    name = "never negative"
+
+    def refute(self, probe: Probe) -> str | None:
+        prediction, target = probe.prediction(), probe.target()
+        least: Any = 0.0
+        if probe.loss.target.rows:
+            close = 10.0 ** probe.generator.uniform(-9.0, 0.0, size=(len(target), 1))
+            mixed = (1.0 - close) * probe.said_by(target, probe.loss.target) + close * probe.shares()
+            prediction[::2] = probe.as_prediction(mixed)[::2]
+            least = self._of_rounded_rows(probe, prediction, target)
+        return probe.first(probe.values(prediction, target) < least, prediction=prediction, target=target)
+
+    def _of_rounded_rows(self, probe: Probe, prediction: Any, target: Any) -> Any:
+        """How low a divergence may be for rows P and Q as they are stored, whose sums are not exactly 1: by the
+        log-sum inequality Σ P log(P/Q) ≥ ΣP · log(ΣP/ΣQ), less some units in the last place of the terms."""
+        np = probe.np
+        sums = [
+            np.array([math.fsum([*row, -1.0]) for row in x]) if domain.shares else np.zeros(len(x))
+            for x, domain in ((prediction, probe.loss.prediction), (target, probe.loss.target))
+        ]
+        q, p = probe.said_by(prediction, probe.loss.prediction), probe.said_by(target, probe.loss.target)
+        smallest = np.finfo("float64").tiny
+        terms = p * (np.abs(np.log(np.maximum(p, smallest))) + np.abs(np.log(np.maximum(q, smallest))))
+        exact = (1.0 + sums[1]) * (np.log1p(sums[1]) - np.log1p(sums[0]))
+        return probe.scale * (np.minimum(exact, 0.0) - 4.0 * np.finfo("float64").eps * terms.sum(axis=-1))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ZeroAtTarget(Claim):
+    """A perfect prediction costs exactly 0; anything else costs more."""
+
+    name = "zero only at the target"
+
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        return (NonNegative(),)
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.is_classification:
+            return "its target is a class"
+        np = probe.np
+        prediction, target = probe.prediction(), probe.target()
+        perfect, rounded, said = target, 0.0, target
+        if probe.rows:
+            said = probe.said_by(target, probe.loss.target)
+            prediction = probe.as_prediction(probe.shares())
+            if probe.loss.prediction.of_logits != probe.loss.target.logarithms:
+                # Logarithms are rounded, by half a unit in their last place.
+                perfect, rounded = probe.as_prediction(said), 4.0 * np.finfo("float64").eps * probe.scale
+                if probe.loss.prediction.of_logits:
+                    perfect = np.maximum(perfect, -1e4)  # as good as certain, and finite
+        costs = probe.values(perfect, target)
+        size = np.abs(np.where(np.isfinite(perfect), perfect, 0.0)).max(axis=-1) if probe.rows else 0.0
+        off_target = ~(np.abs(costs) <= rounded * (1.0 + size))
+        apart = (
+            probe.distance(probe.said_by(prediction, probe.loss.prediction) if probe.rows else prediction, said) > 1e-3
+        )
+        free = apart & (probe.values(prediction, target) <= 0.0)
+        return probe.first(off_target, prediction=perfect, target=target) or probe.first(
+            free, prediction=prediction, target=target
+        )
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class NotSymmetricInArguments(Claim):
+    """ℓ(a, b) ≠ ℓ(b, a) for some a, b; refuted when no such pair is found."""
+
+    name = "not symmetric in its arguments"
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.is_classification:
+            return "its target is a class"
+        if probe.rows:
+            first, second = probe.shares(), probe.shares()
+            there = probe.values(probe.as_prediction(first), probe.as_target(second))
+            back = probe.values(probe.as_prediction(second), probe.as_target(first))
+        else:
+            first, second = probe.target(), probe.target()
+            there, back = probe.values(first, second), probe.values(second, first)
+        return None if (probe.np.abs(there - back) > 1e-3).any() else "both orders cost the same everywhere"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return _alone(self, others)  # what one order costs more by one loss it may cost less by another
+
+
+# ── the slope ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Differentiable(Claim):
+    """The gradient has no jumps."""
+
+    name = "continuously differentiable"
+
+    def refute(self, probe: Probe) -> str | None:
+        jump = _largest_jump(probe)
+        return None if jump is None else f"the gradient jumps {jump}"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Kinked(Claim):
+    """The gradient jumps somewhere; refuted when no jump is found."""
+
+    at: str
+    name = "kinked"
+
+    def __str__(self) -> str:
+        return f"kink at {self.at}"
+
+    def refute(self, probe: Probe) -> str | None:
+        return None if _largest_jump(probe) else "no jump of the gradient was found"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        # Convex losses jump upwards only, so that no jump makes up for another.
+        lasting = all(_has(Convex, each) for each in others)
+        rest = [each for each in others if not _has(Kinked, each)]
+        single = len(rest) == len(others) - 1 and all(_has(Differentiable, each) for each in rest)
+        return self if lasting or single else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Smooth(Claim):
+    """The gradient's own slope is bounded: |∇f(x) − ∇f(y)| ≤ bound · |x − y|."""
+
+    bound: float
+    name = "smooth"
+
+    def __str__(self) -> str:
+        return f"smooth (gradient Lipschitz {self.bound:g})"
+
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        return (Differentiable(),)
+
+    def refute(self, probe: Probe) -> str | None:
+        first, second, target = probe.segments()
+        here, there = probe.gradient(first, target), probe.gradient(second, target)
+        apart = probe.distance(first, second)
+        # What float64 may have rounded away of the gradients.
+        slack = 1e-12 + 1e-15 * (probe.size(here) + probe.size(there))
+        steep = probe.distance(here, there) > self.bound * apart * (1 + 1e-9) + slack
+        return probe.first(steep, between=first, and_=second, target=target)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        found = [_found(Smooth, each) for each in others]
+        if any(claim is None for claim in found):
+            return None
+        return Smooth(sum(factor * claim.bound for factor, claim in zip(factors, found, strict=True)))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Lipschitz(Claim):
+    """|f(x) − f(y)| ≤ bound · |x − y|: no example pulls harder than the bound."""
+
+    bound: float
+    name = "Lipschitz"
+
+    def __str__(self) -> str:
+        return f"Lipschitz {self.bound:.4g}"
+
+    def refute(self, probe: Probe) -> str | None:
+        prediction, target = probe.prediction(), probe.target()
+        gradient = probe.gradient(prediction, target)
+        steep = probe.size(gradient) > self.bound * (1 + 1e-9)
+        return probe.first(steep, prediction=prediction, target=target)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        found = [_found(Lipschitz, each) for each in others]
+        if any(claim is None for claim in found):
+            return None
+        return Lipschitz(sum(factor * claim.bound for factor, claim in zip(factors, found, strict=True)))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class UnboundedGradient(Claim):
+    """One example can pull arbitrarily hard; refuted when the gradient stays below a thousand everywhere tried."""
+
+    name = "gradient without bound"
+
+    def refute(self, probe: Probe) -> str | None:
+        prediction, target = probe.prediction(), probe.target()
+        if probe.loss.prediction.shares:
+            prediction = 1e-6 * prediction  # probabilities close to 0
+            if probe.rows:
+                prediction[..., 0] = 1.0 - prediction[..., 1:].sum(axis=-1)
+        gradient = probe.gradient(prediction, target)
+        steepest = float(probe.np.max(probe.size(gradient)))
+        return None if steepest > 1e3 else f"the steepest gradient found is {steepest:g}"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        # The gradients of convex losses all grow outwards; a bounded one cannot hold another back.
+        convex = all(_has(Convex, each) for each in others)
+        rest = [each for each in others if not _has(UnboundedGradient, each)]
+        single = len(rest) == len(others) - 1 and all(_has(Lipschitz, each) for each in rest)
+        return self if convex or single else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Sparse(Claim):
+    """Examples that are right by a margin pull with exactly 0."""
+
+    name = "zero gradient past the margin"
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.threshold != 0.0:
+            return "its prediction has no margin"
+        target = probe.target()
+        low = probe.loss.target.sample(probe.generator, (4096,)).min()
+        prediction = probe.np.where(target > low, 1.0, -1.0) * probe.generator.uniform(1.001, 100.0, size=target.shape)
+        return probe.first(probe.gradient(prediction, target) != 0.0, prediction=prediction, target=target)
+
+
+# ── what minimising it estimates ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Elicits(Claim):
+    """The expected loss is least at this functional of the targets' law, and nowhere else.
+
+    Without a level the functional is the mean; with one, the quantile of that level (all of them, where there are
+    several).
+    """
+
+    functional: str
+    level: float | None = None
+    name = "elicits"
+
+    def __str__(self) -> str:
+        return f"elicits the {self.functional}"
+
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        return (ElicitsCentre(),) if self.level in (None, 0.5) else ()
+
+    @property
+    def estimated(self) -> str:
+        return self.functional
+
+    def refute(self, probe: Probe) -> str | None:
+        np = probe.np
+        if probe.loss.prediction.threshold is not None or probe.rows:
+            return _NO_NUMBERS
+        values, shares = probe.laws(max(2, probe.points // 40))
+        lowest, highest = self._functional(probe, values, shares)
+        candidates = _between_ends(probe, values, lowest)
+        costs = probe.mean_costs(candidates, values, shares)
+        least = probe.mean_costs(np.stack([lowest, highest], axis=1), values, shares).max(axis=1)[:, None]
+        slack = 1e-12 * np.abs(least)
+        away = np.ptp(values, axis=1)[:, None] * 1e-3
+        outside = (candidates < lowest[:, None] - away) | (candidates > highest[:, None] + away)
+        cheaper = (costs < least - slack) | (outside & (costs <= least + slack))
+        return _cheaper_than(probe, cheaper, candidates, self.functional, lowest, values, shares)
+
+    def _functional(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
+        """The lowest and the highest value of the functional, for each law."""
+        np = probe.np
+        if self.level is None:
+            mean = (values * shares).sum(axis=1)
+            return mean, mean
+        order = np.argsort(values, axis=1)
+        ordered = np.take_along_axis(values, order, axis=1)
+        below = np.cumsum(np.take_along_axis(shares, order, axis=1), axis=1)
+        places = [(below < self.level - 1e-12).sum(axis=1), (below <= self.level + 1e-12).sum(axis=1)]
+        ends = [
+            np.take_along_axis(ordered, np.minimum(each, values.shape[1] - 1)[:, None], axis=1)[:, 0] for each in places
+        ]
+        return ends[0], ends[1]
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        same = all(_found(Elicits, each) == self for each in others)
+        return self if same else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ElicitsCentre(Claim):
+    """Where the targets' law is symmetric, the expected loss is least at its centre; of skewed laws it says nothing."""
+
+    name = "elicits the centre of symmetry"
+
+    @property
+    def estimated(self) -> str:
+        return "centre of symmetry"
+
+    def refute(self, probe: Probe) -> str | None:
+        np = probe.np
+        if probe.loss.prediction.threshold is not None or probe.rows:
+            return _NO_NUMBERS
+        offsets, shares = probe.laws(max(2, probe.points // 40))
+        centre = np.abs(offsets).max(axis=1)  # so that every value is legal where they must be above 0
+        values = centre[:, None] + np.concatenate([0.9 * offsets, -0.9 * offsets], axis=1)
+        shares = 0.5 * np.concatenate([shares, shares], axis=1)
+        candidates = _between_ends(probe, values, centre)
+        costs = probe.mean_costs(candidates, values, shares)
+        least = probe.mean_costs(centre[:, None], values, shares)
+        slack = 1e-12 * np.abs(least)
+        at_an_end = (candidates == values.min(axis=1)[:, None]) | (candidates == values.max(axis=1)[:, None])
+        cheaper = (costs < least - slack) | (at_an_end & (costs <= least + slack))
+        return _cheaper_than(probe, cheaper, candidates, "centre", centre, values, shares)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Proper(Claim):
+    """The expected loss is least when the prediction is the true probability, and nowhere else (strictly proper)."""
+
+    functional: str = "probability"
+    name = "proper"
+
+    @property
+    def estimated(self) -> str:
+        return self.functional
+
+    def refute(self, probe: Probe) -> str | None:
+        if not probe.loss.prediction.probabilities:
+            return _NO_PROBABILITIES
+        np = probe.np
+        outcomes = probe.outcomes()
+        chances = np.moveaxis(probe.generator.dirichlet(np.ones(len(outcomes)), size=probe.lead), -1, 0)
+        true = sum(probe.over_rows(chance) * share for chance, (_, share) in zip(chances, outcomes, strict=True))
+        other = probe.shares()
+        other[::2] = 0.97 * true[::2] + 0.03 * other[::2]  # a minimum that is off by little
+
+        def cost(share: Any) -> Any:
+            prediction = probe.as_prediction(share)
+            return sum(
+                chance * probe.values(prediction, target) for chance, (target, _) in zip(chances, outcomes, strict=True)
+            )
+
+        here, there = cost(true), cost(other)
+        slack = 1e-12 * (np.abs(here) + np.abs(there))
+        apart = probe.distance(true, other) > 0.02
+        better = (there < here - slack) | (apart & (there <= here + slack))
+        return probe.first(better & np.isfinite(here), true=true, better=other)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class NotProper(Claim):
+    """Some prediction costs less, in the mean, than the true probability; refuted when none is found."""
+
+    name = "not proper"
+
+    @property
+    def estimated(self) -> str:
+        return "biased probability"
+
+    def refute(self, probe: Probe) -> str | None:
+        if not probe.loss.prediction.probabilities:
+            return _NO_PROBABILITIES
+        return None if Proper().refute(probe) else "nothing was found that costs less than the true probability"
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return _alone(self, others)  # two biases may cancel
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ClassificationCalibrated(Claim):
+    """The expected loss is least on the side of the likelier of two classes, and nowhere else as low."""
+
+    name = "classification-calibrated"
+
+    @property
+    def estimated(self) -> str:
+        return "likelier class"
+
+    def refute(self, probe: Probe) -> str | None:
+        np, threshold = probe.np, probe.loss.prediction.threshold
+        if threshold is None:
+            return "its prediction has no side"
+        (low, _), (high, _) = probe.outcomes()[:2]
+        few = max(2, probe.points // 40 // (probe.classes if len(probe.shape) > 1 else 1))
+        low, high = low[:few], high[:few]
+        chance = probe.generator.uniform(size=low.shape)
+        chance = np.where(np.abs(chance - 0.5) < 0.01, 0.9, chance)
+        sizes = threshold * np.geomspace(1e-3, 1.0, 31) if threshold else np.geomspace(1e-3, 1e3, 31)
+
+        # All at once: scores that are all 0 might be labels.
+        positions = np.concatenate([-sizes, [0.0], sizes]).reshape(-1, *(1,) * low.ndim)
+        prediction, low, high = np.broadcast_arrays(threshold + positions, low, high)
+        costs = (1.0 - chance) * probe.values(prediction, low) + chance * probe.values(prediction, high)
+
+        def least(side: Any) -> Any:
+            """The cost of the best prediction on a side of the threshold, or on it (0)."""
+            return np.min(np.where(np.sign(positions) == side, costs, np.inf), axis=0)
+
+        right = np.where(chance > 0.5, 1.0, -1.0)
+        wrong = np.minimum(least(-right), least(0.0 * right))
+        return probe.first(~(least(right) < wrong), chance_of_the_higher=chance)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        # Convex losses that are least on one side all fall towards it from the threshold, and so does their sum.
+        every = all(_has(ClassificationCalibrated, each) for each in others)
+        return self if every and (len(others) == 1 or all(_has(Convex, each) for each in others)) else None
+
+
+def _alone(claim: Claim, others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+    """A claim that is lost as soon as another loss is added."""
+    return claim if len(others) == 1 else None
+
+
+def _between_ends(probe: Probe, values: Any, best: Any) -> Any:
+    """Predictions to try, for each law: over its whole range, and ever closer to what should be best."""
+    np = probe.np
+    ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
+    steps = np.linspace(0.0, 1.0, 13)
+    over = ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * steps
+    over[:, -1] = ends[:, 1]
+    close = [best[:, None] + (ends - best[:, None]) * 10.0**-k for k in range(1, 5)]
+    return np.concatenate([over, *close], axis=1)
+
+
+def _cheaper_than(
+    probe: Probe, cheaper: Any, candidates: Any, functional: str, best: Any, values: Any, shares: Any
+) -> str | None:
+    """The first candidate that costs no more than the functional, in words."""
+    np = probe.np
+    where = np.argwhere(cheaper)
+    if not len(where):
+        return None
+    law, which = where[0]
+    better = f"{candidates[law, which]:.6g} costs no more than the {functional} {best[law]:.6g}"
+    targets = ", ".join(f"{x:.4g} ({share:.2f})" for x, share in zip(values[law], shares[law], strict=True))
+    return f"{better} of targets (and shares) {targets}"
+
+
+def _along(probe: Probe, first: Any, second: Any, target: Any) -> tuple[Any, Any, Any]:
+    return (
+        probe.values(first, target),
+        probe.values(0.5 * first + 0.5 * second, target),
+        probe.values(second, target),
+    )
+
+
+def _midpoint_above_chord(probe: Probe, strong: float) -> str | None:
+    np = probe.np
+    first, second, target = probe.segments()
+    low, middle, high = _along(probe, first, second, target)
+    with np.errstate(invalid="ignore"):
+        gap = strong / 8.0 * probe.distance(first, second) ** 2
+        # What float64 may have rounded away: digits of the values, and of the predictions they came from.
+        slack = 1e-12 * (1.0 + np.abs(low) + np.abs(high)) + 1e-15 * (probe.size(first) + probe.size(second))
+        above = middle > 0.5 * low + 0.5 * high - gap + slack
+    above &= np.isfinite(low) & np.isfinite(high)
+    return probe.first(above, between=first, and_=second, target=target)
+
+
+def _largest_jump(probe: Probe) -> str | None:
+    """Bisect segments towards the larger change of the gradient; what is left after 60 halvings is a jump."""
+    np = probe.np
+    first, second, target = probe.segments()
+    if probe.is_regression:
+        half = len(first) // 2
+        first[:half], second[:half] = target[:half] - 1.5, target[:half] + 2.5
+    for _ in range(60):
+        middle = 0.5 * first + 0.5 * second
+        at_first, at_middle, at_second = (probe.gradient(x, target) for x in (first, middle, second))
+        left = probe.distance(at_first, at_middle) >= probe.distance(at_middle, at_second)
+        left = probe.over_rows(left)
+        first, second = np.where(left, first, middle), np.where(left, middle, second)
+    jump = probe.distance(probe.gradient(first, target), probe.gradient(second, target))
+    close = probe.distance(first, second) < 1e-12 * (1.0 + probe.size(first))
+    # At the edge of a domain the gradient may be infinite, which is no jump.
+    return probe.first((jump > 1e-4) & np.isfinite(jump) & close, prediction=first, target=target)

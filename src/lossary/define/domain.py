@@ -1,0 +1,530 @@
+"""What a prediction or a target may be: a domain tests membership, makes legal points, and knows a safe one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from lossary.define import link as links
+from lossary.define.link import Link
+from lossary.ops.ops import Array, Operations
+
+if TYPE_CHECKING:
+    from lossary.ops.arrays import Framework
+
+
+class Domain(ABC):
+    """A set of legal values.
+
+    `axes` says how many trailing axes one legal value takes: none for a number, one for a row; `indices` whether values
+    are integers that are never cast to float.
+    """
+
+    indices: ClassVar[bool] = False
+    # Above this, a prediction says "positive class"; None where a prediction says no such thing.
+    threshold: ClassVar[float | None] = None
+    # The labels that a prediction may be instead, written as integers or booleans; None where it may not.
+    labels: Labels | None = None
+    # Whether values are the logarithms of what they stand for.
+    logarithms: bool = False
+
+    @property
+    def axes(self) -> int:
+        """How many trailing axes one legal value takes."""
+        return 0
+
+    @property
+    def size(self) -> int | None:
+        """How many entries a row has; None where it may be any number."""
+        return None
+
+    @final
+    @property
+    def rows(self) -> bool:
+        """Whether one legal value is more than a number."""
+        return self.axes > 0
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether what values stand for is the probability of a class, or a distribution over classes."""
+        return False
+
+    @property
+    def link(self) -> Link | None:
+        """How a value says what it stands for; None where it says no more than which class is likelier."""
+        return links.identity
+
+    @final
+    @property
+    def of_logits(self) -> bool:
+        """Whether a sigmoid or softmax makes probabilities of values."""
+        return self.link is not None and self.link.of_logits
+
+    @final
+    @property
+    def shares(self) -> bool:
+        """Whether values are probabilities themselves."""
+        return self.probabilities and self.link is links.identity
+
+    @property
+    @abstractmethod
+    def wanted(self) -> str:
+        """The values allowed, in words that complete "must be …"."""
+
+    @property
+    def symbol(self) -> str | None:
+        """The letter that stands for such a prediction in formulas, where it has one of its own."""
+        return None
+
+    def advice(self, argument: str) -> str:
+        """What to do with values from outside, in the prediction or in the target."""
+        return "check how these values are made."
+
+    def encode(self, index: Any, classes: int) -> Any:
+        """The targets that say these classes, in NumPy: of indices from 0, (…), values (…) or rows (…, classes).
+
+        Raises:
+            TypeError: values of this domain say no classes.
+        """
+        raise TypeError(f"{self!r} says no class.")
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        """What each value says in any framework: the index of a class, or whether it is the higher of two.
+
+        Args:
+            argmax: finds the largest entry of each row.
+
+        Raises:
+            TypeError: values of this domain say no classes.
+        """
+        if self.rows:
+            return argmax(x)
+        if self.threshold is None:
+            raise TypeError(f"{self!r} says no class.")
+        return x > self.threshold
+
+    @abstractmethod
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        """Whether each value (each row, for domains of rows) is legal; NaN is. None where every value is.
+
+        `prediction` says how many classes there are; `epsilon` is the spacing of the dtype that the values came in.
+        """
+
+    @abstractmethod
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        """A legal value to stand where a mask hides what is there."""
+
+    @abstractmethod
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        """Legal points as a float64 (or integer) NumPy array: mostly ordinary ones, some at the edge."""
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Real(Domain):
+    """Any number."""
+
+    threshold: ClassVar[float | None] = None
+    wanted = "numbers"
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return None
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return _reals(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Positive(Domain):
+    """A number above 0: a rate, a duration, a count's expectation."""
+
+    threshold: ClassVar[float | None] = None
+    wanted = "above 0"
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_not(x <= 0.0)
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 1.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return np.exp(generator.normal(scale=1.5, size=shape))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Score(Domain):
+    """Any number, of which the sign decides the class; `logit` when it is a log-odds.
+
+    With `labels`, integers and booleans are taken too: as the labels themselves.
+    """
+
+    logit: bool = True
+    labels: Labels | None = dataclasses.field(default=None, compare=False)  # scores mean the same with it
+    threshold: ClassVar[float | None] = 0.0
+
+    @property
+    def probabilities(self) -> bool:
+        return self.logit
+
+    @property
+    def link(self) -> Link | None:
+        return links.logit if self.logit else None
+
+    @property
+    def wanted(self) -> str:
+        return "numbers" if self.labels is None else f"scores, or labels as integers ({self.labels.wanted}) or booleans"
+
+    @property
+    def symbol(self) -> str | None:
+        return "z" if self.logit else "s"
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return None
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return _reals(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Probability(Domain):
+    """A number from 0 to 1."""
+
+    threshold: ClassVar[float | None] = 0.5
+    probabilities = True
+    wanted = "from 0 to 1"
+
+    @property
+    def symbol(self) -> str | None:
+        return "p"
+
+    def advice(self, argument: str) -> str:
+        if argument == "prediction":
+            return "logits belong to from_logits=True."
+        return "labels -1 and 1 become 0 and 1 by (target + 1) / 2; what is no probability needs a regression loss."
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_not(xp.logical_or(x < 0.0, x > 1.0))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        return index.astype("float64")
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0.5
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        points = generator.uniform(size=shape)
+        edge = generator.uniform(size=shape)
+        points[edge < 0.1] = 0.0
+        points[edge > 0.9] = 1.0
+        return points
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Labels(Domain):
+    """One of two numbers that stand for the two classes."""
+
+    values: tuple[float, float] = (-1.0, 1.0)
+
+    @property
+    def wanted(self) -> str:
+        return "{:g} or {:g}".format(*self.values)
+
+    def advice(self, argument: str) -> str:
+        low, high = (0, 1) if self.values[0] else (-1, 1)
+        return f"if the classes are written as {low} and {high}, say labels=({low}, {high})."
+
+    @property
+    def are_scores(self) -> bool:
+        """Whether each label, taken for a score, is on its own side of 0."""
+        low, high = self.values
+        return low < 0.0 < high
+
+    def read(self, xp: Framework, x: Array, dtype: str) -> Array:
+        """Integers as floats; False as the lower label and True as the higher."""
+        low, high = self.values
+        numbers = xp.cast(x, dtype)
+        return low + (high - low) * numbers if xp.dtype(x) == "bool" else numbers
+
+    def scores(self, xp: Operations, x: Array) -> Array:
+        """Labels as the scores -1 and 1; NaN for what is none."""
+        low, high = self.values
+        return xp.where(self.holds(xp, x), (2.0 * x - (low + high)) / (high - low), float("nan"))
+
+    def holds(self, xp: Operations, x: Array) -> Array:
+        """Whether each value is one of the two."""
+        low, high = self.values
+        return xp.logical_or(xp.equal(x, low), xp.equal(x, high))
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_or(self.holds(xp, x), xp.isnan(x))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        import numpy as np
+
+        return np.asarray(self.values)[index.astype("int64")]
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        return x == self.values[1]
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return self.values[1]
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        low, high = self.values
+        return generator.integers(0, 2, size=shape) * (high - low) + low
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Logits(Domain):
+    """Rows of any numbers, of which the softmax is a distribution."""
+
+    axes = 1
+    probabilities = True
+    wanted = "numbers"
+
+    @property
+    def link(self) -> Link | None:
+        return links.softmax
+
+    @property
+    def symbol(self) -> str | None:
+        return "z"
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return None
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0.0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return _reals(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Simplex(Domain):
+    """Rows of probabilities that sum to 1; with `logarithms`, the logarithms of such rows."""
+
+    logarithms: bool = False
+    one_hot: bool = False  # whether sampled rows favour a single class, as classification targets do
+    axes = 1
+    probabilities = True
+
+    @property
+    def link(self) -> Link | None:
+        return links.log if self.logarithms else links.identity
+
+    @property
+    def wanted(self) -> str:
+        return "rows of log-probabilities" if self.logarithms else "rows of probabilities that sum to 1"
+
+    @property
+    def symbol(self) -> str | None:
+        return None if self.logarithms else "p"
+
+    def advice(self, argument: str) -> str:
+        if self.logarithms:
+            return "probabilities belong to log_target=False."
+        if argument == "prediction":
+            return "logits belong to from_logits=True; divide other rows by their sum."
+        return "divide rows by their sum; to leave rows out, say where=."
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        shares = xp.exp(x) if self.logarithms else x
+        tolerance = _at_least(1e-3, epsilon * xp.classes(x), xp)
+        # Not max(−shares): TensorFlow's graph optimizer swaps the two, and may read another tensor when it does.
+        below = xp.sum(xp.where(shares < 0.0, 1.0, 0.0)) > 0.0
+        above = xp.abs(xp.sum(shares) - 1.0) > tolerance
+        return xp.logical_not(xp.logical_or(below, above))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        import numpy as np
+
+        shares = np.eye(classes)[index.astype("int64")]
+        return links.log.apply(shares) if self.logarithms else shares
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        share = 1.0 / xp.classes(x)
+        if not self.logarithms:
+            return share
+        return math.log(share) if isinstance(share, float) else xp.log(share)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        rows = np.exp(generator.normal(scale=2.0, size=shape))
+        edge = generator.uniform(size=shape[:-1])[..., None]
+        index = generator.integers(0, shape[-1], size=shape[:-1])[..., None]
+        corner = np.arange(shape[-1]) == index
+        rows = np.where(edge < (0.7 if self.one_hot else 0.0), corner, rows / rows.sum(axis=-1, keepdims=True))
+        with np.errstate(divide="ignore"):
+            return np.log(rows) if self.logarithms else rows
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ClassIndex(Domain):
+    """An integer from 0 to K − 1, where K is the size of the prediction's last axis."""
+
+    indices: ClassVar[bool] = True
+    wanted = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
+
+    def advice(self, argument: str) -> str:
+        return "indices that count from 1 need target - 1; to leave entries out, say where=(target != ignored)."
+
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        count: Any = xp.classes(prediction)
+        if not isinstance(count, int):  # TensorFlow, where K is only known when the graph runs
+            count = xp.cast(count, xp.dtype(x))
+        return xp.logical_not(xp.logical_or(x < 0, x >= count))
+
+    def encode(self, index: Any, classes: int) -> Any:
+        return index.astype("int64")
+
+    def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
+        return x
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return generator.integers(0, shape[-1], size=shape[:-1])
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Row(Domain):
+    """Rows of numbers, each of which is legal by itself: an embedding, an image's pixels, one number for each quantile.
+
+    Rows of rows are `Row(Row(...))`: what one loss is made of may have two axes, or more.
+    """
+
+    entry: Domain
+
+    @property
+    def axes(self) -> int:
+        return self.entry.axes + 1
+
+    @property
+    def indices(self) -> bool:  # type: ignore[override]  # of each entry
+        return self.entry.indices
+
+    @property
+    def link(self) -> Link | None:
+        return self.entry.link
+
+    @property
+    def wanted(self) -> str:
+        return f"rows whose entries are {self.entry.wanted}" if self.entry.rows else self.entry.wanted
+
+    def advice(self, argument: str) -> str:
+        return self.entry.advice(argument)
+
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        legal = self.entry.contains(xp, x, prediction, epsilon)
+        return None if legal is None else _all_of_each(xp, legal)
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return self.entry.safe(xp, x)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return self.entry.sample(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True, init=False)
+class Columns(Domain):
+    """Rows of as many numbers as there are names, each with a domain of its own.
+
+    `Columns(mean=Real(), log_scale=Real())` are rows of two. In a loss, `xp.columns(p, 2)` takes such rows apart, and
+    `xp.stack(mean, log_scale)` puts them together.
+    """
+
+    columns: tuple[tuple[str, Domain], ...]
+    axes = 1
+
+    def __init__(self, **columns: Domain) -> None:
+        if len(columns) < 2 or any(domain.rows or domain.indices for domain in columns.values()):
+            raise TypeError("Columns needs two names or more, each with a domain of single numbers.")
+        object.__setattr__(self, "columns", tuple(columns.items()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+    @property
+    def size(self) -> int | None:
+        return len(self.columns)
+
+    @property
+    def link(self) -> Link | None:
+        return None
+
+    @property
+    def wanted(self) -> str:
+        each = [f"{name} ({domain.wanted})" for name, domain in self.columns]
+        return f"rows of {len(each)} columns, {', '.join(each[:-1])} and {each[-1]}"
+
+    def advice(self, argument: str) -> str:
+        return f"{argument}[..., k] is column k: {', '.join(f'{k} {name}' for k, name in enumerate(self.names))}."
+
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        legal = None
+        for (_, domain), column in zip(self.columns, xp.columns(x, len(self.columns)), strict=True):
+            inside = domain.contains(xp, column, prediction, epsilon)
+            if inside is not None:
+                legal = inside if legal is None else xp.logical_and(legal, inside)
+        return legal
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return xp.table([domain.safe(xp, x) for _, domain in self.columns], x)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return np.stack([domain.sample(generator, shape[:-1]) for _, domain in self.columns], axis=-1)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """Marks an input of a loss that gradients are taken of: `anchor, positive, negative = (Learned(Row(Real())),) * 3`.
+
+    Where no input is marked, gradients are taken of the first, the prediction.
+    """
+
+    domain: Domain
+
+
+def _all_of_each(xp: Operations, holds: Array) -> Array:
+    """Whether all entries of each row hold."""
+    return xp.equal(xp.sum(xp.where(holds, 0.0, 1.0)), 0.0)
+
+
+def _reals(generator: Any, shape: tuple[int, ...]) -> Any:
+    """Mostly within ±10, every tenth point spread over magnitudes from 1e-6 to 1e6."""
+    import numpy as np
+
+    ordinary = generator.normal(scale=3.0, size=shape)
+    spread = 10.0 ** generator.uniform(-6.0, 6.0, size=shape) * generator.choice([-1.0, 1.0], size=shape)
+    return np.where(generator.uniform(size=shape) < 0.1, spread, ordinary)
+
+
+def _at_least(bound: float, other: Any, xp: Operations) -> Any:
+    return max(bound, other) if isinstance(other, float) else xp.maximum(other, bound)

@@ -1,0 +1,202 @@
+"""What claims are tried on: a loss, and legal points for it, adversarial and random; everything in float64 NumPy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+from lossary.define import link
+from lossary.define.domain import Real
+
+if TYPE_CHECKING:
+    from lossary.define.domain import Domain
+    from lossary.define.link import Link
+    from lossary.define.loss import Loss
+    from lossary.define.objective import Objective
+
+_CLASSES = 4  # of the rows on which claims about rowwise losses are tried
+
+
+@final
+class Probe:
+    """A loss, and legal points to try it on; everything in float64 NumPy.
+
+    A loss of single numbers is tried on single numbers, one for each label where it has a table with an entry for each;
+    a loss of rows on whole rows. What is measured (sizes, distances) is measured of each number, or of each row.
+    """
+
+    def __init__(self, loss: Loss | Objective, points: int, seed: int, classes: int = _CLASSES) -> None:
+        import numpy as np
+
+        self.np = np
+        self.loss = loss
+        self.points = points
+        self.generator = np.random.default_rng(seed)
+        self.rows = loss.prediction.rows
+        # What a sum multiplies its losses by, and their rounding with them.
+        self.scale = sum(factor for factor, _ in getattr(loss, "summands", ((1.0, loss),)))
+        entries = _table_entries(loss)
+        self.classes = entries or classes
+        if self.rows:
+            self.shape: tuple[int, ...] = (points, self.classes)
+        else:
+            self.shape = (max(1, points // entries), entries) if entries else (points,)
+        self.counterexample: dict[str, Any] = {}  # what `first` put into words, as numbers
+
+    # ── points ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def prediction(self) -> Any:
+        return self.loss.prediction.sample(self.generator, self.shape).astype("float64")
+
+    def target(self) -> Any:
+        target = self.loss.target.sample(self.generator, self.shape)
+        if self.loss.target.rows:  # every fifth is certain
+            target[::5] = self.as_target(
+                self.np.eye(self.classes)[self.generator.integers(self.classes, size=self.lead)]
+            )[::5]
+        return target
+
+    def segments(self) -> tuple[Any, Any, Any]:
+        """Pairs of predictions and a target for each: far apart, close together, around the target, and in the
+        directions in which a loss of rows may not change at all."""
+        first, second, target = self.prediction(), self.prediction(), self.target()
+        if self.is_regression:
+            third = len(first) // 3
+            for ends in (first, second):
+                ends[:third] = target[:third] + self.generator.normal(size=target[:third].shape)
+        near = slice(0, len(first) // 4)
+        second[near] = 0.99 * first[near] + 0.01 * second[near]
+        if self.rows and self.classes > 1:
+            second[-2::-8] = first[-2::-8, ::-1]  # two pairs of classes change places,
+            one, other = self.generator.permutation(self.classes)[:2]
+            second[-4::-8] = first[-4::-8]
+            second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
+            if self.loss.prediction.of_logits:
+                second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
+        return first, second, target
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The shape of the losses."""
+        return self.shape[:-1] if self.rows else self.shape
+
+    @property
+    def is_regression(self) -> bool:
+        return not self.rows and self.loss.task == "regression"
+
+    @property
+    def is_classification(self) -> bool:
+        return self.loss.task in ("binary", "multiclass")
+
+    def shares(self) -> Any:
+        """Distributions over the classes, or probabilities, none of them certain."""
+        if self.rows:
+            return self.generator.dirichlet(self.np.ones(self.classes), size=self.lead)
+        return self.generator.uniform(1e-9, 1.0 - 1e-9, size=self.shape)
+
+    def as_prediction(self, share: Any) -> Any:
+        """The prediction that says it."""
+        return self._link(self.loss.prediction).apply(share)
+
+    def as_target(self, share: Any) -> Any:
+        """The target that says it."""
+        return self._link(self.loss.target).apply(share)
+
+    def said_by(self, x: Any, domain: Domain) -> Any:
+        """The rows of shares that predictions or targets stand for; logarithms are divided by what they add up to."""
+        return x if domain.shares else link.softmax.inverse(x)
+
+    @staticmethod
+    def _link(domain: Domain) -> Link:
+        """Of what says probabilities."""
+        assert domain.link is not None
+        return domain.link
+
+    def outcomes(self) -> list[tuple[Any, Any]]:
+        """Targets that may come up, and the share that each stands for: the classes, and others where the target is a
+        distribution itself."""
+        np, domain = self.np, self.loss.target
+        if self.rows:
+            certain = np.eye(self.classes)
+            found = [
+                (
+                    np.full(self.lead, k)
+                    if domain.indices
+                    else self.as_target(np.broadcast_to(certain[k], self.shape)),
+                    certain[k],
+                )
+                for k in range(self.classes)
+            ]
+        else:
+            low_and_high = getattr(domain, "values", (0.0, 1.0))
+            found = [(np.full(self.shape, label), float(k)) for k, label in enumerate(low_and_high)]
+        if self.loss.task == "distribution":
+            soft = [self.shares() for _ in range(2)]
+            found += [(self.as_target(share), share) for share in soft]
+        return found
+
+    def laws(self, count: int) -> tuple[Any, Any]:
+        """Discrete laws of a number: (count, 6) values, mostly skewed, and their shares; every third has equal ones."""
+        np, generator = self.np, self.generator
+        values = generator.gamma(0.7, 3.0, size=(count, 6)) + 1e-3
+        if isinstance(self.loss.target, Real):  # other numbers may have to be above 0
+            values = generator.choice([-1.0, 1.0], size=(count, 1)) * values + generator.normal(size=(count, 1))
+        shares = generator.dirichlet(np.ones(6), size=count)
+        shares[::3] = 1.0 / 6.0
+        return values, shares
+
+    # ── what the loss says ───────────────────────────────────────────────────────────────────────────────────────
+
+    def values(self, prediction: Any, target: Any) -> Any:
+        return self.loss.values(prediction=prediction, target=target)
+
+    def gradient(self, prediction: Any, target: Any) -> Any:
+        return self.loss.value_and_gradient(prediction=prediction, target=target, reduction="none")[1]
+
+    def mean_costs(self, candidates: Any, values: Any, shares: Any) -> Any:
+        """The expected loss of each candidate (laws, candidates), where the target has the values (laws, n) with these
+        shares."""
+        pairs = self.np.broadcast_arrays(candidates[..., None], values[:, None, :])
+        prediction, target = (self.np.ascontiguousarray(each).ravel() for each in pairs)
+        costs = self.np.reshape(self.values(prediction, target), pairs[0].shape)
+        return (costs * shares[:, None, :]).sum(axis=-1)
+
+    # ── words and measures ───────────────────────────────────────────────────────────────────────────────────────
+
+    def describe(self, index: tuple[int, ...], **arrays: Any) -> str:
+        label = f"label {index[-1]}: " if len(index) > 1 else ""
+        return label + ", ".join(
+            f"{name} = {self.np.round(array[index], 6).tolist()}" for name, array in arrays.items()
+        )
+
+    def first(self, bad: Any, **arrays: Any) -> str | None:
+        """The first bad point in words."""
+        where = self.np.argwhere(bad)
+        if not len(where):
+            return None
+        index = tuple(int(i) for i in where[0])
+        self.counterexample = {name: array[index] for name, array in arrays.items()}
+        return f"at {self.describe(index, **arrays)}"
+
+    def size(self, x: Any) -> Any:
+        """Euclidean, of each row; of each number where the loss is one of numbers."""
+        return self.np.sqrt((x**2).sum(axis=-1)) if self.rows else self.np.abs(x)
+
+    def distance(self, x: Any, y: Any) -> Any:
+        """Euclidean, as the size; NaN between infinities."""
+        with self.np.errstate(invalid="ignore"):
+            return self.size(x - y)
+
+    def over_rows(self, x: Any) -> Any:
+        """What there is one of for each loss, beside predictions."""
+        return x[..., None] if self.rows else x
+
+
+def _table_entries(loss: Any) -> int:
+    """How many labels or classes the tables of a loss, or of the losses of a sum, have entries for; 0 without any."""
+    sizes = [
+        len(table)
+        for each in getattr(loss, "losses", (loss,))
+        for table in (getattr(each, name) for name in getattr(each, "tables", ()))
+        if isinstance(table, tuple)
+    ]
+    return max(sizes, default=0)

@@ -1,0 +1,38 @@
+"""How a loss is written in each framework: the code that errors, `lossary show` and `lossary compare` hand out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lossary.define import registry
+from lossary.define.definition import Definition
+
+if TYPE_CHECKING:
+    from lossary.define.loss import Loss
+    from lossary.define.objective import Objective
+
+
+def at_home(host: str, loss: Loss | Objective, **options: Any) -> str:
+    """The code that makes it at home in a framework: "torch", "keras", "jax" or "sklearn"; with options of the host,
+    those that are not None."""
+    said = ", ".join(f"{name}={option!r}" for name, option in options.items() if option is not None)
+    if not isinstance(loss, Definition):
+        return f"({loss!r}).{host}({said})"
+    if ":" in registry.key(type(loss)):  # a user's own: the hosts have named classes for lossary's
+        return f"{loss!r}.{host}({said})"
+    code = f"lossary.{host}.{loss!r}"
+    if host in {"keras", "sklearn"} and "from_logits" in loss.settings and "from_logits=" not in code:
+        # There it has no default, or another one.
+        code = code.replace("(", f"(from_logits={loss.settings['from_logits']}, ", 1).replace(", )", ")")
+    if said:
+        code = f"{code[:-1]}, {said})".replace("(, ", "(")
+    return code
+
+
+def in_use(loss: Loss | Objective, **options: Any) -> dict[str, str]:
+    """A line of code for each framework in which a loss trains; with options of the hosts, as `at_home` takes them."""
+    return {
+        "PyTorch": f"criterion = {at_home('torch', loss, **options)}",
+        "Keras": f"model.compile(loss={at_home('keras', loss, **options)})",
+        "JAX": f"loss_fn = {at_home('jax', loss, **options)}",
+    }

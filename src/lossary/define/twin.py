@@ -1,0 +1,120 @@
+"""The same loss in another library, as an expression that a test can run."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import importlib
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lossary.define.loss import Loss
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Departure:
+    """Where another library's answer is another one, without a word: where it clips, say; and a point that shows it.
+
+    Args:
+        rule: what it does, in words that follow its name: "clips probabilities to [1e-7, 1 - 1e-7]".
+        prediction, target: a batch of one, as a list.
+        theirs: its answer there, in float32, times the twin's factor.
+    """
+
+    rule: str
+    prediction: list[Any]
+    target: list[Any]
+    theirs: float
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Twin:
+    """Another library's word for a loss.
+
+    Args:
+        call: Python that computes it from `prediction`, `target` and the loss's hyper-parameters, with unreduced values
+            (or their mean, where the library has nothing else).
+        factor: ours is this many times theirs.
+        when: the hyper-parameters' values at which the two agree, for those that the call does not mention; those that
+            neither names must have their defaults.
+        given: hyper-parameters that the call mentions and that must not have their defaults.
+        labels: the arguments that must be labels there, integers of the one right class (in one-hot rows, for targets
+            of rows), where ours may be scores or shares too.
+        departs: where it gives another answer; None where it gives the same even at the edges.
+    """
+
+    call: str
+    factor: float = 1.0
+    when: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    given: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    departs: Departure | None = None
+
+    @property
+    def name(self) -> str:
+        """The dotted name: "torch.nn.HuberLoss"."""
+        return self.call.partition("(")[0]
+
+    @property
+    def framework(self) -> str:
+        """The library: "torch", "keras", "optax", "sklearn"."""
+        return self.call.partition(".")[0]
+
+    @property
+    def mentions(self) -> frozenset[str]:
+        """The names that the call is made of: arguments, hyper-parameters and libraries."""
+        return _names(self.call)
+
+    def applies(self, loss: Loss) -> bool:
+        """Whether the two are the same at this loss's hyper-parameters."""
+        from lossary.define.parameters import parameters_of
+
+        defaults = {name: known.default for name, known in parameters_of(loss).items()}
+        return all(
+            value == self.when.get(name, value if name in self.mentions else defaults[name])
+            and not (name in self.given and value == defaults[name])
+            for name, value in loss.settings.items()
+        )
+
+    def evaluate(self, loss: Loss, prediction: Any, target: Any) -> Any:
+        """Their answer, by running `call`.
+
+        Raises:
+            ImportError: a library that it names is not installed.
+        """
+        arguments = {"prediction": prediction, "target": target, **loss.settings}
+        libraries = {name: _imported(path) for name, path in _paths(self.call) if name not in arguments}
+        # The call is a constant of the catalogue, not input.
+        return eval(self.call, libraries | arguments)  # noqa: S307
+
+
+@functools.cache
+def _names(call: str) -> frozenset[str]:
+    return frozenset(node.id for node in ast.walk(ast.parse(call, mode="eval")) if isinstance(node, ast.Name))
+
+
+def _paths(call: str) -> Iterator[tuple[str, str]]:
+    """The dotted names in a call, each behind the name that it begins with: ("jax", "jax.nn.log_softmax")."""
+    for node in ast.walk(ast.parse(call, mode="eval")):
+        path = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if path and all(part.isidentifier() for part in path.split(".")):
+            yield path.partition(".")[0], path
+
+
+def _imported(path: str) -> Any:
+    """The library that a dotted name begins with, and of its modules those that the name goes through."""
+    module = path
+    while "." in module:
+        module = module.rpartition(".")[0]
+        try:
+            importlib.import_module(module)
+            break
+        except ModuleNotFoundError as error:
+            if error.name is None or not module.startswith(error.name):
+                raise
+    return importlib.import_module(path.partition(".")[0])

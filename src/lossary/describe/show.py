@@ -1,0 +1,147 @@
+"""What a loss says of itself, for people: the rows that `lossary show` prints and the pages of the catalogue share."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lossary import kernels
+from lossary.define import spelling
+from lossary.define.claim import Elicits, ElicitsCentre, closure
+from lossary.define.parameters import parameters_of
+
+if TYPE_CHECKING:
+    from lossary.define.claim import Evidence
+    from lossary.define.loss import Loss
+    from lossary.define.parameters import Parameter
+    from lossary.define.twin import Twin
+
+_WIDTH = 80
+_LABEL = 14  # columns of the labels on the left
+
+
+def page(loss: Loss, *, claims: bool = False, heading: Callable[[str], str] = str) -> str:
+    """Everything a person wants to know of a loss, at 80 columns.
+
+    Args:
+        loss: at the hyper-parameters it is to be shown at.
+        claims: each claim on a line of its own, with its evidence.
+        heading: what makes a heading stand out; nothing, in plain text.
+    """
+    from lossary.describe.formula import formula
+
+    title = repr(loss)
+    lines = [heading(title) + kind(loss).rjust(_WIDTH - len(title)), *textwrap.wrap(summary(loss), _WIDTH), ""]
+    lines += [f"    {line}".rstrip() for line in formula(loss).text.splitlines()] + [""]
+    (elicits, *others), said = about(loss), ("Claims", claimed(loss, each=claims))
+    runs = ("Runs", [kernels.path(loss)])
+    for label, entries in [elicits, said, *others, runs, *code_and_sources(loss)]:
+        lines += row(label, entries, heading)
+    return "\n".join(lines) + "\n"
+
+
+def kind(loss: Loss) -> str:
+    """Its task and shape: "regression · pointwise"."""
+    return f"{loss.task} · {type(loss).__bases__[0].__name__.lower()}"
+
+
+def summary(loss: Loss) -> str:
+    """The sentence that the class begins with."""
+    return " ".join((type(loss).__doc__ or "").split("\n\n")[0].split())
+
+
+def about(loss: Loss) -> list[tuple[str, list[str]]]:
+    """What it is for: (label, entries)."""
+    symbols = [known.symbol for known in parameters_of(loss).values() if known.symbol]
+    choose = f"Choose {symbols[0]}" if len(symbols) == len(parameters_of(loss)) == 1 else "Choose"
+    rows = [
+        ("Elicits", [elicited(loss)]),
+        ("Good", list(loss.strengths)),
+        ("Less good", list(loss.weaknesses)),
+        (choose, [loss.choosing]),
+        ("Output", [loss.output_layer]),
+        ("Target", [loss.target.wanted]),
+        ("Parameters", [described(name, known) for name, known in parameters_of(loss).items()]),
+    ]
+    return [(label, [entry for entry in entries if entry]) for label, entries in rows if any(entries)]
+
+
+def code_and_sources(loss: Loss) -> list[tuple[str, list[str]]]:
+    """Where it is found elsewhere, how it is written in each framework, and who says so: (label, entries)."""
+    sources = [("Source" if len(loss.sources) == 1 else "Sources", list(loss.sources))] if loss.sources else []
+    twins = [("Twins", twin_lines(loss))] if loss.same_as else []
+    return [*twins, *((framework, [line]) for framework, line in code(loss).items()), *sources]
+
+
+def elicited(loss: Loss) -> str:
+    """What minimising it estimates, as a phrase."""
+    return f"the {loss.elicits}" if loss.elicits else "nothing that it claims"
+
+
+def examined(loss: Loss) -> list[Evidence]:
+    """What came of trying to refute each of its claims."""
+    return [claim.examine(loss) for claim in loss.claims]
+
+
+def claimed(loss: Loss, *, each: bool) -> list[str]:
+    """The claims, together or one by one, with what came of trying to refute them."""
+    evidence = examined(loss)
+    if each:
+        derived = [claim for claim in closure(loss.claims) if claim not in loss.claims]
+        return [*map(str, evidence), *(f"{claim}: follows from the others" for claim in derived)]
+    if not evidence:
+        return ["none"]
+    refuted = [str(found) for found in evidence if found.refuted]
+    points = min(found.points for found in evidence)
+    verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
+    shown = " · ".join(str(claim) for claim in loss.claims if not isinstance(claim, Elicits | ElicitsCentre))
+    return [shown, f"({verdict}; --claims shows each)"]
+
+
+def described(name: str, known: Parameter) -> str:
+    """One hyper-parameter: its default, its bounds and what it is."""
+    bounds = "" if known.is_flag else f", {known.wanted}"
+    return f"{name}={known.default!r}{bounds}: {known.doc}"
+
+
+def twin_lines(loss: Loss) -> list[str]:
+    """The same loss in other libraries; those with the same factor, conditions and departures share a line."""
+    defaults = {name: known.default for name, known in parameters_of(loss).items()}
+    lines: dict[str, list[str]] = {}
+    for twin in loss.same_as:
+        values = [f"{name}={value!r}" for name, value in twin.when.items() if value != defaults[name]]
+        terms = ", ".join([f"× {twin_factor(twin)}", *values, *twin_terms(twin)])
+        lines.setdefault(terms + (f"; {twin.departs.rule}" if twin.departs else ""), []).append(twin.name)
+    return [" · ".join(names) + f"   ({terms})" for terms, names in lines.items()]
+
+
+def twin_terms(twin: Twin) -> list[str]:
+    """What must hold beside values of hyper-parameters."""
+    labels = [f"{' and '.join(twin.labels)} as labels"] if twin.labels else []
+    return [f"{name} given" for name in twin.given] + labels
+
+
+def twin_factor(twin: Twin) -> str:
+    """What their value is to be multiplied by: a number, or the hyper-parameter at the end of the call."""
+    expression = ast.parse(twin.call, mode="eval").body
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mult):
+        return ast.unparse(expression.right)
+    return f"{twin.factor:g}"
+
+
+def code(loss: Loss) -> dict[str, str]:
+    """How it is made in each framework."""
+    hosts = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
+    return {framework: spelling.at_home(host, loss) for framework, host in hosts.items()}
+
+
+def row(label: str, entries: list[str], heading: Callable[[str], str]) -> list[str]:
+    """A label, and its entries to the right of it, each wrapped."""
+    wrapper = textwrap.TextWrapper(
+        _WIDTH - _LABEL, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    wrapped = [line for entry in entries for line in wrapper.wrap(entry)]
+    first = heading(label) + " " * (_LABEL - len(label))
+    return [(first if index == 0 else " " * _LABEL) + line for index, line in enumerate(wrapped)]

@@ -1,0 +1,1 @@
+"""The judge: losses in as many digits as it takes, by mpmath."""

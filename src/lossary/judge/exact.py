@@ -1,0 +1,319 @@
+"""The judge: the same operations on numbers of as many digits as the input needs.
+
+`judge` and its like read a loss's `formula` (its `value`, where it has none) on NumPy arrays of mpmath numbers.
+Inputs are taken exactly as they are. Infinite ones are answered by the limit: a number far beyond every float stands
+in for them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, final
+
+import mpmath
+import numpy as np
+
+from lossary.define.domain import Domain, Probability, Real, Simplex
+from lossary.define.loss import Loss
+from lossary.ops.ops import Array, Operations
+
+_MOST_DIGITS = 800  # what float64 needs: answers down to 1e-308 of inputs up to 1e308, and the step of a difference
+_INFINITY = 700  # the power of 10 that stands for infinity: also times 1e-323 it is beyond every float
+_STEP = 25  # the power of 10 by which a difference's step is smaller than what it steps on
+
+
+@final
+class Exact(Operations):
+    """The operations on NumPy arrays of mpmath numbers with `digits` digits."""
+
+    def __init__(self, digits: int) -> None:
+        self._mp: Any = mpmath.MPContext()  # a context of its own: no global precision is touched
+        self._mp.dps = self.digits = digits
+        self._huge = self._mp.mpf(10) ** _INFINITY
+        self._functions = {
+            name: np.frompyfunc(function, 1, 1)
+            for name, function in {
+                "exact": lambda x: self._mp.mpf(x if isinstance(x, self._mp.mpf) else float(x)),
+                "exp": self._exp,
+                "expm1": self._mp.expm1,
+                "log": lambda x: self._mp.nan if x < 0 else -self._huge if x == 0 else self._mp.log(x),
+                "sqrt": lambda x: self._mp.nan if x < 0 else self._mp.sqrt(x),
+                "tanh": self._mp.tanh,
+                "isnan": self._mp.isnan,
+                "isfinite": self._mp.isfinite,
+            }.items()
+        }
+
+    def _exp(self, x: Any) -> Any:
+        # mpmath multiplies e by itself for whole numbers, which takes for ever where they are large.
+        half = self._mp.mpf(0.5)
+        return self._mp.exp(x + half) / self._mp.exp(half) if abs(x) > 1000 else self._mp.exp(x)
+
+    def numbers(self, x: Array) -> Array:
+        """Floats as numbers of so many digits, exactly; infinities by their stand-in."""
+        found = self._functions["exact"](np.asarray(x))
+        return np.where(found == math.inf, self._huge, np.where(found == -math.inf, -self._huge, found))
+
+    def power_of_10(self, exponent: Array) -> Array:
+        return np.frompyfunc(lambda k: self._mp.mpf(10) ** int(k), 1, 1)(exponent)
+
+    def abs(self, x: Array) -> Array:
+        return np.abs(x)
+
+    def exp(self, x: Array) -> Array:
+        return self._functions["exp"](x)
+
+    def expm1(self, x: Array) -> Array:
+        return self._functions["expm1"](x)
+
+    def log(self, x: Array) -> Array:
+        return self._functions["log"](x)
+
+    def log1p(self, x: Array) -> Array:
+        return self.log(1 + x)
+
+    def sqrt(self, x: Array) -> Array:
+        return self._functions["sqrt"](x)
+
+    def tanh(self, x: Array) -> Array:
+        return self._functions["tanh"](x)
+
+    def maximum(self, x: Array, y: Array) -> Array:
+        return np.where(self.isnan(x + y), x + y, np.where(x >= y, x, y))
+
+    def minimum(self, x: Array, y: Array) -> Array:
+        return np.where(self.isnan(x + y), x + y, np.where(x <= y, x, y))
+
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        return np.where(condition, x, y)
+
+    def equal(self, x: Array, y: Array) -> Array:
+        return np.asarray(x == y)
+
+    def isnan(self, x: Array) -> Array:
+        return np.asarray(self._functions["isnan"](x), dtype=bool)
+
+    def isfinite(self, x: Array) -> Array:
+        return np.asarray(self._functions["isfinite"](x), dtype=bool)
+
+    def logical_and(self, x: Array, y: Array) -> Array:
+        return np.logical_and(x, y)
+
+    def logical_or(self, x: Array, y: Array) -> Array:
+        return np.logical_or(x, y)
+
+    def logical_not(self, x: Array) -> Array:
+        return np.logical_not(x)
+
+    def sum(self, x: Array) -> Array:
+        return np.sum(x, axis=-1)
+
+    def max(self, x: Array) -> Array:
+        return np.max(x, axis=-1)
+
+    def argmax(self, x: Array) -> Array:
+        return np.argmax(x, axis=-1)
+
+    def take(self, x: Array, index: Array) -> Array:
+        return np.take_along_axis(x, np.asarray(index)[..., None], axis=-1)[..., 0]
+
+    def is_class(self, index: Array, like: Array) -> Array:
+        return np.asarray(index)[..., None] == np.arange(like.shape[-1])
+
+    def row(self, x: Array) -> Array:
+        return np.expand_dims(x, -1)
+
+    def columns(self, x: Array, count: int) -> list[Array]:
+        return [x[..., k] for k in range(count)]
+
+    def stack(self, *columns: Array) -> Array:
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+    def matmul(self, x: Array, y: Array) -> Array:
+        return np.matmul(x, y)
+
+    def transpose(self, x: Array) -> Array:
+        return np.swapaxes(x, -1, -2)
+
+    def classes(self, x: Array) -> Array:
+        return x.shape[-1]
+
+    def table(self, entries: Any, like: Array) -> Array:
+        return self.numbers(entries)
+
+    def lookup(self, table: Array, index: Array) -> Array:
+        return np.take(table, index)
+
+
+@functools.cache
+def exact(digits: int) -> Exact:
+    return Exact(digits)
+
+
+def judge(loss: Loss, prediction: Any, target: Any) -> Any:
+    """The loss of each entry (or row), as an array of mpmath numbers; NaN where an input is."""
+
+    def value(xp: Exact, p: Array, y: Array, steps: Array) -> list[Array]:
+        return [np.asarray(_textbook(loss)(xp, p, y))]
+
+    return _in_groups(loss, value, prediction, target)[0]
+
+
+def judge_gradient(loss: Loss, prediction: Any, target: Any, *, of_target: bool = False) -> tuple[Any, Any]:
+    """The lowest and the highest subgradient with respect to the prediction (or the target), in its shape.
+
+    They are the same number but at kinks, where any number between them is right. At the edge of the domain there is
+    only the derivative from inside.
+    """
+
+    def slopes(xp: Exact, p: Array, y: Array, steps: Array) -> list[Array]:
+        if not loss.prediction.rows:
+            return list(_slopes(xp, lambda h, at: moved(xp, p[at], y[at], h), steps))
+        low, high = np.empty_like(p), np.empty_like(p)
+        for k in range(p.shape[-1]):
+            only = np.arange(p.shape[-1]) == k
+
+            def along(h: Array, at: Array, only: Array = only) -> Array:
+                return moved(xp, p[at], y[at], np.where(only, h[..., None], 0))
+
+            low[..., k], high[..., k] = _slopes(xp, along, steps[..., k])
+        return [low, high]
+
+    def moved(xp: Exact, p: Array, y: Array, h: Array) -> Array:
+        return np.asarray(_textbook(loss)(xp, p, y + h) if of_target else _textbook(loss)(xp, p + h, y))
+
+    low, high = _in_groups(loss, slopes, prediction, target, of_target=of_target)
+    return low, high
+
+
+def judge_curvature(loss: Loss, prediction: Any, target: Any) -> tuple[Any, Any]:
+    """The lowest and the highest second derivative with respect to the prediction: of its shape, or for rows the matrix
+    of all pairs of classes; from either side, so that they differ where the curvature jumps."""
+
+    def curvatures(xp: Exact, p: Array, y: Array, steps: Array) -> list[Array]:
+        def value(h: Array) -> Array:
+            return np.asarray(_textbook(loss)(xp, p + h, y))
+
+        def second(one: Array, other: Array, size: Array) -> Array:
+            ahead, behind = value(one + other) + value(0 * one), value(one) + value(other)
+            rounding = np.abs(ahead) * xp.power_of_10(30 - xp.digits)
+            return np.where(np.abs(ahead - behind) < rounding, 0, ahead - behind) / size
+
+        if not loss.prediction.rows:
+            sides = [second(h, h, h * h) for h in (-steps, steps)]
+            sides = [np.where(xp.isnan(one), other, one) for one, other in (sides, sides[::-1])]
+            return [np.where(sides[0] < sides[1], *sides), np.where(sides[0] < sides[1], *sides[::-1])]
+        classes = p.shape[-1]
+        along = [np.where(np.arange(classes) == k, steps, 0) for k in range(classes)]
+        found = np.empty((*p.shape, classes), dtype=object)
+        for i in range(classes):
+            for j in range(i + 1):
+                found[..., i, j] = second(along[i], along[j], steps[..., i] * steps[..., j])
+                found[..., j, i] = found[..., i, j]
+        return [found, found]
+
+    low, high = _in_groups(loss, curvatures, prediction, target, order=2)
+    return low, high
+
+
+def _textbook(loss: Loss) -> Any:
+    return getattr(loss, "formula", loss.value)
+
+
+def _slopes(xp: Exact, along: Any, step: Array) -> tuple[Array, Array]:
+    """The derivatives of `along` at 0 from the left and from the right, sorted; from one side where only one exists."""
+    everywhere = np.ones(step.shape, dtype=bool)
+    here = along(0 * step, everywhere)
+
+    def sides(h: Array, at: Array) -> tuple[Array, Array]:
+        left, right = (here[at] - along(-h, at)) / h, (along(h, at) - here[at]) / h
+        return np.where(xp.isnan(left), right, left), np.where(xp.isnan(right), left, right)
+
+    left, right = sides(step, everywhere)
+    low = high = (left + right) / 2
+    # A smooth loss bends a little within the step, and less within a smaller one; a kink stays.
+    bent = np.abs(right - left) > 1e-12 * (np.abs(right) + np.abs(left))
+    if np.any(bent):
+        nearer_left, nearer_right = sides(step[bent] / 1000, bent)
+        bent[bent] = np.abs(nearer_right - nearer_left) > np.abs(right - left)[bent] / 10
+        low = np.where(bent, np.where(left < right, left, right), low)
+        high = np.where(bent, np.where(left < right, right, left), high)
+    return low, high
+
+
+def _in_groups(
+    loss: Loss, answer: Any, prediction: Any, target: Any, *, of_target: bool = False, order: int = 1
+) -> list[Any]:
+    """`answer` for all entries (rows) that need equally many digits at once, put together again; it takes differences
+    of this order, of the target or of the prediction."""
+    prediction, target = np.asarray(prediction), np.asarray(target)
+    smallest = 45 if prediction.dtype.itemsize < 8 else 324
+    prediction = prediction.astype(np.float64)
+    if not loss.target.indices:
+        target = target.astype(np.float64)
+    leading = prediction.shape[:-1] if prediction.ndim > 1 else prediction.shape
+    p = prediction.reshape(math.prod(leading), *prediction.shape[len(leading) :])
+    y = target.reshape(len(p), *target.shape[len(leading) :])
+    steps = _powers_of_steps(loss.target, y, p) if of_target else _powers_of_steps(loss.prediction, p, y)
+    digits = _digits(loss, p, y, steps, smallest, order)
+    finished: list[Any] = []
+    for count in np.unique(digits):
+        chosen, xp = digits == count, exact(int(count))
+        with np.errstate(all="ignore"):
+            of_target = y[chosen] if loss.target.indices else xp.numbers(y[chosen])
+            answers = answer(xp, xp.numbers(p[chosen]), of_target, xp.power_of_10(steps[chosen]))
+        if not finished:
+            finished = [np.empty((len(p), *each.shape[1:]), dtype=object) for each in answers]
+        for whole, part in zip(finished, answers, strict=True):
+            whole[chosen] = part
+    return [each.reshape(leading + each.shape[1:]) for each in finished]
+
+
+def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
+    """The power of 10 of each entry's step: far below the distance to whatever the loss does next."""
+    if isinstance(domain, Probability | Simplex) and not domain.logarithms:
+        # Probabilities live on the scale of their distance from 0 and from 1, but for 0 and 1 themselves.
+        scale = np.where((x > 0) & (x < 1), np.minimum(x, 1 - x), 1.0)
+    elif isinstance(domain, Real):
+        # Numbers on the scale of what they are compared with.
+        scale = np.minimum(np.maximum(np.abs(x), np.abs(beside)), 1.0)
+        scale[scale == 0] = 1.0
+    else:
+        # Logits and scores on the scale of 1, where exponentials change and margins lie.
+        scale = np.ones_like(x)
+    power = np.floor(np.log10(np.where(np.isnan(scale), 1.0, scale))).astype(int)
+    return np.where(np.isinf(x), _INFINITY, power) - _STEP
+
+
+def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -> Any:
+    """How many digits each entry (row) needs, so that textbook formulas and differences of this order keep 20."""
+    together = np.stack([np.abs(p), np.zeros_like(p) if loss.target.indices else np.abs(y)], axis=-1)
+    together = together.reshape(len(p), -1)
+    largest = np.max(np.where(np.isnan(together), 0.0, together), axis=1, initial=0.0)
+    with np.errstate(divide="ignore"):
+        ahead = np.maximum(np.log10(largest), 0.0)
+    lowest = steps.reshape(len(p), -1).min(axis=1)
+    # 1 + exp(−x) hides 0.43·x digits, log cosh x hides as many as x has zeros; answers below the smallest
+    # float are nobody's.
+    # Beyond 1e4 they are 0 to every float; but there may be others in the row.
+    exponentials = order * 0.87 * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
+    hidden = np.clip(np.maximum(exponentials, -lowest - _STEP), 0.0, smallest)
+    infinite = np.isinf(largest)
+    if isinstance(loss.prediction, Simplex):
+        infinite |= np.any(p == 0, axis=-1)
+        hidden = _smallness_of_targets(loss, y, smallest)  # log p hides nothing
+    else:
+        hidden = hidden + _smallness_of_targets(loss, y, smallest)
+    wanted = np.where(infinite, _MOST_DIGITS, 50 + ahead - order * lowest + hidden)
+    return np.minimum(np.ceil(wanted / 50) * 50, _MOST_DIGITS).astype(int)
+
+
+def _smallness_of_targets(loss: Loss, y: Any, smallest: int) -> Any:
+    """How many digits below 1 the least likely class of a soft target is: its share of the gradient is as small."""
+    if not isinstance(loss.target, Probability | Simplex):
+        return 0.0
+    with np.errstate(all="ignore"):
+        share = -y / math.log(10) if loss.target.logarithms else -np.log10(y)
+    share = np.where(np.isfinite(share), share, 0.0).reshape(len(y), -1)
+    return np.clip(share.max(axis=1, initial=0.0), 0.0, smallest)

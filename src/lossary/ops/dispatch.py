@@ -1,0 +1,78 @@
+"""From an array's class to the operations on it.
+
+Three rules: an array's framework is known by the module of its class, so that nothing is imported to ask; the answer is
+remembered by class; two frameworks in one call are an error, but NumPy arrays, lists and numbers may stand beside any.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lossary.errors import FrameworkError
+
+if TYPE_CHECKING:
+    from lossary.ops.arrays import Framework
+
+# The package an array's class comes from → the module of lossary.ops that reads it.
+_PACKAGES = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "jaxlib": "jax"}
+
+# What is not an array is known from the start: under a trace, `torch.compile` cannot look through its bases.
+_framework_of_class: dict[type, str] = dict.fromkeys((list, tuple, float, int, bool), "numpy")
+
+
+def framework_of(x: Any) -> str:
+    """The name of the operations that take `x`; "numpy" for NumPy, lists, numbers and all that NumPy converts."""
+    kind = type(x)
+    found = _framework_of_class.get(kind)
+    if found is None:
+        packages = (base.__module__.partition(".")[0] for base in kind.__mro__)
+        found = next((_PACKAGES[package] for package in packages if package in _PACKAGES), "numpy")
+        _framework_of_class[kind] = found
+    return found
+
+
+def ops(name: str) -> Framework:
+    """The operations of that name: "numpy", "torch", "tensorflow" or "jax"."""
+    # Import statements, rather than importlib, because torch.compile can trace them.
+    if name == "torch":
+        from lossary.ops.torch import ops as torch_words
+
+        return torch_words
+    if name == "tensorflow":
+        from lossary.ops.tensorflow import ops as tensorflow_words
+
+        return tensorflow_words
+    if name == "jax":
+        from lossary.ops.jax import ops as jax_words
+
+        return jax_words
+    from lossary.ops.numpy import ops as numpy_words
+
+    return numpy_words
+
+
+def title(x: Any) -> str:
+    """The name of the framework of `x`, as its users write it."""
+    return _TITLES[framework_of(x)]
+
+
+def ops_of(owner: str, **arrays: Any) -> Framework:
+    """The operations that take all of these (named) arrays; the first is the prediction and decides.
+
+    Raises:
+        FrameworkError: two frameworks, or another framework's array beside a NumPy prediction.
+    """
+    (first, prediction), *others = arrays.items()
+    wanted = framework_of(prediction)
+    for name, array in others:
+        came = framework_of(array)
+        if came not in (wanted, "numpy"):
+            raise FrameworkError(
+                f"{owner}: all arrays of a call must come from one framework.",
+                received=f"{first} from {_TITLES[wanted]} and {name} from {_TITLES[came]}.",
+                hint=f"convert one of them; lists, numbers and NumPy arrays may stand beside any {first}.",
+            )
+    return ops(wanted)
+
+
+_TITLES = {"numpy": "NumPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}

@@ -1,0 +1,185 @@
+"""The operations on NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
+
+import ml_dtypes
+import numpy as np
+
+from lossary.errors import DifferentiationError
+from lossary.ops.arrays import Differentiable, Framework, Look
+from lossary.ops.ops import Array
+
+if TYPE_CHECKING:
+    from lossary.ops.reduce import Exact
+
+
+@final
+class NumPy(Framework):
+    """NumPy knows no derivatives: `evaluate` is the value, and the hosts call `gradient` themselves."""
+
+    name = "NumPy"
+
+    # ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def abs(self, x: Array) -> Array:
+        return np.abs(x)
+
+    def exp(self, x: Array) -> Array:
+        return np.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        return np.expm1(x)
+
+    def log(self, x: Array) -> Array:
+        return np.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        return np.log1p(x)
+
+    def sqrt(self, x: Array) -> Array:
+        return np.sqrt(x)
+
+    def tanh(self, x: Array) -> Array:
+        return np.tanh(x)
+
+    def maximum(self, x: Array, y: Array) -> Array:
+        return np.maximum(x, y)
+
+    def minimum(self, x: Array, y: Array) -> Array:
+        return np.minimum(x, y)
+
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        return np.where(condition, x, y)
+
+    def equal(self, x: Array, y: Array) -> Array:
+        return np.equal(x, y)
+
+    def isnan(self, x: Array) -> Array:
+        return np.isnan(x)
+
+    def isfinite(self, x: Array) -> Array:
+        return np.isfinite(x)
+
+    def logical_and(self, x: Array, y: Array) -> Array:
+        return np.logical_and(x, y)
+
+    def logical_or(self, x: Array, y: Array) -> Array:
+        return np.logical_or(x, y)
+
+    def logical_not(self, x: Array) -> Array:
+        return np.logical_not(x)
+
+    def sum(self, x: Array) -> Array:
+        return np.sum(x, axis=-1)
+
+    def max(self, x: Array) -> Array:
+        return np.max(x, axis=-1)
+
+    def argmax(self, x: Array) -> Array:
+        return np.argmax(x, axis=-1)
+
+    def take(self, x: Array, index: Array) -> Array:
+        return np.take_along_axis(x, self.row(index).astype(np.intp), axis=-1)[..., 0]
+
+    def is_class(self, index: Array, like: Array) -> Array:
+        return self.row(index) == np.arange(like.shape[-1])
+
+    def row(self, x: Array) -> Array:
+        return np.expand_dims(x, -1)
+
+    def stack(self, *columns: Array) -> Array:
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+    def matmul(self, x: Array, y: Array) -> Array:
+        return np.matmul(x, y)
+
+    def transpose(self, x: Array) -> Array:
+        return np.swapaxes(x, -1, -2)
+
+    def classes(self, x: Array) -> Array:
+        return x.shape[-1]
+
+    def table(self, entries: Array, like: Array) -> Array:
+        return np.asarray(entries, dtype=like.dtype)
+
+    def lookup(self, table: Array, index: Array) -> Array:
+        return np.take(table, index.astype(np.intp))
+
+    # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def shape(self, x: Array) -> tuple[int | None, ...] | None:
+        return tuple(x.shape)
+
+    def dtype(self, x: Array) -> str:
+        return str(x.dtype.name)
+
+    def device(self, x: Array) -> str:
+        return "cpu"
+
+    def readable(self, *arrays: Array) -> bool:
+        return True
+
+    def to_numpy(self, x: Array) -> Any:
+        return np.array(x)
+
+    def convert(self, x: Any, like: Array | None = None) -> Array:
+        array = np.asarray(x)
+        if like is not None and isinstance(x, (float, list, tuple)) and array.dtype == np.float64:
+            # Python's floats have no dtype of their own.
+            return self.cast(array, like.dtype.name) if self._is_float(like) else array
+        return array
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        with np.errstate(all="ignore"):
+            # A result of no axes is a plain NumPy number.
+            return np.asarray(x).astype(getattr(ml_dtypes, dtype, dtype), copy=False)[()]
+
+    def expand(self, x: Array, like: Array) -> Array:
+        x = np.asarray(x)
+        return np.broadcast_to(x.reshape(x.shape + (1,) * (like.ndim - x.ndim)), like.shape)
+
+    def flat(self, x: Array, axes: int) -> Array:
+        return x.reshape(-1, *x.shape[x.ndim - axes :])
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x
+
+    def all(self, x: Array) -> Array:
+        return np.all(x)
+
+    def watch(self, look: Look) -> bool:
+        self._judge(look)
+        return True
+
+    def has_float64(self, x: Array) -> bool:
+        return True
+
+    def accumulate(self, x: Array) -> Exact:
+        with np.errstate(all="ignore"):
+            return np.sum(x, dtype=np.float64)
+
+    def count(self, x: Array) -> Exact:
+        return np.float64(np.size(x))
+
+    def largest(self, x: Array) -> Array:
+        return np.max(x, initial=0.0)
+
+    def differentiable(self, x: Array) -> bool:
+        return False
+
+    def slope(self, function: Callable[[Array], Array], at: Array) -> Array:
+        raise DifferentiationError("NumPy does not differentiate.", hint="PyTorch, TensorFlow and JAX do.")
+
+    def evaluate(self, formula: Differentiable, *arrays: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(formula.value(self, *arrays))
+
+    def _is_float(self, x: Array) -> bool:
+        # np.issubdtype(bfloat16, np.floating) is False.
+        return x.dtype.kind == "f" or x.dtype.name in ("bfloat16", "float16")
+
+
+ops = NumPy()

@@ -1,1 +1,0 @@
-"""The vocabularies in which a loss can be read; `lossary.dispatch` picks one."""
