@@ -4,16 +4,19 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-thorough test-minimum lint accuracy bench scoreboard evaluate-suggest index format clean
+.PHONY: demo test test-thorough test-minimum lint accuracy oracle bench scoreboard evaluate-suggest index format clean
 
 demo: .venv/installed-compare  ## the main job on real data: which loss serves you best?
 	$(BIN)/lossary compare engel
 
+# A worker runs neighbours in a file, which share what is compiled, and takes over what the other has left at the end.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
 test: .venv/installed-dev  ## every test but the thorough ones, in all four frameworks
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 test-thorough: .venv/installed-dev  ## the whole product of cases
-	$(BIN)/python -m pytest -n 2 -m "thorough or not thorough"
+	$(PYTEST) -m "thorough or not thorough"
 
 THREE_LOSSES := -k "Huber or BinaryCrossEntropy or SparseCategorical"
 LAWS := -m pytest -q -p no:cacheprovider tests/test_laws.py $(THREE_LOSSES) --frameworks
@@ -51,6 +54,9 @@ index: .venv/installed-dev  ## rewrite what is generated from the catalogue and 
 
 accuracy: .venv/installed-dev  ## measure every word and every loss against the exact judge; writes docs/accuracy.md
 	$(BIN)/python -m tests.accuracy
+
+oracle: .venv/installed-dev  ## judge anew the exact answers that tests compare with; writes tests/accuracy/recorded
+	$(BIN)/python -m tests.accuracy.judge
 
 bench: .venv/installed-dev  ## lossary beside its peers: time and peak memory; writes docs/performance.md
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from lossary.check.backends import backend
 from tests import grid
+from tests.memory import Limit
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +21,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=",".join(grid.FRAMEWORKS),
         help="frameworks to try, separated by commas (default: %(default)s)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What JAX has compiled is kept for this run, where all its processes find it."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        kept = tempfile.TemporaryDirectory(prefix="lossary-jax-")
+        config.add_cleanup(kept.cleanup)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = kept.name
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -71,3 +83,10 @@ def settings_stay() -> Iterator[None]:
     before = {name: read(sys.modules[name]) for name, read in _SETTINGS.items() if name in sys.modules}
     yield
     assert {name: _SETTINGS[name](sys.modules[name]) for name in before} == before
+
+
+LIMIT = Limit()
+
+
+def pytest_runtest_logfinish() -> None:
+    LIMIT.keep()

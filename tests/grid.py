@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -25,6 +25,10 @@ HALVES = ("float16", "bfloat16")
 CLASSES = 4  # as many as tables of class weights have in their examples
 ROWS = 10
 HALF = 5  # two sizes of batch are enough for every law, and JAX compiles anew for each
+
+Law = TypeVar("Law", bound=Callable[..., None])
+Option = TypeVar("Option")
+Axes = dict[str, tuple[Any, ...]]
 
 
 def settings_of(cls: Any) -> Iterator[dict[str, Any]]:
@@ -47,9 +51,11 @@ ALL = tuple(cls(**settings) for cls in catalogue.classes() for settings in setti
 DEFAULTS = tuple(cls() for cls in catalogue.classes())
 
 
-def losses(of: tuple[Loss, ...] = ALL, only: Callable[[Loss], bool] = lambda loss: True) -> pytest.MarkDecorator:
-    """A test for each loss, whatever the framework."""
-    return pytest.mark.parametrize("loss", [pytest.param(loss, id=repr(loss)) for loss in of if only(loss)])
+def losses(
+    of: tuple[Loss, ...] = ALL, only: Callable[[Loss], bool] = lambda loss: True, **axes: tuple[Any, ...]
+) -> Callable[[Law], Law]:
+    """A test for each loss, whatever the framework, at one point of the further axes: see `cases`."""
+    return _sampled([loss for loss in of if only(loss)], {}, axes)
 
 
 def cases(
@@ -57,51 +63,48 @@ def cases(
     dtypes: tuple[str, ...] = DTYPES,
     of: tuple[Loss, ...] = ALL,
     only: Callable[[Loss], bool] = lambda loss: True,
-    thorough: Callable[[Loss, str, str], bool] = lambda loss, name, dtype: _is_slow(name) and _is_odd(loss, dtype),
-) -> pytest.MarkDecorator:
-    """A test for each loss × framework × dtype, of which some may be thorough."""
-    return pytest.mark.parametrize(
-        ("loss", "framework", "dtype"),
-        [
-            pytest.param(
-                loss,
-                name,
-                dtype,
-                id=f"{loss!r}-{name}-{dtype}",
-                marks=pytest.mark.thorough if thorough(loss, name, dtype) else (),
-            )
-            for loss in of
-            if only(loss)
-            for name in frameworks
-            for dtype in dtypes
-        ],
-        indirect=["framework"],
-    )
+    settings: Callable[[Loss], bool] = lambda loss: True,
+    **axes: tuple[Any, ...],
+) -> Callable[[Law], Law]:
+    """A test for each loss × framework × dtype × further axes: a sample of them; the others are thorough.
+
+    At its defaults a loss is tried in every framework, at the first point of all other axes, and once more at another.
+    At each of its other settings (that are among `settings`) it is tried once: in which framework and dtype there,
+    depends on names alone.
+    """
+    return _sampled([loss for loss in of if only(loss)], {"framework": frameworks}, {"dtype": dtypes, **axes}, settings)
 
 
-def _is_slow(name: str) -> bool:
-    """TensorFlow and JAX take long to start a sentence."""
-    return name in ("tensorflow", "jax")
+def _sampled(
+    of: list[Loss], everywhere: Axes, elsewhere: Axes, settings: Callable[[Loss], bool] = lambda loss: True
+) -> Callable[[Law], Law]:
+    points = list(itertools.product(*everywhere.values(), *elsewhere.values()))
+    first = tuple(values[0] for values in elsewhere.values())
+    first_points = {point for point in points if point[len(everywhere) :] == first}
+
+    def decorate(law: Law) -> Law:
+        params = []
+        for loss in of:
+            always = first_points if loss in DEFAULTS else set()
+            others = [point for point in points if point not in always]
+            kept = always | {chosen(others, law.__name__, loss)} if others and settings(loss) else always
+            params += [
+                pytest.param(loss, *point, id=_named(loss, *point), marks=() if point in kept else pytest.mark.thorough)
+                for point in points
+            ]
+        indirect = [name for name in (*everywhere, *elsewhere) if name == "framework"]
+        return pytest.mark.parametrize(("loss", *everywhere, *elsewhere), params, indirect=indirect)(law)
+
+    return decorate
 
 
-def _is_odd(loss: Loss, dtype: str) -> bool:
-    """What is written once for all losses is tried in one dtype, and at other settings where tables weigh classes."""
-    return dtype == "float64" or (loss not in DEFAULTS and not has_table(loss))
+def chosen(options: Sequence[Option], *names: Any) -> Option:
+    """One of them, which depends on names alone: the same in every run and process."""
+    return min(options, key=lambda each: zlib.crc32(_named(*names, each).encode()))
 
 
-def every(loss: Loss, name: str, dtype: str) -> bool:
-    """For `thorough`: what each loss writes itself is tried at every setting, in one dtype in the slow frameworks."""
-    return _is_slow(name) and dtype == "float64" and loss not in DEFAULTS
-
-
-def never(loss: Loss, name: str, dtype: str) -> bool:
-    """For `thorough`: nothing is."""
-    return False
-
-
-def always(loss: Loss, name: str, dtype: str) -> bool:
-    """For `thorough`: all is."""
-    return True
+def _named(*words: Any) -> str:
+    return "-".join(map(str, words))
 
 
 def generator(name: str) -> Any:

@@ -9,6 +9,7 @@ import copy
 import functools
 import pathlib
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -45,7 +46,9 @@ from lossary.errors import (
     UnknownNameError,
     UsageError,
 )
+from tests import grid
 
+BACKENDS = ("tensorflow", "jax", "torch")
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
     import tensorflow
@@ -79,7 +82,23 @@ def settings_of(cls: type[Any]) -> list[dict[str, Any]]:
     return [{"from_logits": said, **example} for said in (True, False) for example in examples]
 
 
-CASES = [pytest.param(cls, s, id=f"{cls.__name__}-{s}") for cls in catalogue.classes() for s in settings_of(cls)]
+def sampled(cases: list[Any], always: Callable[..., bool] = lambda *values: False) -> list[Any]:
+    """Each on one of the backends, which its name chooses, and some on all of them; the others are thorough."""
+    return [
+        pytest.param(*case.values, id=case.id, marks=() if kept else pytest.mark.thorough)
+        for case in cases
+        for kept in [always(*case.values) or grid.chosen(BACKENDS, case.id) == BACKEND]
+    ]
+
+
+def is_default(cls: type[Any], settings: dict[str, Any]) -> bool:
+    return cls(**settings) == cls()
+
+
+CASES = sampled(
+    [pytest.param(cls, s, id=f"{cls.__name__}-{s}") for cls in catalogue.classes() for s in settings_of(cls)],
+    always=is_default,
+)
 TWINS = [
     pytest.param(cls(**s), twin, id=f"{cls(**s)!r}-{s}")
     for cls in catalogue.classes()
@@ -152,7 +171,7 @@ def numpy(x: Any) -> Any:
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize(("loss", "twin"), TWINS)
+@pytest.mark.parametrize(("loss", "twin"), sampled(TWINS))
 def test_it_reduces_as_keras_own_losses_do(loss: Any, twin: Any, reduction: Any) -> None:
     rng = np.random.default_rng(0)
     prediction, target = points(loss.prediction, rng, (5, 4)), points(loss.target, rng, (5, 4))
@@ -268,7 +287,8 @@ def test_an_ignored_class_counts_as_if_it_were_not_there(ignored: int, reduction
 
 
 @pytest.mark.parametrize(
-    ("cls", "said"), [each for each in TRAINABLE if not each.values[0](**logits(each.values[1])).target.indices]
+    ("cls", "said"),
+    sampled([each for each in TRAINABLE if not each.values[0](**logits(each.values[1])).target.indices]),
 )
 @pytest.mark.parametrize("missing", ["skip", -999.0])
 def test_missing_targets_count_as_behind_a_mask(cls: Any, said: Any, missing: Any) -> None:
@@ -400,7 +420,7 @@ def test_half_types_are_computed_in_float32() -> None:
     assert keras.backend.standardize_dtype(half(np.zeros(4), np.ones(4, "float32")).dtype) == "float16"
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", sampled([pytest.param(f"mixed_{half}", id=half) for half in grid.HALVES]))
 def test_probabilities_of_a_mixed_policy_are_off_by_its_rounding(policy: str) -> None:
     rng = np.random.default_rng(11)
     x, labels = rng.normal(size=(64, 5)).astype("float32"), rng.integers(0, 10, size=64)
@@ -489,7 +509,7 @@ def encoded(loss: Any, y: Any) -> Any:
     return np.where(y == 1, *reversed(loss.target.values)).astype("float32") if isinstance(loss.target, Labels) else y
 
 
-@pytest.mark.parametrize(("cls", "from_logits"), TRAINABLE)
+@pytest.mark.parametrize(("cls", "from_logits"), sampled(TRAINABLE))
 def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_path: pathlib.Path) -> None:
     keras.utils.set_random_seed(1)
     said = {} if from_logits is None else {"from_logits": from_logits}

@@ -119,22 +119,22 @@ def read(x: Any) -> Any:
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.trainable], ids=repr)
 def test_explicit_axes_are_kept_wherever_the_arrays_lie(loss: Loss) -> None:
     """Traced alone, which is where JAX asks how arrays lie together."""
-    for of_prediction in ("by batch", "by class"):
-        for of_others in ("everywhere", of_prediction):
-            inputs = {
-                name: placed(x, "explicit", of_prediction if name == "prediction" else of_others)
-                for name, x in batch(loss).items()
-            }
-            rest = {name: x for name, x in inputs.items() if name in ("target", "weight", "where")}
-            with jax.set_mesh(mesh("explicit")):
-                mean, gradient = jax.eval_shape(
-                    jax.value_and_grad(lambda p, rest=rest: loss(prediction=p, **rest)), inputs["prediction"]
-                )
-                values = jax.eval_shape(loss.jax(), inputs["prediction"], inputs["target"])
-            assert mean.sharding.spec == PartitionSpec()
-            assert gradient.sharding.spec == inputs["prediction"].sharding.spec
-            rows = loss.prediction.rows
-            assert values.sharding.spec == PartitionSpec(*PLACEMENTS[of_prediction][: 2 - rows])
+    ways = [(way, others) for way in ("by batch", "by class") for others in ("everywhere", way)]
+    for of_prediction, of_others in ways if THOROUGH or loss in SAMPLE else [grid.chosen(ways, loss)]:
+        inputs = {
+            name: placed(x, "explicit", of_prediction if name == "prediction" else of_others)
+            for name, x in batch(loss).items()
+        }
+        rest = {name: x for name, x in inputs.items() if name in ("target", "weight", "where")}
+        with jax.set_mesh(mesh("explicit")):
+            mean, gradient = jax.eval_shape(
+                jax.value_and_grad(lambda p, rest=rest: loss(prediction=p, **rest)), inputs["prediction"]
+            )
+            values = jax.eval_shape(loss.jax(), inputs["prediction"], inputs["target"])
+        assert mean.sharding.spec == PartitionSpec()
+        assert gradient.sharding.spec == inputs["prediction"].sharding.spec
+        rows = loss.prediction.rows
+        assert values.sharding.spec == PartitionSpec(*PLACEMENTS[of_prediction][: 2 - rows])
 
 
 @pytest.mark.parametrize("axes", AXES)

@@ -291,6 +291,8 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path: Path) -> None:
         "1",
         "--seeds",
         "1",
+        "--folds",
+        "3",
         "--model",
         "linear",
     ]

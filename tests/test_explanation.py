@@ -34,7 +34,7 @@ from lossary import (
 from lossary.engine import explanation
 from lossary.ops.call import Call
 from tests import paths
-from tests.grid import ALL, DEFAULTS, FRAMEWORKS, cases, never, ordinary, points
+from tests.grid import ALL, DEFAULTS, FRAMEWORKS, cases, losses, ordinary, points
 
 BAD = 3  # the row that is spoilt
 
@@ -51,7 +51,7 @@ def compiled(framework: Any, function: Callable[..., Any]) -> Callable[..., Any]
     return function
 
 
-@cases(of=DEFAULTS, dtypes=("float32",), thorough=never)
+@losses(of=DEFAULTS, framework=FRAMEWORKS, dtype=("float32",))
 def test_the_row_that_is_nan(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     """Compiled and run before, a layer before the loss: as it is where somebody begins to look for the reason."""
     prediction, target = ordinary(loss, random)

@@ -43,25 +43,29 @@ def test_transformations(loss):
     function = loss.jax()
     predictions, targets = _batch(loss)
 
+    row, row_targets = predictions[0], targets[0]
+
     def mean(p):
         return function(p, targets).mean()
-
-    gradient = jax.grad(mean)(predictions)
-    expected = loss.value_and_gradient(prediction=np.asarray(predictions), target=np.asarray(targets))[1]
-    np.testing.assert_allclose(gradient, expected, rtol=2e-6, atol=1e-7)
-    np.testing.assert_allclose(jax.jit(jax.grad(mean))(predictions), gradient, rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(jax.jit(function)(predictions, targets), function(predictions, targets), rtol=1e-6)
-    np.testing.assert_allclose(jax.vmap(function)(predictions, targets), function(predictions, targets), rtol=1e-6)
-
-    row, row_targets = predictions[0], targets[0]
 
     def of_row(p):
         return function(p, row_targets).sum()
 
-    hessian = jax.hessian(of_row)(row)
-    twice = jax.jacrev(jax.grad(of_row))(row)
+    @jax.jit
+    def traced(p, y):
+        both = jax.value_and_grad(lambda p: function(p, y).mean())(p)
+        curvature = jax.grad(jax.grad(lambda x: of_row(row.at[0].set(x))))(row[0])
+        hessians = jax.hessian(of_row)(row), jax.jacrev(jax.grad(of_row))(row)
+        return both, function(p, y), jax.vmap(function)(p, y), curvature, hessians
+
+    (value, gradient), values, mapped, curvature, (hessian, twice) = traced(predictions, targets)
+    expected = loss.value_and_gradient(prediction=np.asarray(predictions), target=np.asarray(targets))[1]
+    np.testing.assert_allclose(gradient, expected, rtol=2e-6, atol=1e-7)
+    np.testing.assert_allclose(jax.grad(mean)(predictions), expected, rtol=2e-6, atol=1e-7)
+    np.testing.assert_allclose(value, mean(predictions), rtol=1e-6)
+    for each in (values, mapped):
+        np.testing.assert_allclose(each, function(predictions, targets), rtol=1e-6)
     np.testing.assert_allclose(hessian, twice, rtol=1e-5, atol=1e-7)
-    curvature = jax.grad(jax.grad(lambda x: of_row(row.at[0].set(x))))(row[0])
     np.testing.assert_allclose(curvature, hessian[0, 0], rtol=1e-5, atol=1e-7)
 
 

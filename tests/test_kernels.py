@@ -95,8 +95,7 @@ def given(loss: Loss, dtype: str, random: Any, rows: int = ROWS) -> tuple[Any, A
 # ── one number on both paths ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@losses()
-@dtypes
+@losses(dtype=DTYPES)
 def test_kernel_equals_the_operations(loss: Any, dtype: str, random: Any) -> None:
     prediction, target = given(loss, dtype, random)
     weight = random.uniform(0.0, 3.0, size=of_losses(loss)).astype(dtype)
@@ -113,8 +112,7 @@ def test_kernel_equals_the_operations(loss: Any, dtype: str, random: Any) -> Non
     compare(loss, hidden, target, dtype, where=unseen)
 
 
-@losses(of=DEFAULTS)
-@pytest.mark.parametrize("dtype", HALVES)
+@losses(of=DEFAULTS, dtype=HALVES)
 def test_half_types(loss: Any, dtype: str, random: Any) -> None:
     prediction, target = given(loss, dtype, random)
     compare(loss, prediction, target, dtype, weight=random.uniform(0.5, 2.0, size=ROWS))

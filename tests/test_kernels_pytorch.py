@@ -63,8 +63,7 @@ def pulled(
 # ── one number on both paths ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@losses(only=trainable)
-@pytest.mark.parametrize("dtype", DTYPES)
+@losses(only=trainable, dtype=DTYPES)
 def test_value_and_gradient(loss: Any, dtype: str, random: Any) -> None:
     prediction, target = given(loss, random, dtype)
     weight = torch.tensor(random.uniform(0.1, 2.0, size=ROWS)).to(prediction.dtype)

@@ -28,11 +28,8 @@ from tests.grid import (
     HALF,
     HALVES,
     ROWS,
-    always,
     cases,
-    every,
     losses,
-    never,
     of_losses,
     ordinary,
     points,
@@ -115,7 +112,7 @@ def test_gradient_at_a_kink_lies_between_the_slopes(loss: Any, random: Any) -> N
     assert (gradient <= np.maximum(left, right) + 1e-4).all()
 
 
-@cases(frameworks=AUTODIFF, only=trainable, thorough=every)
+@cases(frameworks=AUTODIFF, only=trainable)
 def test_framework_differentiates_as_the_method_says(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = (framework.array(x, dtype) for x in points(loss, random))
     upstream = random.uniform(0.5, 2.0, size=of_losses(loss))  # a different one for each entry
@@ -131,7 +128,7 @@ def test_framework_differentiates_as_the_method_says(loss: Any, framework: Any, 
     np.testing.assert_allclose(framework.numpy(gradient), wanted, **CLOSE[dtype])
 
 
-@cases(frameworks=AUTODIFF, dtypes=("float64",), only=trainable, thorough=never)
+@cases(frameworks=AUTODIFF, dtypes=("float64",), only=trainable)
 def test_frameworks_own_derivative_of_value_agrees(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
     _, own = framework.pulled(lambda p: loss.value(framework.ops, p, target), prediction)
@@ -151,7 +148,7 @@ def test_curvature_is_the_slope_of_gradient(loss: Any, random: Any) -> None:
     np.testing.assert_allclose(curvature[smooth], ((left + right) / 2)[smooth], rtol=1e-3, atol=1e-4)
 
 
-@cases(frameworks=AUTODIFF, dtypes=("float64",), only=trainable, thorough=never)
+@cases(frameworks=AUTODIFF, dtypes=("float64",), only=trainable)
 def test_second_derivative_is_the_slope_of_gradient(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random)
     along = random.normal(size=prediction.shape)
@@ -167,7 +164,7 @@ def test_second_derivative_is_the_slope_of_gradient(loss: Any, framework: Any, d
     np.testing.assert_allclose(framework.numpy(second), (ahead - behind) / (2 * step), rtol=1e-4, atol=1e-4)
 
 
-@cases(frameworks=AUTODIFF, dtypes=("float64",), only=has_smooth_target, thorough=never)
+@cases(frameworks=AUTODIFF, dtypes=("float64",), only=has_smooth_target)
 def test_derivative_by_the_target_is_that_of_value(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random)
     left, right = slopes(lambda y: unreduced(loss, prediction, y), target)
@@ -176,7 +173,7 @@ def test_derivative_by_the_target_is_that_of_value(loss: Any, framework: Any, dt
     np.testing.assert_allclose(framework.numpy(slope), (left + right) / 2, rtol=1e-4, atol=1e-4)
 
 
-@cases(frameworks=("torch", "jax"), dtypes=("float64",), only=trainable, thorough=never)
+@cases(frameworks=("torch", "jax"), dtypes=("float64",), only=trainable)
 def test_forward_mode_agrees_with_the_gradient(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random)
     along = random.normal(size=prediction.shape)
@@ -197,7 +194,7 @@ def test_forward_mode_agrees_with_the_gradient(loss: Any, framework: Any, dtype:
 # ── one number everywhere ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cases(frameworks=AUTODIFF, thorough=every)
+@cases(frameworks=AUTODIFF)
 def test_all_frameworks_give_the_same_number(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = points(loss, random)
     weight = random.uniform(0.0, 3.0, size=ROWS)
@@ -214,7 +211,8 @@ def test_compiled_equals_eager(loss: Any, framework: Any, dtype: str, random: An
     _compiled_equals_eager(loss, framework, dtype, random)
 
 
-@cases(frameworks=AUTODIFF, thorough=always)
+@pytest.mark.thorough
+@cases(frameworks=AUTODIFF)
 def test_compiled_equals_eager_at_every_setting(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     _compiled_equals_eager(loss, framework, dtype, random)
 
@@ -328,21 +326,20 @@ KEPT = np.array([True, False, True, True, False, False, True, False, True, False
 
 
 @cases()
-@pytest.mark.parametrize("how", ["weight", "where"])
-def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, random: Any, how: str) -> None:
+def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random)
     hidden = np.array([math.nan, math.inf, -math.inf, 1e30, math.nan])[:, None]
     prediction[~KEPT] = hidden
     target[~KEPT] = -100 if loss.target.indices else hidden
-    mask = KEPT if how == "where" else KEPT * 1.0
     for reduction in ("mean", "sum", "none"):
-        value, gradient = both(framework, loss, prediction, target, dtype, reduction=reduction, **{how: mask})
         wanted, its = both(framework, loss, prediction[KEPT], target[KEPT], dtype, reduction=reduction)
-        if reduction == "none":
-            assert (value[~KEPT] == 0.0).all()
-            value = value[KEPT]
-        assert (gradient[~KEPT] == 0.0).all()
-        same((value, gradient[KEPT]), (wanted, its), dtype)
+        for how in ({"weight": KEPT * 1.0}, {"where": KEPT}):
+            value, gradient = both(framework, loss, prediction, target, dtype, reduction=reduction, **how)
+            if reduction == "none":
+                assert (value[~KEPT] == 0.0).all(), how
+                value = value[KEPT]
+            assert (gradient[~KEPT] == 0.0).all(), how
+            same((value, gradient[KEPT]), (wanted, its), dtype)
 
 
 @cases()
@@ -383,7 +380,7 @@ def test_nothing_to_count_costs_0_with_zero_gradient(loss: Any, framework: Any, 
 def test_sums_accumulate_in_float64(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random, rows=50)
     costly = np.unravel_index(np.argmax(unreduced(loss, prediction, target)), of_losses(loss, rows=50))
-    count = 200_000 if loss.prediction.rows else 1_000_000
+    count = 50_000
     prediction, target = (framework.array(np.array([x[costly]] * count), dtype) for x in (prediction, target))
     # One heavy entry swallows in float32 whatever is added to it.
     weight = framework.array(np.where(np.arange(count) == 0, 2.0**24, 0.37), dtype)
@@ -470,7 +467,7 @@ def test_settings_differ() -> None:
 # ── what is not finite ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cases(of=DEFAULTS, dtypes=("float32",), thorough=never)
+@cases(of=DEFAULTS, dtypes=("float32",))
 def test_the_row_that_is_not_finite_is_named(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random)
     prediction[3, 1] = math.nan

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from lossary import catalogue, metrics
 from lossary.define.domain import Labels
 from lossary.define.loss import Loss
+from tests.grid import chosen
 
 STEPS = 60
 
@@ -78,6 +79,18 @@ def settings(cls: type[Loss]) -> list[Loss]:
 TRAINABLE = [loss for cls in catalogue.classes() if cls.trainable for loss in settings(cls)]
 
 
+def trained_in(framework: str) -> list[Any]:
+    """A loss at its defaults in both frameworks, at another setting in one of them; in the other it is thorough."""
+    return [
+        pytest.param(
+            loss,
+            id=repr(loss),
+            marks=() if loss == type(loss)() or framework == chosen(("torch", "jax"), loss) else pytest.mark.thorough,
+        )
+        for loss in TRAINABLE
+    ]
+
+
 def activation(loss: Loss) -> str:
     """What stands on the last layer where the loss takes probabilities."""
     if loss.settings.get("from_logits", True):
@@ -94,7 +107,7 @@ def torch():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("loss", TRAINABLE, ids=repr)
+@pytest.mark.parametrize("loss", trained_in("torch"))
 def test_torch_loop(loss, torch):
     from torch import nn
 
@@ -116,7 +129,7 @@ def test_torch_loop(loss, torch):
         judge(loss, model(X).numpy(), before, criterion(model(X), target).item())
 
 
-@pytest.mark.parametrize("loss", TRAINABLE, ids=repr)
+@pytest.mark.parametrize("loss", trained_in("jax"))
 def test_jax_jitted_step(loss):
     jax = pytest.importorskip("jax")
     optax = pytest.importorskip("optax")
@@ -144,11 +157,11 @@ def test_jax_jitted_step(loss):
         updates, state = optimizer.update(gradient, state)
         return optax.apply_updates(parameters, updates), state, value
 
-    state = optimizer.init(parameters)
-    before = float(cost(parameters))
+    state, values = optimizer.init(parameters), []
     for _ in range(STEPS):
-        parameters, state, _ = step(parameters, state)
-    judge(loss, np.asarray(predict(parameters)), before, float(cost(parameters)))
+        parameters, state, value = step(parameters, state)
+        values.append(float(value))
+    judge(loss, np.asarray(jax.jit(predict)(parameters)), values[0], values[-1])
 
 
 def test_what_cannot_be_trained_is_known():

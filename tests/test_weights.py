@@ -23,7 +23,7 @@ from lossary.define.domain import Labels, Real
 from lossary.define.loss import Pointwise
 from lossary.judge.exact import judge, judge_gradient
 from lossary.ops.call import Call
-from tests.grid import DEFAULTS, FRAMEWORKS, cases, losses, ordinary
+from tests.grid import FRAMEWORKS, cases, has_table, losses, ordinary
 
 AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")
 WEIGHTS = {
@@ -41,17 +41,21 @@ CLOSE = 1e-6  # eight units in the last place of what is added up
 FLUSHED = 20 * 2.0**-126  # each of so many terms may be taken for 0 if it is below the smallest normal number
 
 
-def exactly(loss: Any, prediction: Any, target: Any, weight: Any, along: Any, reduction: str) -> tuple[Any, ...]:
-    """(answer, size of what it is made of) of the value, of its derivatives by prediction and by weight, of the
-    derivative by the weight of the one by the prediction along `along`, and of that by a target of numbers."""
+def judged(loss: Any, prediction: Any, target: Any) -> tuple[Any, Any, Any]:
+    """The exact values and their derivatives by prediction and by target, which no weight changes."""
     if loss.prediction.rows:
         values, slopes = judge(loss, prediction, target)[:, None], judge_gradient(loss, prediction, target)[0]
     else:
         columns = [(of_column(loss, k), prediction[:, k], target[:, k]) for k in range(prediction.shape[1])]
         values = np.stack([judge(*column) for column in columns], axis=1)
         slopes = np.stack([judge_gradient(*column)[0] for column in columns], axis=1)
-    by_target = of_targets(loss, prediction, target)
-    of_class = weights_of_classes(loss, prediction, target)
+    return values, slopes, of_targets(loss, prediction, target)
+
+
+def exactly(of_class: Any, judged: Any, weight: Any, along: Any, reduction: str) -> tuple[Any, ...]:
+    """(answer, size of what it is made of) of the value, of its derivatives by prediction and by weight, of the
+    derivative by the weight of the one by the prediction along `along`, and of that by a target of numbers."""
+    values, slopes, by_target = judged
     counts, values, slopes = of_class * values.shape[1], of_class * values.sum(axis=1), of_class[:, None] * slopes
     # A gradient is the difference of what pulls to both sides, each of size 1 for ordinary inputs.
     size = abs(slopes) + 0.1 * of_class[:, None]
@@ -112,36 +116,39 @@ def agree(came: Any, answer: tuple[Any, Any], *, flushed: bool = False) -> None:
         assert (np.abs(came - exact)[held] <= (CLOSE * size + FLUSHED)[held]).all()
 
 
-def chosen(loss: Any, name: str, dtype: str) -> bool:
-    """For `thorough`: what is written once is tried in the slow frameworks where classes weigh, and at the defaults."""
-    return name in ("tensorflow", "jax") and loss not in DEFAULTS and not getattr(loss, "class_weight", ())
-
-
-@cases(frameworks=AUTODIFF, dtypes=("float32",), only=lambda loss: loss.trainable, thorough=chosen)
-def test_derivatives_are_exact_whatever_the_weights(loss: Any, framework: Any, dtype: str, random: Any) -> None:
+@cases(
+    frameworks=AUTODIFF,
+    dtypes=("float32",),
+    only=lambda loss: loss.trainable,
+    settings=has_table,
+    reduction=("mean", "sum"),
+)
+def test_derivatives_are_exact_whatever_the_weights(
+    loss: Any, framework: Any, dtype: str, reduction: Any, random: Any
+) -> None:
     prediction, target = (x if x.dtype.kind == "i" else x.astype(dtype) for x in ordinary(loss, random, rows=ROWS))
     columns = prediction.shape[1]
     along = random.normal(size=prediction.shape).astype(dtype)
-    y, heaviest = framework.array(target), weights_of_classes(loss, prediction, target).max()
-    for reduction in ("mean", "sum"):
+    y, of_class = framework.array(target), weights_of_classes(loss, prediction, target)
+    heaviest, exact = of_class.max(), judged(loss, prediction, target)
 
-        def call(both: Any, y: Any = y, reduction: Any = reduction) -> Any:
-            return loss(prediction=both[:, :columns], target=y, weight=both[:, columns], reduction=reduction)
+    def call(both: Any, y: Any = y) -> Any:
+        return loss(prediction=both[:, :columns], target=y, weight=both[:, columns], reduction=reduction)
 
-        def derivatives(both: Any, way: Any, call: Any = call) -> Any:
-            of_target = framework.pulled(lambda y: call(both, y), y)[1:] if has_target_slope(loss) else ()
-            return *framework.pulled(call, both), framework.second(call, both, way), *of_target
+    def derivatives(both: Any, way: Any) -> Any:
+        of_target = framework.pulled(lambda y: call(both, y), y)[1:] if has_target_slope(loss) else ()
+        return *framework.pulled(call, both), framework.second(call, both, way), *of_target
 
-        quick = TRACED[framework.title](framework, derivatives)
-        way = framework.array(np.concatenate([along, 0 * along[:, :1]], axis=1))
-        for name, entries in WEIGHTS.items():
-            weight = (np.array(entries) / heaviest / ROOM[reduction]).astype(dtype)
-            both = framework.array(np.concatenate([prediction, weight[:, None]], axis=1))
-            value, slope, second, *of_target = map(framework.numpy, quick(both, way))
-            answers = exactly(loss, prediction, target, weight, along, reduction)
-            came = (value, slope[:, :columns], slope[:, columns], second[:, columns], *of_target)
-            for its, answer in zip(came, answers, strict=False):
-                agree(its, answer, flushed=name == "tiny" and framework.title != "PyTorch")
+    quick = TRACED[framework.title](framework, derivatives)
+    way = framework.array(np.concatenate([along, 0 * along[:, :1]], axis=1))
+    for name, entries in WEIGHTS.items():
+        weight = (np.array(entries) / heaviest / ROOM[reduction]).astype(dtype)
+        both = framework.array(np.concatenate([prediction, weight[:, None]], axis=1))
+        value, slope, second, *of_target = map(framework.numpy, quick(both, way))
+        answers = exactly(of_class, exact, weight, along, reduction)
+        came = (value, slope[:, :columns], slope[:, columns], second[:, columns], *of_target)
+        for its, answer in zip(came, answers, strict=False):
+            agree(its, answer, flushed=name == "tiny" and framework.title != "PyTorch")
 
 
 # Once for all weights, where a framework takes long to start.
@@ -155,12 +162,13 @@ TRACED = {
 @losses(only=lambda loss: loss.trainable)
 def test_the_gradient_in_numpy_is_exact_whatever_the_weights(loss: Any, random: Any) -> None:
     prediction, target = (x if x.dtype.kind == "i" else x.astype("float32") for x in ordinary(loss, random, rows=ROWS))
-    heaviest = weights_of_classes(loss, prediction, target).max()  # weights count times those of the classes
+    of_class, exact = weights_of_classes(loss, prediction, target), judged(loss, prediction, target)
+    heaviest = of_class.max()  # weights count times those of the classes
     for reduction in ("mean", "sum"):
         for entries in WEIGHTS.values():
             weight = (np.array(entries) / heaviest / ROOM[reduction]).astype("float32")
             came = loss.value_and_gradient(prediction=prediction, target=target, weight=weight, reduction=reduction)
-            answers = exactly(loss, prediction, target, weight, 0 * prediction, reduction)
+            answers = exactly(of_class, exact, weight, 0 * prediction, reduction)
             for its, answer in zip(came, answers[:2], strict=True):
                 agree(its, answer)
 
