@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from lossary.define.domain import Logits, Score
 from tests import planted
 
 
@@ -298,6 +299,32 @@ def divergence_with_xlogy(xp):
             target, probabilities.clamp(min=xp.finfo(probabilities.dtype).tiny)
         )
         return terms.sum(dim=-1).mean()
+
+    return loss
+
+
+@planted.right("numpy", "torch", "jax", task="distribution", prediction=Logits(), target=Logits())
+def distillation_from_the_logits_of_a_teacher(xp):
+    def logarithms(z):
+        z = z - xp.amax(z, -1)[..., None]
+        return z - xp.log(xp.sum(xp.exp(z), -1))[..., None]
+
+    def loss(prediction, target):
+        _fitting(prediction, target)
+        target = target + 0 * prediction  # integers as floats
+        return xp.sum(xp.exp(logarithms(target)) * (logarithms(target) - logarithms(prediction)), -1)
+
+    return loss
+
+
+@planted.right("numpy", "torch", "jax", task="binary", prediction=Score(), target=Score())
+def distillation_from_the_score_of_a_teacher(xp):
+    def loss(prediction, target):
+        _fitting(prediction, target)
+        share = 1 / (1 + xp.exp(-(target + 0 * prediction)))
+        return share * xp.logaddexp(-prediction, 0 * prediction) + (1 - share) * xp.logaddexp(
+            prediction, 0 * prediction
+        )
 
     return loss
 

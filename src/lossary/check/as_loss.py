@@ -24,7 +24,7 @@ class AsLoss:
     def __init__(self, subject: Subject) -> None:
         self.subject = in_float64(subject)
         self.prediction, self.target = subject.prediction, subject.target
-        self.task = "regression" if subject.prediction.threshold is None and not subject.prediction.rows else ""
+        self.task = "" if subject.prediction.says_class else "regression"
 
     def values(self, *, prediction: Any, target: Any) -> Any:
         p, y = self._entries(prediction), self._entries(target, like_target=True)

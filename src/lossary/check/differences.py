@@ -13,7 +13,6 @@ import numpy as np
 
 from lossary.check import samples
 from lossary.check.subject import LossRaised, Reduction, Subject, described
-from lossary.define.domain import ClassIndex, Domain, Labels, Positive, Probability, Simplex
 
 # Losses are multiplied by these before they are summed: a derivative that forgets what comes after it shows.
 _FACTORS = (0.75, 1.5, 1.25, 0.5)
@@ -146,16 +145,14 @@ class Scalar:
 
     def _legal(self, direction: Any) -> Any:
         """The direction on the scale of the numbers, so that a step of a tenth leads nowhere illegal."""
-        at = self.at
-        if isinstance(self.domain, Probability):
-            return direction * np.minimum(at, 1.0 - at)
-        if isinstance(self.domain, Positive):
-            return direction * at
-        if not isinstance(self.domain, Simplex):
+        at, domain = self.at, self.domain
+        if domain.unbounded:
             return direction * np.maximum(1.0, np.abs(at))
-        share = np.exp(at) if self.domain.logarithms else at
+        if not (domain.rows and domain.of_shares):
+            return direction * np.minimum(at - domain.low, domain.high - at)
+        share = np.exp(at) if domain.logarithms else at
         centred = direction - (share * direction).sum(axis=-1, keepdims=True)  # rows go on summing to 1
-        return centred if self.domain.logarithms else share * centred
+        return centred if domain.logarithms else share * centred
 
 
 def batches(subject: Subject, *, margins: bool = True) -> Iterator[tuple[Any, Any]]:
@@ -165,7 +162,7 @@ def batches(subject: Subject, *, margins: bool = True) -> Iterator[tuple[Any, An
         margins: whether to ask at round numbers, where thresholds are.
     """
     dtype = finest(subject)
-    if not isinstance(subject.prediction, Positive) and not isinstance(subject.target, Positive):
+    if not samples.positive(subject.prediction) and not samples.positive(subject.target):
         yield from _finite(subject, samples.points(subject, (0.0,) * samples.CLASSES, dtype))
         if margins:
             yield from _finite(subject, _inside(subject, *samples.points(subject, _MARGINS, dtype)))
@@ -182,13 +179,8 @@ def finest(subject: Subject) -> str:
     return "float32" if subject.attempt(*subject.batch(samples.GRID, dtype="float64")) is None else "float64"
 
 
-def soft(domain: Domain) -> bool:
-    """Whether such numbers can change a little."""
-    return not isinstance(domain, ClassIndex | Labels)
-
-
 def _inside(subject: Subject, prediction: Any, target: Any) -> tuple[Any, Any]:
     """Probabilities that leave room on both sides."""
-    if isinstance(subject.prediction, Probability):
+    if subject.prediction.shares and not subject.prediction.rows:
         return np.clip(prediction, 0.02, 0.98), target
     return prediction, target

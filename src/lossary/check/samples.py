@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
-from lossary.define.domain import ClassIndex, Labels, Positive, Probability, Real, Simplex
-
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
     from lossary.define.domain import Domain
@@ -19,27 +17,9 @@ CLASSES = 3
 def batch(subject: Subject, rows: int, generator: Any, dtype: str) -> tuple[Any, Any]:
     """Ordinary legal inputs: numbers of everyday size, nothing at an edge; residuals from both sides of 0."""
     shape = (rows, *subject.entry)
-    prediction = _ordinary(subject.prediction, generator, shape)
-    target_shape = shape[:-1] if isinstance(subject.target, ClassIndex) else shape
-    target = _ordinary(subject.target, generator, target_shape, classes=shape[-1])
+    prediction, target = (domain.ordinary(generator, shape) for domain in (subject.prediction, subject.target))
     kind = getattr(ml_dtypes, dtype, dtype)
     return prediction.astype(kind), target if target.dtype.kind == "i" else target.astype(kind)
-
-
-def _ordinary(domain: Domain, generator: Any, shape: tuple[int, ...], classes: int = CLASSES) -> Any:
-    if isinstance(domain, ClassIndex):
-        return generator.integers(0, classes, size=shape)
-    if isinstance(domain, Labels):
-        return generator.choice(np.array(domain.values, np.float64), size=shape)
-    if isinstance(domain, Probability):
-        return generator.uniform(0.05, 0.95, size=shape)
-    if isinstance(domain, Simplex):
-        rows = np.exp(generator.normal(size=shape))
-        rows /= rows.sum(axis=-1, keepdims=True)
-        return np.log(rows) if domain.logarithms else rows
-    if isinstance(domain, Positive):
-        return np.exp(generator.normal(size=shape))
-    return generator.normal(scale=1.5, size=shape)
 
 
 def plain(subject: Subject, rows: int = 4, *, salt: int = 0) -> tuple[Any, Any]:
@@ -49,7 +29,8 @@ def plain(subject: Subject, rows: int = 4, *, salt: int = 0) -> tuple[Any, Any]:
 
 
 def _rounded(domain: Domain, x: Any) -> Any:
-    return x if isinstance(domain, Simplex) or x.dtype.kind != "f" else np.round(x, 2)
+    adds_up = domain.rows and domain.of_shares
+    return x if adds_up or x.dtype.kind != "f" else np.round(x, 2)
 
 
 # Grids have as many rows, so that frameworks which compile for each shape do so once.
@@ -68,18 +49,12 @@ def points(subject: Subject, sizes: tuple[float, ...], dtype: str = "float32") -
     class is ahead, or behind, by a margin of size (log-odds), for each class as the right one (at most eight sizes,
     then). Probabilities keep to margins of at most 80, beyond which a float32 is 0.
     """
-    if of_probabilities(subject.prediction):
+    if subject.prediction.of_shares:
         sizes = tuple(size for size in sizes if size <= 80.0)
-    if subject.prediction.rows:
-        p, y = _rows_by_margin(subject, sizes)
-    elif has_classes(subject):
-        p, y = _entries_by_margin(subject, sizes)
-    elif isinstance(subject.prediction, Positive):
-        p = np.array([size**sign for size in sizes for sign in (1.0, -1.0)])
-        y = np.ones_like(p)
+    if has_classes(subject):
+        p, y = (_rows_by_margin if subject.prediction.rows else _entries_by_margin)(subject, sizes)
     else:
-        p = np.array([sign * size for size in sizes for sign in (1.0, -1.0)])
-        y = np.full_like(p, 1.0 if isinstance(subject.target, Positive) else 0.0)
+        p, y = _amounts(subject, sizes)
     chosen = np.minimum(np.arange(GRID), len(p) - 1)
     return arranged(subject, p[chosen], y[chosen], dtype)
 
@@ -96,12 +71,18 @@ def arranged(subject: Subject, prediction: Any, target: Any, dtype: str = "float
 
 def has_classes(subject: Subject) -> bool:
     """Whether the target says a class, not a number."""
-    return not isinstance(subject.target, Real | Positive)
+    return subject.target.says_class
+
+
+def positive(domain: Domain) -> bool:
+    """Whether its values are amounts of any size above 0."""
+    return not domain.says_class and domain.low == 0.0 and np.isinf(domain.high)
 
 
 def two_classes(subject: Subject) -> tuple[float, float]:
-    """How the target says the negative class and the positive one."""
-    return subject.target.values if isinstance(subject.target, Labels) else (0.0, 1.0)
+    """How the target says the negative class and the positive one: for sure where it can, else by scores of ±1."""
+    known = subject.target.encode(np.arange(2), 2) if subject.target.certain else (-1.0, 1.0)
+    return float(known[0]), float(known[1])
 
 
 def corners(subject: Subject) -> Any:
@@ -111,18 +92,42 @@ def corners(subject: Subject) -> Any:
 
 def of_class(subject: Subject, index: int) -> Any:
     """The target that says this class: the index itself, or a row (a soft one where distributions are compared)."""
-    if isinstance(subject.target, ClassIndex):
+    if subject.target.indices:
         return index
     hot = corners(subject)[index]
-    if isinstance(subject.target, Simplex) and not subject.target.one_hot:
-        shares = np.where(hot, _SHARE, (1.0 - _SHARE) / (len(hot) - 1))
-        return np.log(shares) if subject.target.logarithms else shares
-    return hot
+    if subject.target.one_hot or subject.target.link is None:
+        return hot
+    return subject.target.link.apply(np.where(hot, _SHARE, (1.0 - _SHARE) / (len(hot) - 1)))
 
 
-def of_probabilities(domain: Domain) -> bool:
-    """Whether its values are probabilities, or their logarithms."""
-    return isinstance(domain, Probability | Simplex)
+def of_logits(domain: Domain, logits: Any) -> Any:
+    """The predictions that these log-odds stand for, or these rows of logits: they themselves, or probabilities."""
+    if not domain.of_shares:
+        return logits
+    if not domain.rows:
+        smaller = np.exp(-np.abs(logits)) / (1.0 + np.exp(-np.abs(logits)))
+        return np.where(logits < 0.0, smaller, 1.0 - smaller)
+    below = logits - logits.max(axis=-1, keepdims=True)
+    logarithms = below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
+    return logarithms if domain.logarithms else np.exp(logarithms)
+
+
+def _amounts(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:
+    if positive(subject.prediction):
+        p = np.array([size**sign for size in sizes if size > 0.0 for sign in (1.0, -1.0)])
+        y = np.full_like(p, 1.0 if subject.target.unbounded else subject.target.inside(0.0))
+    else:
+        p = subject.prediction.inside(np.array([sign * size for size in sizes for sign in (1.0, -1.0)]))
+        y = np.full_like(p, subject.target.inside(0.0))
+    if not subject.prediction.rows:
+        return p, y
+    rows = in_rows(subject, y)  # right but for one entry
+    return np.where(np.arange(rows.shape[-1]) == RIGHT, in_rows(subject, p), rows), rows
+
+
+def in_rows(subject: Subject, amounts: Any) -> Any:
+    """Amounts in the shape that a loss of amounts takes: in rows of equal ones, where it takes rows."""
+    return np.repeat(amounts[:, None], subject.entry[-1], axis=1) if subject.prediction.rows else amounts
 
 
 def _entries_by_margin(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:
@@ -132,8 +137,7 @@ def _entries_by_margin(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any,
         for sign in (1.0, -1.0):
             p += [sign * size, -sign * size]
             y += [positive, negative]
-    margins = np.array(p)
-    return _probability(margins) if isinstance(subject.prediction, Probability) else margins, np.array(y)
+    return of_logits(subject.prediction, np.array(p)), np.array(y)
 
 
 def _rows_by_margin(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:
@@ -142,14 +146,4 @@ def _rows_by_margin(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, An
         for sign in (1.0, -1.0):
             p.append(sign * size * corners(subject)[RIGHT])
             y.append(of_class(subject, RIGHT))
-    logits = np.array(p)
-    if isinstance(subject.prediction, Simplex):
-        logits -= logits.max(axis=-1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        logits = logits if subject.prediction.logarithms else np.exp(logits)
-    return logits, np.array(y)
-
-
-def _probability(margins: Any) -> Any:
-    smaller = np.exp(-np.abs(margins)) / (1.0 + np.exp(-np.abs(margins)))
-    return np.where(margins < 0.0, smaller, 1.0 - smaller)
+    return of_logits(subject.prediction, np.array(p)), np.array(y)

@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
-from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
-
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
     from lossary.define.claim import Claim
+    from lossary.define.domain import Domain
 
 
 @final
@@ -22,14 +21,14 @@ class Tag:
     why_not: str
 
 
-def _from_logits(subject: Subject) -> bool:
-    domain = subject.prediction
-    return isinstance(domain, Logits) or (isinstance(domain, Score) and domain.logit)
+def any_amount(domain: Domain) -> bool:
+    """Whether its values are single amounts, of any size and either sign."""
+    return domain.unbounded and not domain.says_class and not domain.rows
 
 
-def _from_probabilities(subject: Subject) -> bool:
-    domain = subject.prediction
-    return isinstance(domain, Probability) or (isinstance(domain, Simplex) and not domain.logarithms)
+def labels(domain: Domain) -> bool:
+    """Whether its values are single numbers, two of which stand for two classes."""
+    return domain.certain and not domain.rows and not domain.indices
 
 
 DIFFERENTIATES = Tag(lambda s: s.differentiates, "it brings no gradient")
@@ -41,12 +40,11 @@ REDUCES = Tag(lambda s: s.reduction in ("mean", "sum"), "it does not reduce")
 MEANS = Tag(lambda s: s.reduces("mean"), "it takes no mean")
 POINTWISE = Tag(lambda s: not s.prediction.rows, "its entries are whole rows")
 ROWWISE = Tag(lambda s: s.prediction.rows, "its entries are single numbers")
-REGRESSION = Tag(lambda s: isinstance(s.prediction, Real) and isinstance(s.target, Real), "it is not a regression loss")
-LOGITS = Tag(_from_logits, "it does not take logits")
-PROBABILITIES = Tag(_from_probabilities, "it does not take probabilities")
-TWO_CLASSES = Tag(lambda s: isinstance(s.target, Labels | Probability), "its targets are not two classes")
-CLASS_INDICES = Tag(lambda s: isinstance(s.target, ClassIndex), "its targets are not class indices")
-SHARES = Tag(lambda s: isinstance(s.target, Simplex), "its targets are not rows of probabilities")
+REGRESSION = Tag(lambda s: any_amount(s.prediction) and any_amount(s.target), "it is not a regression loss")
+LOGITS = Tag(lambda s: s.prediction.of_logits, "it does not take logits")
+PROBABILITIES = Tag(lambda s: s.prediction.shares, "it does not take probabilities")
+TWO_CLASSES = Tag(lambda s: labels(s.target), "its targets are not two classes")
+CLASS_INDICES = Tag(lambda s: s.target.indices, "its targets are not class indices")
 WEIGHTS = Tag(lambda s: s.takes_weight, "it takes no weights")
 MASKS = Tag(lambda s: s.takes_mask, "it takes no mask")
 DROPS = Tag(lambda s: s.takes_mask or s.takes_weight or s.ignored is not None, "it leaves no rows out")

@@ -11,7 +11,6 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from lossary.compare.profile import Codes, Facts, Profile, class_facts, linear_residuals, regression_facts
 from lossary.compare.suggest import Candidate, Suggestion
 from lossary.compare.trainers import model as models
-from lossary.define.domain import Logits
 from lossary.errors import DataError, ParameterError
 
 # The places of the references among the candidates.
@@ -172,7 +171,7 @@ def _columns(profile: Profile) -> int:
 
 def outputs_of(candidate: Candidate, profile: Profile) -> int:
     """What a model gives for each row: one number, or one for each class."""
-    return len(profile.classes) if isinstance(candidate.loss.prediction, Logits) else 1
+    return len(profile.classes) if candidate.loss.prediction.rows else 1
 
 
 def _sample(profile: Profile) -> Codes:

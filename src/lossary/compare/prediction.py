@@ -43,7 +43,7 @@ def read(domain: Domain, output: Numbers, facts: Facts) -> Prediction:
     """A model's output, (N, outputs), by the loss's own link: the sign or largest score decides; sigmoid or softmax
     gives probability; amounts return to the target's own units."""
     scores = output if domain.rows else output[:, 0]
-    if not domain.rows and domain.threshold is None:
+    if not domain.says_class:
         return Prediction(values=facts.center + facts.scale * scores)
     labels = domain.decide(scores, lambda rows: rows.argmax(axis=-1)).astype(np.int64)
     return Prediction(

@@ -14,7 +14,6 @@ import lossary
 from lossary.compare.profile import Numbers, Profile, Task
 from lossary.define.choice import AgainstNoise, Balance, Choice, Facts
 from lossary.define.claim import Elicits, Lipschitz, Proper, closure
-from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
 from lossary.define.loss import Loss
 from lossary.define.parameters import Setting, parameters_of
 from lossary.errors import LossaryError, ParameterError
@@ -230,11 +229,13 @@ _EVALUATION = "is for evaluation only: its gradient is 0 almost everywhere"
 def _misfit(loss: Loss, task: Task) -> str | None:
     """Why a loss cannot be trained with on this task; None where it can."""
     prediction, target = loss.prediction, loss.target
-    hot = isinstance(target, Simplex) and not target.logarithms
+    amounts = not (prediction.says_class or target.says_class)
+    free = prediction.unbounded  # whatever number a network ends in is legal
+    said = free and prediction.says_class and target.certain and not target.logarithms
     fits = {
-        "regression": loss.task == "regression" and isinstance(prediction, Real) and isinstance(target, Real),
-        "binary": isinstance(prediction, Score) and isinstance(target, Labels | Probability),
-        "multiclass": isinstance(prediction, Logits) and (hot or isinstance(target, ClassIndex)),
+        "regression": loss.task == "regression" and amounts and free and target.unbounded,
+        "binary": said and not prediction.rows,
+        "multiclass": said and prediction.rows,
     }
     if fits[task]:
         return None if loss.trainable else _EVALUATION
@@ -416,9 +417,8 @@ def _sample_gradient(candidate: Candidate, profile: Profile) -> Numbers:
     generator, classes = np.random.default_rng(0), len(profile.classes)
     codes = np.arange(64) % classes
     shape = (64,) if profile.task == "binary" else (64, classes)
-    return _gradient(
-        candidate.loss, generator.normal(scale=3.0, size=shape), candidate.loss.target.encode(codes, classes)
-    )
+    loss = candidate.loss
+    return _gradient(loss, loss.prediction.sample(generator, shape), loss.target.encode(codes, classes))
 
 
 def _regression_gradient(loss: Loss, unit: float) -> Numbers:

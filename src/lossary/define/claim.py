@@ -203,12 +203,17 @@ class Symmetric(Claim):
     name = "symmetric"
 
     def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.threshold is not None or probe.rows:
+        if probe.loss.prediction.says_class or probe.rows:
             return "its prediction and its target have no difference"
-        residual = probe.prediction()
-        zero = probe.np.zeros_like(residual)
-        unequal = probe.values(residual, zero) != probe.values(-residual, zero)
-        return probe.first(unequal, residual=residual)
+        np, domain = probe.np, probe.loss.prediction
+        residual, target, rounded = probe.prediction(), np.zeros(probe.shape), 0.0
+        if not domain.unbounded:
+            target, rounded = probe.target(), 1e-9
+            room = np.minimum(target - domain.low, domain.high - target)
+            residual = np.minimum(np.abs(residual - target), 0.99 * room)
+        above, below = probe.values(target + residual, target), probe.values(target - residual, target)
+        unequal = (above != below) & ~(np.abs(above - below) <= rounded * (1.0 + np.abs(above)))
+        return probe.first(unequal, residual=residual, target=target)
 
 
 @final
@@ -219,7 +224,7 @@ class NonNegative(Claim):
     def refute(self, probe: Probe) -> str | None:
         prediction, target = probe.prediction(), probe.target()
         least: Any = 0.0
-        if probe.loss.target.rows:
+        if probe.rows_of_classes:
             close = 10.0 ** probe.generator.uniform(-9.0, 0.0, size=(len(target), 1))
             mixed = (1.0 - close) * probe.said_by(target, probe.loss.target) + close * probe.shares()
             prediction[::2] = probe.as_prediction(mixed)[::2]
@@ -258,7 +263,7 @@ class ZeroAtTarget(Claim):
         np = probe.np
         prediction, target = probe.prediction(), probe.target()
         perfect, rounded, said = target, 0.0, target
-        if probe.rows:
+        if probe.rows_of_classes:
             said = probe.said_by(target, probe.loss.target)
             prediction = probe.as_prediction(probe.shares())
             if probe.loss.prediction.of_logits != probe.loss.target.logarithms:
@@ -269,9 +274,8 @@ class ZeroAtTarget(Claim):
         costs = probe.values(perfect, target)
         size = np.abs(np.where(np.isfinite(perfect), perfect, 0.0)).max(axis=-1) if probe.rows else 0.0
         off_target = ~(np.abs(costs) <= rounded * (1.0 + size))
-        apart = (
-            probe.distance(probe.said_by(prediction, probe.loss.prediction) if probe.rows else prediction, said) > 1e-3
-        )
+        meant = probe.said_by(prediction, probe.loss.prediction) if probe.rows_of_classes else prediction
+        apart = probe.distance(meant, said) > 1e-3
         free = apart & (probe.values(prediction, target) <= 0.0)
         return probe.first(off_target, prediction=perfect, target=target) or probe.first(
             free, prediction=prediction, target=target
@@ -288,7 +292,7 @@ class NotSymmetricInArguments(Claim):
     def refute(self, probe: Probe) -> str | None:
         if probe.is_classification:
             return "its target is a class"
-        if probe.rows:
+        if probe.rows_of_classes:
             first, second = probe.shares(), probe.shares()
             there = probe.values(probe.as_prediction(first), probe.as_target(second))
             back = probe.values(probe.as_prediction(second), probe.as_target(first))
@@ -426,11 +430,11 @@ class Sparse(Claim):
     name = "zero gradient past the margin"
 
     def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.threshold != 0.0:
+        prediction, target = probe.loss.prediction, probe.target()
+        if prediction.threshold is None or not prediction.unbounded:
             return "its prediction has no margin"
-        target = probe.target()
-        low = probe.loss.target.sample(probe.generator, (4096,)).min()
-        prediction = probe.np.where(target > low, 1.0, -1.0) * probe.generator.uniform(1.001, 100.0, size=target.shape)
+        right = 2.0 * probe.loss.target.decide(target, lambda rows: rows.argmax(-1)) - 1.0
+        prediction = prediction.threshold + right * probe.generator.uniform(1.001, 100.0, size=target.shape)
         return probe.first(probe.gradient(prediction, target) != 0.0, prediction=prediction, target=target)
 
 
@@ -463,7 +467,7 @@ class Elicits(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         np = probe.np
-        if probe.loss.prediction.threshold is not None or probe.rows:
+        if probe.loss.prediction.says_class or probe.rows:
             return _NO_NUMBERS
         values, shares = probe.laws(max(2, probe.points // 40))
         lowest, highest = self._functional(probe, values, shares)
@@ -509,12 +513,9 @@ class ElicitsCentre(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         np = probe.np
-        if probe.loss.prediction.threshold is not None or probe.rows:
+        if probe.loss.prediction.says_class or probe.rows:
             return _NO_NUMBERS
-        offsets, shares = probe.laws(max(2, probe.points // 40))
-        centre = np.abs(offsets).max(axis=1)  # so that every value is legal where they must be above 0
-        values = centre[:, None] + np.concatenate([0.9 * offsets, -0.9 * offsets], axis=1)
-        shares = 0.5 * np.concatenate([shares, shares], axis=1)
+        centre, values, shares = probe.symmetric_laws(max(2, probe.points // 40))
         candidates = _between_ends(probe, values, centre)
         costs = probe.mean_costs(candidates, values, shares)
         least = probe.mean_costs(centre[:, None], values, shares)
@@ -591,20 +592,21 @@ class ClassificationCalibrated(Claim):
         return "likelier class"
 
     def refute(self, probe: Probe) -> str | None:
-        np, threshold = probe.np, probe.loss.prediction.threshold
-        if threshold is None:
+        np, prediction, threshold = probe.np, probe.loss.prediction, probe.loss.prediction.threshold
+        if threshold is None or not probe.loss.target.certain:
             return "its prediction has no side"
         (low, _), (high, _) = probe.outcomes()[:2]
         few = max(2, probe.points // 40 // (probe.classes if len(probe.shape) > 1 else 1))
         low, high = low[:few], high[:few]
         chance = probe.generator.uniform(size=low.shape)
         chance = np.where(np.abs(chance - 0.5) < 0.01, 0.9, chance)
-        sizes = threshold * np.geomspace(1e-3, 1.0, 31) if threshold else np.geomspace(1e-3, 1e3, 31)
+        room = min(threshold - prediction.low, prediction.high - threshold)
+        sizes = np.geomspace(1e-3, 1e3, 31) if np.isinf(room) else room * np.geomspace(1e-3, 1.0, 31)
 
         # All at once: scores that are all 0 might be labels.
         positions = np.concatenate([-sizes, [0.0], sizes]).reshape(-1, *(1,) * low.ndim)
-        prediction, low, high = np.broadcast_arrays(threshold + positions, low, high)
-        costs = (1.0 - chance) * probe.values(prediction, low) + chance * probe.values(prediction, high)
+        tried, low, high = np.broadcast_arrays(threshold + positions, low, high)
+        costs = (1.0 - chance) * probe.values(tried, low) + chance * probe.values(tried, high)
 
         def least(side: Any) -> Any:
             """The cost of the best prediction on a side of the threshold, or on it (0)."""
@@ -677,7 +679,8 @@ def _largest_jump(probe: Probe) -> str | None:
     first, second, target = probe.segments()
     if probe.is_regression:
         half = len(first) // 2
-        first[:half], second[:half] = target[:half] - 1.5, target[:half] + 2.5
+        if probe.loss.prediction.unbounded:
+            first[:half], second[:half] = target[:half] - 1.5, target[:half] + 2.5
     for _ in range(60):
         middle = 0.5 * first + 0.5 * second
         at_first, at_middle, at_second = (probe.gradient(x, target) for x in (first, middle, second))

@@ -1,4 +1,8 @@
-"""What a prediction or a target may be: a domain tests membership, makes legal points, and knows a safe one."""
+"""What a prediction or a target may be: a domain tests membership, makes legal points, and says what they mean.
+
+Whoever wants to know something of a domain asks it; nobody asks which class of domain it is, so that a new one answers
+for itself.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,33 @@ class Domain(ABC):
     labels: Labels | None = None
     # Whether values are the logarithms of what they stand for.
     logarithms: bool = False
+    # Whether rows usually give everything to a single class.
+    one_hot: bool = False
+
+    # ── which numbers ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def low(self) -> float:
+        """No number of a legal value is below."""
+        return -math.inf
+
+    @property
+    def high(self) -> float:
+        """No number of a legal value is above."""
+        return math.inf
+
+    @property
+    def discrete(self) -> bool:
+        """Whether legal values are apart, so that none can change a little."""
+        return self.indices
+
+    @final
+    @property
+    def unbounded(self) -> bool:
+        """Whether numbers may be of any size and either sign."""
+        return math.isinf(self.low) and math.isinf(self.high)
+
+    # ── what they mean ───────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def axes(self) -> int:
@@ -53,6 +84,11 @@ class Domain(ABC):
         return False
 
     @property
+    def says_class(self) -> bool:
+        """Whether values say a class, or how likely each is; else they are amounts."""
+        return self.probabilities or self.indices or self.threshold is not None
+
+    @property
     def link(self) -> Link | None:
         """How a value says what it stands for; None where it says no more than which class is likelier."""
         return links.identity
@@ -69,6 +105,20 @@ class Domain(ABC):
         """Whether values are probabilities themselves."""
         return self.probabilities and self.link is links.identity
 
+    @final
+    @property
+    def of_shares(self) -> bool:
+        """Whether values are probabilities or their logarithms: where one rises, another falls."""
+        return self.probabilities and not self.of_logits
+
+    @final
+    @property
+    def certain(self) -> bool:
+        """Whether some values say a class for sure: those that `encode` makes."""
+        return self.says_class and (self.discrete or self.of_shares)
+
+    # ── for readers ──────────────────────────────────────────────────────────────────────────────────────────────
+
     @property
     @abstractmethod
     def wanted(self) -> str:
@@ -83,13 +133,21 @@ class Domain(ABC):
         """What to do with values from outside, in the prediction or in the target."""
         return "check how these values are made."
 
+    # ── classes there and back ───────────────────────────────────────────────────────────────────────────────────
+
     def encode(self, index: Any, classes: int) -> Any:
-        """The targets that say these classes, in NumPy: of indices from 0, (…), values (…) or rows (…, classes).
+        """The values that say these classes for sure, in NumPy: of indices from 0, (…), values (…) or rows
+        (…, classes).
 
         Raises:
-            TypeError: values of this domain say no classes.
+            TypeError: no value of this domain says a class for sure.
         """
-        raise TypeError(f"{self!r} says no class.")
+        import numpy as np
+
+        if not self.of_shares or self.link is None:
+            raise TypeError(f"{self!r} says no class for sure.")
+        index = index.astype("int64")
+        return self.link.apply(np.eye(classes)[index] if self.rows else index.astype("float64"))
 
     def decide(self, x: Any, argmax: Callable[[Any], Any]) -> Any:
         """What each value says in any framework: the index of a class, or whether it is the higher of two.
@@ -106,6 +164,24 @@ class Domain(ABC):
             raise TypeError(f"{self!r} says no class.")
         return x > self.threshold
 
+    # ── legal values ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    @final
+    def inside(self, x: Any) -> Any:
+        """Amounts of any size and sign brought inside the bounds, in order: 0 to the middle of two, or to a distance of
+        1 from the only one; as they are where there is none."""
+        import numpy as np
+
+        low, high = self.low, self.high
+        if self.unbounded:
+            return x
+        if math.isfinite(low) and math.isfinite(high):
+            return 0.5 * (low + high) + 0.495 * (high - low) * x / (1.0 + np.abs(x))
+        towards, bound = (-x, low) if math.isfinite(low) else (x, high)
+        near = np.maximum(1.0 / (1.0 + np.maximum(towards, 0.0)), 0.01 * abs(bound))  # not rounded to the bound
+        away = np.where(towards > 0.0, near, 1.0 - towards)
+        return low + away if math.isfinite(low) else high - away
+
     @abstractmethod
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         """Whether each value (each row, for domains of rows) is legal; NaN is. None where every value is.
@@ -117,9 +193,80 @@ class Domain(ABC):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         """A legal value to stand where a mask hides what is there."""
 
-    @abstractmethod
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        """Legal points of everyday size, none at an edge, as a float64 (or integer) NumPy array.
+
+        Args:
+            generator: a NumPy generator of random numbers.
+            shape: that of the prediction: of rows, the last axis is the row; class indices have one axis less.
+        """
+        import numpy as np
+
+        bounded = math.isfinite(self.low), math.isfinite(self.high)
+        if all(bounded):
+            margin = 0.05 * (self.high - self.low)
+            return generator.uniform(self.low + margin, self.high - margin, size=shape)
+        if not any(bounded):
+            return generator.normal(scale=1.5, size=shape)
+        away = np.exp(generator.normal(size=shape))
+        return self.low + away if bounded[0] else self.high - away
+
+    def edges(self, dtype: str, classes: int = 3) -> Any:
+        """The legal values at the edges of the domain and of the dtype, as numbers of that dtype in a float64 (or
+        integer) NumPy array, (n,), or (n, classes) for rows.
+
+        Edges are 0, ±1, the bounds and what is next to them, the smallest and largest numbers, and the infinities.
+        """
+        import numpy as np
+
+        numbers = _edges(dtype, self.low, self.high)
+        if not self.rows:
+            return self._legal(numbers, dtype, classes)
+        rows = np.empty((len(numbers), classes))
+        rows[...] = self.safe(_numpy(), rows)
+        rows[:, 0] = numbers
+        return self._legal(rows, dtype, classes)
+
+    @final
+    def _legal(self, points: Any, dtype: str, classes: int) -> Any:
+        """Those of the points that are legal, as numbers of the dtype."""
+        import numpy as np
+
+        points = points.astype(_dtype(dtype)).astype("float64")
+        legal = self.contains(_numpy(), points, np.empty((len(points), classes)), float(_limits(dtype).eps))
+        return points if legal is None else points[legal]
+
     def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        """Legal points as a float64 (or integer) NumPy array: mostly ordinary ones, some at the edge."""
+        """Legal points as a float64 (or integer) NumPy array: ordinary ones, of which every tenth is far out, or at an
+        edge where bounds leave no room. Shapes are as in `ordinary`."""
+        import numpy as np
+
+        ordinary = self.ordinary(generator, shape)
+        if self.discrete:
+            return ordinary
+        alone = self.unbounded or not self.rows  # else a row is legal as a whole
+        rare = generator.uniform(size=shape if alone else (*shape[:-1], 1)) < 0.1
+        return np.where(rare, self._far(generator, shape), ordinary)
+
+    def _far(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        """Legal points over many magnitudes; where both sides are bounded, at the edges and close to them."""
+        import numpy as np
+
+        low, high = self.low, self.high
+        if not (math.isfinite(low) and math.isfinite(high)):
+            away = 10.0 ** generator.uniform(-6.0, 6.0, size=shape)
+            if self.unbounded:
+                return away * generator.choice([-1.0, 1.0], size=shape)
+            return low + away if math.isfinite(low) else high - away
+        if self.rows:
+            edges = self.edges("float64", shape[-1])
+            return edges[generator.integers(len(edges), size=shape[:-1])]
+        ends = self._legal(np.array([low, high]), "float64", 1)
+        away = (high - low) * 10.0 ** generator.uniform(-4.0, -1.0, size=shape)
+        near = np.where(generator.uniform(size=shape) < 0.5, low + away, high - away)
+        if not len(ends):
+            return near
+        return np.where(generator.uniform(size=shape) < 0.5, generator.choice(ends, size=shape), near)
 
 
 @final
@@ -127,7 +274,6 @@ class Domain(ABC):
 class Real(Domain):
     """Any number."""
 
-    threshold: ClassVar[float | None] = None
     wanted = "numbers"
 
     def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
@@ -136,16 +282,13 @@ class Real(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
 
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        return _reals(generator, shape)
-
 
 @final
 @dataclasses.dataclass(frozen=True)
 class Positive(Domain):
     """A number above 0: a rate, a duration, a count's expectation."""
 
-    threshold: ClassVar[float | None] = None
+    low = 0.0
     wanted = "above 0"
 
     def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
@@ -153,11 +296,6 @@ class Positive(Domain):
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 1.0
-
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        import numpy as np
-
-        return np.exp(generator.normal(scale=1.5, size=shape))
 
 
 @final
@@ -194,9 +332,6 @@ class Score(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
 
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        return _reals(generator, shape)
-
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -204,6 +339,7 @@ class Probability(Domain):
     """A number from 0 to 1."""
 
     threshold: ClassVar[float | None] = 0.5
+    low, high = 0.0, 1.0
     probabilities = True
     wanted = "from 0 to 1"
 
@@ -219,18 +355,8 @@ class Probability(Domain):
     def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
         return xp.logical_not(xp.logical_or(x < 0.0, x > 1.0))
 
-    def encode(self, index: Any, classes: int) -> Any:
-        return index.astype("float64")
-
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.5
-
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        points = generator.uniform(size=shape)
-        edge = generator.uniform(size=shape)
-        points[edge < 0.1] = 0.0
-        points[edge > 0.9] = 1.0
-        return points
 
 
 @final
@@ -239,6 +365,16 @@ class Labels(Domain):
     """One of two numbers that stand for the two classes."""
 
     values: tuple[float, float] = (-1.0, 1.0)
+    discrete = True
+    says_class = True
+
+    @property
+    def low(self) -> float:
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        return max(self.values)
 
     @property
     def wanted(self) -> str:
@@ -284,9 +420,10 @@ class Labels(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return self.values[1]
 
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        low, high = self.values
-        return generator.integers(0, 2, size=shape) * (high - low) + low
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return generator.choice(np.array(self.values, np.float64), size=shape)
 
 
 @final
@@ -312,9 +449,6 @@ class Logits(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
 
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        return _reals(generator, shape)
-
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -327,7 +461,15 @@ class Simplex(Domain):
     probabilities = True
 
     @property
-    def link(self) -> Link | None:
+    def low(self) -> float:
+        return -math.inf if self.logarithms else 0.0
+
+    @property
+    def high(self) -> float:
+        return 0.0 if self.logarithms else 1.0
+
+    @property
+    def link(self) -> Link:
         return links.log if self.logarithms else links.identity
 
     @property
@@ -353,28 +495,36 @@ class Simplex(Domain):
         above = xp.abs(xp.sum(shares) - 1.0) > tolerance
         return xp.logical_not(xp.logical_or(below, above))
 
-    def encode(self, index: Any, classes: int) -> Any:
-        import numpy as np
-
-        shares = np.eye(classes)[index.astype("int64")]
-        return links.log.apply(shares) if self.logarithms else shares
-
     def safe(self, xp: Operations, x: Array) -> Array | float:
         share = 1.0 / xp.classes(x)
         if not self.logarithms:
             return share
         return math.log(share) if isinstance(share, float) else xp.log(share)
 
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         import numpy as np
 
-        rows = np.exp(generator.normal(scale=2.0, size=shape))
-        edge = generator.uniform(size=shape[:-1])[..., None]
-        index = generator.integers(0, shape[-1], size=shape[:-1])[..., None]
-        corner = np.arange(shape[-1]) == index
-        rows = np.where(edge < (0.7 if self.one_hot else 0.0), corner, rows / rows.sum(axis=-1, keepdims=True))
-        with np.errstate(divide="ignore"):
-            return np.log(rows) if self.logarithms else rows
+        rows = np.exp(generator.normal(size=shape))
+        return self.link.apply(rows / rows.sum(axis=-1, keepdims=True))
+
+    def edges(self, dtype: str, classes: int = 3) -> Any:
+        import numpy as np
+
+        limits = _limits(dtype)
+        certain = np.eye(classes)
+        small = np.array([[limits.smallest_subnormal], [limits.smallest_normal], [limits.eps]], np.float64)
+        nearly = (1.0 - small) * certain[0] + small * certain[-1]
+        equal = np.full((1, classes), 1.0 / classes)
+        return self._legal(self.link.apply(np.concatenate([certain, nearly, equal])), dtype, classes)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        """Ordinary rows; with `one_hot`, most of them certain. Others never are: a predicted 0 may cost infinity."""
+        import numpy as np
+
+        rows = self.ordinary(generator, shape)
+        index = generator.integers(0, shape[-1], size=shape[:-1])
+        hot = generator.uniform(size=(*shape[:-1], 1)) < (0.7 if self.one_hot else 0.0)
+        return np.where(hot, self.encode(index, shape[-1]), rows)
 
 
 @final
@@ -383,6 +533,7 @@ class ClassIndex(Domain):
     """An integer from 0 to K − 1, where K is the size of the prediction's last axis."""
 
     indices: ClassVar[bool] = True
+    low = 0.0
     wanted = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
 
     def advice(self, argument: str) -> str:
@@ -403,8 +554,13 @@ class ClassIndex(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0
 
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         return generator.integers(0, shape[-1], size=shape[:-1])
+
+    def edges(self, dtype: str, classes: int = 3) -> Any:
+        import numpy as np
+
+        return np.array([0, classes - 1])
 
 
 @final
@@ -426,6 +582,18 @@ class Row(Domain):
         return self.entry.indices
 
     @property
+    def low(self) -> float:
+        return self.entry.low
+
+    @property
+    def high(self) -> float:
+        return self.entry.high
+
+    @property
+    def discrete(self) -> bool:
+        return self.entry.discrete
+
+    @property
     def link(self) -> Link | None:
         return self.entry.link
 
@@ -443,8 +611,8 @@ class Row(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return self.entry.safe(xp, x)
 
-    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        return self.entry.sample(generator, shape)
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return self.entry.ordinary(generator, shape)
 
 
 @final
@@ -495,6 +663,23 @@ class Columns(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return xp.table([domain.safe(xp, x) for _, domain in self.columns], x)
 
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return np.stack([domain.ordinary(generator, shape[:-1]) for _, domain in self.columns], axis=-1)
+
+    def edges(self, dtype: str, classes: int = 3) -> Any:
+        import numpy as np
+
+        rows = []
+        for place, (_, domain) in enumerate(self.columns):
+            edges = domain.edges(dtype)
+            beside = np.empty((len(edges), len(self.columns)))
+            beside[...] = self.safe(_numpy(), beside)
+            beside[:, place] = edges
+            rows.append(beside)
+        return np.concatenate(rows)
+
     def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
         import numpy as np
 
@@ -517,13 +702,34 @@ def _all_of_each(xp: Operations, holds: Array) -> Array:
     return xp.equal(xp.sum(xp.where(holds, 0.0, 1.0)), 0.0)
 
 
-def _reals(generator: Any, shape: tuple[int, ...]) -> Any:
-    """Mostly within ±10, every tenth point spread over magnitudes from 1e-6 to 1e6."""
+def _edges(dtype: str, low: float, high: float) -> Any:
+    """Numbers at the edges of a dtype and of an interval, whether they are inside or not: sorted, float64."""
     import numpy as np
 
-    ordinary = generator.normal(scale=3.0, size=shape)
-    spread = 10.0 ** generator.uniform(-6.0, 6.0, size=shape) * generator.choice([-1.0, 1.0], size=shape)
-    return np.where(generator.uniform(size=shape) < 0.1, spread, ordinary)
+    kind, limits = _dtype(dtype), _limits(dtype)
+    anchors = np.array([0.0, 1.0, -1.0, *(each for each in (low, high) if math.isfinite(each))]).astype(kind)
+    beside = [np.nextafter(anchors, np.array(far).astype(kind)) for far in (-math.inf, math.inf)]
+    sizes = np.array([limits.smallest_normal, limits.max, math.inf]).astype(kind)
+    return np.unique(np.concatenate([anchors, *beside, sizes, -sizes]).astype("float64"))
+
+
+def _dtype(name: str) -> Any:
+    import ml_dtypes
+    import numpy as np
+
+    return np.dtype(getattr(ml_dtypes, name, name))
+
+
+def _limits(dtype: str) -> Any:
+    import ml_dtypes
+
+    return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]  # it has no types
+
+
+def _numpy() -> Framework:
+    from lossary.ops.numpy import ops
+
+    return ops
 
 
 def _at_least(bound: float, other: Any, xp: Operations) -> Any:

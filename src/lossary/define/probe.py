@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from lossary.define import link
-from lossary.define.domain import Real
 
 if TYPE_CHECKING:
     from lossary.define.domain import Domain
@@ -49,10 +48,9 @@ class Probe:
 
     def target(self) -> Any:
         target = self.loss.target.sample(self.generator, self.shape)
-        if self.loss.target.rows:  # every fifth is certain
-            target[::5] = self.as_target(
-                self.np.eye(self.classes)[self.generator.integers(self.classes, size=self.lead)]
-            )[::5]
+        if self.loss.target.rows and self.loss.target.certain:  # every fifth is
+            index = self.generator.integers(self.classes, size=self.lead)
+            target[::5] = self.loss.target.encode(index, self.classes)[::5]
         return target
 
     def segments(self) -> tuple[Any, Any, Any]:
@@ -62,7 +60,10 @@ class Probe:
         if self.is_regression:
             third = len(first) // 3
             for ends in (first, second):
-                ends[:third] = target[:third] + self.generator.normal(size=target[:third].shape)
+                away = self.generator.normal(size=target[:third].shape)
+                if not self.loss.prediction.unbounded:  # what lies between legal amounts is legal
+                    away = 0.1 * (ends[:third] - target[:third])
+                ends[:third] = target[:third] + away
         near = slice(0, len(first) // 4)
         second[near] = 0.99 * first[near] + 0.01 * second[near]
         if self.rows and self.classes > 1:
@@ -80,8 +81,13 @@ class Probe:
         return self.shape[:-1] if self.rows else self.shape
 
     @property
+    def rows_of_classes(self) -> bool:
+        """Whether its rows are distributions over classes."""
+        return self.rows and self.loss.target.says_class and not self.loss.target.indices
+
+    @property
     def is_regression(self) -> bool:
-        return not self.rows and self.loss.task == "regression"
+        return self.loss.task == "regression"
 
     @property
     def is_classification(self) -> bool:
@@ -115,34 +121,40 @@ class Probe:
         """Targets that may come up, and the share that each stands for: the classes, and others where the target is a
         distribution itself."""
         np, domain = self.np, self.loss.target
-        if self.rows:
-            certain = np.eye(self.classes)
-            found = [
-                (
-                    np.full(self.lead, k)
-                    if domain.indices
-                    else self.as_target(np.broadcast_to(certain[k], self.shape)),
-                    certain[k],
-                )
-                for k in range(self.classes)
-            ]
-        else:
-            low_and_high = getattr(domain, "values", (0.0, 1.0))
-            found = [(np.full(self.shape, label), float(k)) for k, label in enumerate(low_and_high)]
-        if self.loss.task == "distribution":
+        shares = np.eye(self.classes) if self.rows else (0.0, 1.0)
+        found = []
+        if domain.certain:
+            found = [(domain.encode(np.full(self.lead, k), len(shares)), share) for k, share in enumerate(shares)]
+        if self.loss.task == "distribution" or not domain.certain:
             soft = [self.shares() for _ in range(2)]
             found += [(self.as_target(share), share) for share in soft]
         return found
 
     def laws(self, count: int) -> tuple[Any, Any]:
         """Discrete laws of a number: (count, 6) values, mostly skewed, and their shares; every third has equal ones."""
-        np, generator = self.np, self.generator
+        np, generator, domain = self.np, self.generator, self.loss.target
         values = generator.gamma(0.7, 3.0, size=(count, 6)) + 1e-3
-        if isinstance(self.loss.target, Real):  # other numbers may have to be above 0
+        if np.isfinite(domain.low) != np.isfinite(domain.high):
+            values = domain.low + values if np.isfinite(domain.low) else domain.high - values
+        else:
             values = generator.choice([-1.0, 1.0], size=(count, 1)) * values + generator.normal(size=(count, 1))
+            values = domain.inside(values)
         shares = generator.dirichlet(np.ones(6), size=count)
         shares[::3] = 1.0 / 6.0
         return values, shares
+
+    def symmetric_laws(self, count: int) -> tuple[Any, Any, Any]:
+        """Laws of a number that are symmetric: their centres, (count,), their values and their shares, (count, 12)."""
+        np, domain = self.np, self.loss.target
+        values, shares = self.laws(count)
+        ends = [end for end in (domain.low, domain.high) if np.isfinite(end)]
+        start = sum(ends) / len(ends) if ends else 0.0
+        away = values - start
+        centre = np.full(count, start)
+        if len(ends) < 2:  # so far from the one end that every value is legal
+            centre += np.abs(away).max(axis=1) * (-1.0 if ends and ends[0] == domain.high else 1.0)
+        values = centre[:, None] + np.concatenate([0.9 * away, -0.9 * away], axis=1)
+        return centre, values, 0.5 * np.concatenate([shares, shares], axis=1)
 
     # ── what the loss says ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
-from lossary.define.domain import Domain, Probability, Real, Simplex
+from lossary.define.domain import Domain
 from lossary.define.loss import Loss
 from lossary.ops.ops import Array, Operations
 
@@ -272,12 +272,15 @@ def _in_groups(
 
 def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
     """The power of 10 of each entry's step: far below the distance to whatever the loss does next."""
-    if isinstance(domain, Probability | Simplex) and not domain.logarithms:
+    with np.errstate(invalid="ignore"):  # −∞ from −∞
+        room = np.minimum(x - domain.low, domain.high - x)
+    if domain.shares:
         # Probabilities live on the scale of their distance from 0 and from 1, but for 0 and 1 themselves.
-        scale = np.where((x > 0) & (x < 1), np.minimum(x, 1 - x), 1.0)
-    elif isinstance(domain, Real):
-        # Numbers on the scale of what they are compared with.
+        scale = np.where(room > 0, room, 1.0)
+    elif not domain.says_class:
+        # Numbers on the scale of what they are compared with, and of their distance from where they end.
         scale = np.minimum(np.maximum(np.abs(x), np.abs(beside)), 1.0)
+        scale = np.where(room > 0, np.minimum(scale, room), scale)
         scale[scale == 0] = 1.0
     else:
         # Logits and scores on the scale of 1, where exponentials change and margins lie.
@@ -300,7 +303,7 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
     exponentials = order * 0.87 * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
     hidden = np.clip(np.maximum(exponentials, -lowest - _STEP), 0.0, smallest)
     infinite = np.isinf(largest)
-    if isinstance(loss.prediction, Simplex):
+    if loss.prediction.rows and loss.prediction.of_shares:
         infinite |= np.any(p == 0, axis=-1)
         hidden = _smallness_of_targets(loss, y, smallest)  # log p hides nothing
     else:
@@ -311,7 +314,7 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
 
 def _smallness_of_targets(loss: Loss, y: Any, smallest: int) -> Any:
     """How many digits below 1 the least likely class of a soft target is: its share of the gradient is as small."""
-    if not isinstance(loss.target, Probability | Simplex):
+    if not loss.target.of_shares:
         return 0.0
     with np.errstate(all="ignore"):
         share = -y / math.log(10) if loss.target.logarithms else -np.log10(y)

@@ -11,7 +11,6 @@ import ml_dtypes
 import numpy as np
 
 from lossary import CategoricalCrossEntropy, KLDivergence, LogCosh
-from lossary.define.domain import Probability, Simplex
 from lossary.define.loss import Loss
 from lossary.judge import exact
 
@@ -71,7 +70,7 @@ class Judged:
                 value_size=np.fmax(value_size, np.abs(value.near)),
                 gradient_size=np.fmax(np.sum(terms, axis=0), slope),
                 subnormal_term=np.any((terms > 0) & (terms < smallest_normal(p.dtype.name)), axis=0),
-                shares=isinstance(loss.prediction, Simplex),
+                shares=loss.prediction.rows and loss.prediction.of_shares,
             )
 
     @functools.cached_property
@@ -243,7 +242,7 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
     """What the terms of a derivative with respect to the target add up to, where they are of both signs."""
     p, y = p.astype(np.float64), y.astype(np.float64)
     with np.errstate(all="ignore"):
-        if isinstance(loss.target, Probability):  # what a 1 costs less what a 0 costs
+        if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
         if not isinstance(loss, KLDivergence):
             return np.zeros(p.shape)
@@ -263,19 +262,19 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
     p, y = p.astype(np.float64), y if loss.target.indices else y.astype(np.float64)
     smoothing = getattr(loss, "label_smoothing", 0.0)
     plain = type(loss)(**{**loss.settings, "label_smoothing": 0.0}) if smoothing else loss
-    if isinstance(loss.target, Probability):
+    if loss.target.shares and not loss.target.rows:
         share = (1 - smoothing) * y + smoothing / 2
         at = [plain.gradient(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)]
         return np.stack([(1 - share) * np.abs(at[0]), share * np.abs(at[1])])
-    if not (isinstance(loss.target, Simplex) or smoothing):
+    if not ((loss.target.rows and loss.target.says_class) or smoothing):
         return np.zeros((1, *p.shape))
     classes = p.shape[-1]
     if loss.target.indices:
         y = np.eye(classes)[y]
-    elif loss.target.logarithms:
+    elif not loss.target.shares:
         y = _shares(y)
     share = (1 - smoothing) * y + smoothing / classes
-    hard = CategoricalCrossEntropy(from_logits=loss.from_logits)  # type: ignore[attr-defined]  # all such losses have it
+    hard = CategoricalCrossEntropy(from_logits=loss.prediction.of_logits)
     terms = []
     for k, label in enumerate(np.eye(classes)):
         slope = hard.gradient(_numpy(), p, np.broadcast_to(label, p.shape))

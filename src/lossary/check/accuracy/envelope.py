@@ -12,9 +12,8 @@ import numpy as np
 
 from lossary.check.accuracy.accuracy import Distance, Exact, Judged, exactly, largest, smallest_normal
 from lossary.check.report import picture
-from lossary.check.samples import GRID, points
+from lossary.check.samples import GRID, has_classes, points
 from lossary.check.subject import LossRaised
-from lossary.define.domain import Labels, Probability, Real, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.inference.formula import Formula
@@ -171,15 +170,20 @@ def envelope(subject: Subject) -> Envelope | None:
     return Envelope(
         subject.name,
         f"{times}{definition!r}",
-        "residual" if isinstance(subject.prediction, Real) else "margin (log-odds)",
+        "residual" if _of_residuals(subject) else "margin (log-odds)",
         tuple(_precision(subject, definition, dtype) for dtype in DTYPES),
     )
+
+
+def _of_residuals(subject: Subject) -> bool:
+    """Whether any difference between prediction and target may come up."""
+    return subject.prediction.unbounded and not subject.prediction.says_class
 
 
 def _precision(subject: Subject, definition: Loss | Formula, dtype: str) -> Precision:
     sizes = _sizes(subject, dtype)
     # For each size: both signs, or both classes on both sides of the margin.
-    each = 4 if not subject.prediction.rows and isinstance(subject.target, Labels | Probability) else 2
+    each = 4 if has_classes(subject) and not subject.prediction.rows else 2
     value: list[float] = []
     gradient: list[float] = []
     overflows: list[bool] = []
@@ -201,12 +205,11 @@ def _precision(subject: Subject, definition: Loss | Formula, dtype: str) -> Prec
 
 def _sizes(subject: Subject, dtype: str) -> tuple[float, ...]:
     """Magnitudes from the smallest to the largest that make sense, most where losses bend."""
-    if isinstance(subject.prediction, Real):
+    if _of_residuals(subject):
         low, high = math.log10(smallest_normal(dtype)), math.log10(largest(dtype)) - 0.01
         found = [*np.geomspace(10**low, 10**high, 28), *np.geomspace(max(1e-9, 10**low), min(1e5, 10**high), 36)]
     else:
-        share = isinstance(subject.prediction, Probability | Simplex)
-        found = [*np.geomspace(1e-4, 80 if share else min(1e5, largest(dtype)), 48)]
+        found = [*np.geomspace(1e-4, 80 if subject.prediction.of_shares else min(1e5, largest(dtype)), 48)]
     return tuple(sorted(float(x) for x in found))
 
 

@@ -177,13 +177,13 @@ class Behaviour:
             prediction = self._scored(target, entry)
             if prediction is not None:
                 soft = np.array([0.3, 0.6, 0.2, 0.9])
-                hard = isinstance(target, Probability) and np.isnan(self._mean(soft, soft, entry))
+                hard = target.shares and np.isnan(self._mean(soft, soft, entry))
                 return "binary", prediction, Labels((0.0, 1.0)) if hard else target
         return None
 
     def _scored(self, target: Domain, entry: tuple[int, ...]) -> Domain | None:
         """What its predictions are, if it is a loss of two classes that are written so."""
-        low = -1.0 if isinstance(target, Labels) else 0.0
+        low = target.low
         whole = np.array([low, 1.0, low, 1.0])
         wide = self.kind in (None, "logits") and self._falls((-4.0, -1.0, 1.0, 4.0), low, entry, middle=0.0)
         if wide and self._shifted(low, entry):  # a softmax, which takes the batch for one row
@@ -256,11 +256,10 @@ class Behaviour:
         if not hinted and np.shape(answer(self.subject, _ROWS, target)) == _ROWS.shape:
             return None  # one loss for each entry
         prediction, hard = self._rows(lambda p: mean(self.subject, p, target)), target[0, 1] == 0.0
-        logarithms = isinstance(prediction, Simplex) and prediction.logarithms
-        guessed = logarithms and hard and hint is None and self.kind is None
+        guessed = prediction.logarithms and hard and hint is None and self.kind is None
         if guessed and abs(mean(self.subject, np.zeros_like(_ROWS), target)) > 1e-5:
             return None  # a line, but not 0 where the probability is 1
-        whole = logarithms or isinstance(prediction, Logits)
+        whole = prediction.logarithms or prediction.of_logits
         alone = hard and np.isclose(mean(self.subject, _ROWS, target), mean(self.subject, _SHARED, target), rtol=1e-4)
         zero = self._is_divergence(np.log(_ROWS) if whole else _ROWS)
         if not (whole or alone or zero):

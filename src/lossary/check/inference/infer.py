@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import catalogue
+from lossary.check import tags
 from lossary.check.backends import backend
 from lossary.check.inference import conventions
 from lossary.check.inference.behaviour import Behaviour, Meaning, answer
@@ -21,7 +22,7 @@ from lossary.check.inference.gradient import with_own_gradient
 from lossary.check.run import contained
 from lossary.check.subject import Convention, LossRaised, Subject
 from lossary.define.claim import Claim, combined
-from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.domain import Logits, Probability, Real, Score, Simplex
 from lossary.define.loss import Loss
 from lossary.errors import MissingExtraError, UnknownNameError, UsageError
 
@@ -154,7 +155,7 @@ def _subject(found: Candidate, host: str, arrays: Backend, told: _Told) -> Subje
         class_axis=found.options.get("class_axis", -1),
         settings=found.settings,
         constructor=found.constructor,
-        ignored=_ignored(found) if found.definition is None or isinstance(domains[1], ClassIndex) else None,
+        ignored=_ignored(found) if found.definition is None or domains[1].indices else None,
         definition=definition,
         claimed_properties=found.definition.claims if found.definition is not None else _claims(found.loss),
         path=found.path,
@@ -254,7 +255,7 @@ def _hint(found: Candidate) -> tuple[bool, str | None]:
         known = catalogue.find(found.word)()
     except UnknownNameError:
         return False, conventions.task(found.word)
-    return bool(found.public), "sparse" if isinstance(known.target, ClassIndex) else known.task
+    return bool(found.public), "sparse" if known.target.indices else known.task
 
 
 def _kind(made: Subject, found: Candidate, told: _Told) -> str | None:
@@ -306,8 +307,8 @@ def _with_meaning(made: Subject, meaning: Meaning, found: Candidate, told: _Told
     if told.logits is not None or (kind is not None and not meaning.certain):
         prediction = _of_kind(prediction, str(kind))
     said = [] if told.task is not None else [meaning.task if meaning.certain else f"{meaning.task} (assumed)"]
-    if isinstance(target, Labels):
-        said.append("labels {:g} and {:g}".format(*target.values))
+    if tags.labels(target) and target.discrete:
+        said.append("labels {:g} and {:g}".format(*target.encode(np.arange(2), 2)))
     words = _described(prediction)
     if words and told.logits is None:
         said.append(words)
@@ -318,7 +319,7 @@ def _with_meaning(made: Subject, meaning: Meaning, found: Candidate, told: _Told
         target=target,
         entry=meaning.entry,
         class_axis=axis,
-        ignored=made.ignored if isinstance(target, ClassIndex) else None,
+        ignored=made.ignored if target.indices else None,
         inferred=(*made.inferred, *said),
     )
 
@@ -327,26 +328,25 @@ def _of_kind(domain: Domain, kind: str) -> Domain:
     """The domain of single numbers, or of rows, that a kind of prediction has."""
     if domain.rows:
         return Logits() if kind == "logits" else Simplex(logarithms=kind == "logarithms")
-    if isinstance(domain, Score | Probability):
-        logit = domain.logit if isinstance(domain, Score) else True
-        return Score(logit=logit) if kind == "logits" else Probability()
+    if domain.says_class:
+        return Score(logit=domain.probabilities) if kind == "logits" else Probability()
     return domain
 
 
 def _described(domain: Domain) -> str:
-    if isinstance(domain, Logits) or (isinstance(domain, Score) and domain.logit):
+    if domain.of_logits:
         return "logits"
-    if isinstance(domain, Score):
+    if domain.of_shares:
+        return "log-probabilities" if domain.logarithms else "probabilities"
+    if domain.says_class:
         return "scores"
-    if isinstance(domain, Probability | Simplex):
-        return "log-probabilities" if isinstance(domain, Simplex) and domain.logarithms else "probabilities"
-    return "" if isinstance(domain, Real) else "numbers above 0"
+    return "" if domain.unbounded else f"numbers {domain.wanted}"
 
 
 def _in_axis_1(made: Subject, target: Domain) -> bool:
     """Whether predictions of three axes have their classes on the second, as PyTorch's cross-entropies do."""
     p = np.full((2, 3, 4), 1 / 3, np.float32)
-    if isinstance(target, ClassIndex):
+    if target.indices:
         return answer(made, p, np.zeros((2, 4), np.int64)) is not None
     y = np.eye(3, dtype=np.float32)[np.array([[0, 1, 2, 1], [2, 1, 0, 0]])]
     found, other = answer(made, p, y.transpose(0, 2, 1)), answer(made, p.transpose(0, 2, 1), y)

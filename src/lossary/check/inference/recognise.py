@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import catalogue
+from lossary.check import samples
 from lossary.check.samples import CLASSES, arranged
 from lossary.check.subject import LossRaised
-from lossary.define.domain import ClassIndex, Labels, Probability, Score, Simplex
 from lossary.define.parameters import Parameter, Setting, parameters_of
 from lossary.errors import LossaryError, UnknownNameError
 from lossary.ops.numpy import ops
@@ -69,7 +69,7 @@ def _values(loss: Loss, p: Any, y: Any) -> Any:
 
 def _same_beside_the_simplex(subject: Subject, loss: Loss, factor: float, p: Any, y: Any) -> bool:
     """Whether rows that do not sum to 1 are taken as they are: a loss that divides by their sum has other gradients."""
-    if not isinstance(subject.prediction, Simplex) or subject.prediction.logarithms:
+    if not (subject.prediction.rows and subject.prediction.shares):
         return True
     got = _answers(subject, 0.9 * p, y)
     return got is None or np.allclose(got, factor * _values(loss, 0.9 * p, y), rtol=_TOLERANCE)
@@ -79,29 +79,23 @@ def _points(prediction: Domain, target: Domain) -> tuple[Any, Any]:
     """Predictions and targets that tell losses apart: both classes, both signs, near and far."""
     if prediction.rows:
         return _rows_of_classes(prediction, target)
-    if isinstance(prediction, Score):
-        p = np.concatenate([_LOGITS, -_LOGITS])
-    elif isinstance(prediction, Probability):
-        p = _SHARES
-    else:
+    if not prediction.says_class:
         y = np.array([1.3, -0.4])
         residuals = np.concatenate([_RESIDUALS, -_RESIDUALS])
         return np.add.outer(y, residuals).ravel(), np.repeat(y, len(residuals))
-    labels = np.array(target.values if isinstance(target, Labels) else (0.0, 1.0, 0.3))
+    p = _SHARES if prediction.of_shares else np.concatenate([_LOGITS, -_LOGITS])
+    labels = target.encode(np.arange(2), 2) if target.discrete else np.array([0.0, 1.0, 0.3])
     return np.tile(p, len(labels)), np.repeat(labels, len(p))
 
 
 def _rows_of_classes(prediction: Domain, target: Domain) -> tuple[Any, Any]:
     """Rows of logits or probabilities, with targets of every class, or of mixtures."""
     z = np.array([[0.4, -0.3, 1.1], [2.0, 0.1, -1.7], [-4.0, 3.0, 0.5], [-0.2, -0.1, 0.3]])
-    rows = z
-    if isinstance(prediction, Simplex):
-        rows = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-        rows = np.log(rows) if prediction.logarithms else rows
-    if isinstance(target, ClassIndex):
+    rows = samples.of_logits(prediction, z)
+    if target.indices:
         return np.repeat(rows, CLASSES, axis=0), np.tile(np.arange(CLASSES), len(rows))
     shares = np.concatenate([np.eye(CLASSES), [[0.2, 0.5, 0.3], [0.6, 0.15, 0.25]]])
-    if isinstance(target, Simplex) and target.logarithms:
+    if not target.shares:
         shares = np.log(np.array([[0.1, 0.6, 0.3], [0.7, 0.1, 0.2], [0.2, 0.5, 0.3]]))
     return np.repeat(rows, len(shares), axis=0), np.tile(shares, (len(rows), 1))
 
@@ -163,13 +157,8 @@ def _named(subject: Subject) -> type[Loss] | None:
 
 def _fits(mine: Domain, its: Domain) -> bool:
     """Whether all that the subject takes, the catalogue's loss takes in the same sense."""
-    if isinstance(mine, Labels) and isinstance(its, Probability):
-        return mine.values == (0.0, 1.0)
-    if isinstance(mine, Labels) and isinstance(its, Labels):
-        return mine.values == its.values
-    if isinstance(mine, Simplex) and isinstance(its, Simplex):
-        return mine.logarithms == its.logarithms
-    return type(mine) is type(its)
+    senses = [(each.rows, each.indices, each.says_class, each.logarithms, each.low, each.high) for each in (mine, its)]
+    return senses[0] == senses[1] and (mine.discrete or not its.discrete)
 
 
 def _settings(cls: type[Loss], subject: Subject) -> Iterator[dict[str, Setting]]:

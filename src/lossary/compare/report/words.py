@@ -13,7 +13,6 @@ from lossary.compare.prediction import Outcome
 from lossary.compare.profile import Profile
 from lossary.compare.statistics import SIGNIFICANT, Metric, Summary, Verdict
 from lossary.compare.suggest import REFERENCE, Candidate, quantile_level
-from lossary.define.domain import Labels
 
 _COLUMNS = {"regression": 4, "binary": 3, "multiclass": 3}
 _FEW_SPLITS = 5  # with fewer, the test has so few degrees of freedom that it sees little but luck
@@ -146,12 +145,11 @@ def advice(profile: Profile, candidate: Candidate) -> str:
         return f"{names} is in units of {target}; if you divide the target by 10, divide {names} by 10 too."
     if not profile.classes:
         return f"Models were trained on the scaled target, {scaling} over all rows."
-    if isinstance(loss.target, Labels):
-        low, high = loss.target.values
-        first, second = profile.classes
+    coded = loss.target.encode(np.arange(len(profile.classes)), len(profile.classes))
+    if not loss.prediction.of_logits:
+        (low, high), (first, second) = coded, profile.classes
         return f"The network ends in raw scores; the target is {low:g} for {first}, {high:g} for {second}."
     last = "no sigmoid" if profile.task == "binary" else "no softmax"
-    coded = loss.target.encode(np.arange(len(profile.classes)), len(profile.classes))
     if coded.ndim > 1 or [f"{code:g}" for code in coded] == list(profile.classes):
         return f"The network ends in logits, {last}."
     pairs = [f"{code:g} for {name}" for code, name in zip(coded, profile.classes, strict=True)]

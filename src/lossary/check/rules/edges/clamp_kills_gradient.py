@@ -8,7 +8,6 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import DIFFERENTIATES, Tag
-from lossary.define import Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -49,7 +48,7 @@ def clamp_kills_gradient(subject: Subject) -> Failure | None:
     row with the worst error of the batch has a gradient of exactly 0, and nothing is learnt from it. (Losses that are
     bounded flatten out by design; they are left alone.)
     """
-    shares = isinstance(subject.prediction, Probability | Simplex)
+    shares = subject.prediction.of_shares
     for p, y, size in _chains(subject, _SHARES if shares else _LOGITS):
         first, second = size[:2]
         grows = second > 5.0 * first if shares else second >= 0.9 * first > 0.0

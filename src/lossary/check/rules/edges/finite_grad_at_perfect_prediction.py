@@ -8,7 +8,6 @@ from lossary.check import samples, shrink
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import DIFFERENTIATES
-from lossary.define import Positive, Probability, Score, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -58,19 +57,23 @@ def finite_grad_at_perfect_prediction(subject: Subject) -> Failure | None:
 def _perfect(subject: Subject) -> tuple[Any, Any]:
     """Four rows of perfect predictions."""
     if not samples.has_classes(subject):
-        y = np.array([1.0, 0.5, 2.5, 100.0] if isinstance(subject.target, Positive) else [0.0, 1.0, -2.5, 100.0])
+        y = subject.target.inside(np.array([0.0, 1.0, -2.5, 100.0]))
+        if samples.positive(subject.target):
+            y = np.array([1.0, 0.5, 2.5, 100.0])
+        y = samples.in_rows(subject, y)
         return samples.arranged(subject, y, y)
     if not subject.prediction.rows:
         negative, positive = samples.two_classes(subject)
-        p = np.array([0.0, 1.0] * 2) if isinstance(subject.prediction, Probability) else np.array([-60.0, 60.0] * 2)
-        if isinstance(subject.prediction, Score) and not subject.prediction.logit:
+        p = np.array([0.0, 1.0] * 2) if subject.prediction.of_shares else np.array([-60.0, 60.0] * 2)
+        if not subject.prediction.probabilities:
             p = np.array([-1.0, 1.0, -60.0, 60.0])
         return samples.arranged(subject, p, np.array([negative, positive] * 2))
     index = np.array([0, 1, 2, 1])
     y = np.array([samples.of_class(subject, each) for each in index])
-    if not isinstance(subject.prediction, Simplex):
+    prediction, target = subject.prediction, subject.target
+    shares = samples.corners(subject)[index] if target.indices or target.link is None else target.link.inverse(y)
+    if target.of_logits and prediction.link is not None:  # those of a teacher
+        return samples.arranged(subject, prediction.link.apply(shares), y)
+    if not prediction.of_shares:
         return samples.arranged(subject, 60.0 * samples.corners(subject)[index], y)
-    p = y if np.ndim(y) > 1 else samples.corners(subject)[index]
-    if isinstance(subject.target, Simplex) and subject.target.logarithms:
-        p = np.exp(p)
-    return samples.arranged(subject, np.log(np.maximum(p, 1e-30)) if subject.prediction.logarithms else p, y)
+    return samples.arranged(subject, np.log(np.maximum(shares, 1e-30)) if prediction.logarithms else shares, y)

@@ -9,7 +9,6 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import Tag
-from lossary.define import Labels, Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _bounded(subject: Subject) -> bool:
-    return any(isinstance(domain, Labels | Probability | Simplex) for domain in (subject.prediction, subject.target))
+    return any(domain.certain and not domain.indices for domain in (subject.prediction, subject.target))
 
 
 @rule(
@@ -65,12 +64,10 @@ def _outside(subject: Subject) -> Iterator[tuple[Any, Any]]:
 
 
 def _illegal(domain: Domain, classes: int) -> tuple[Any, ...]:
-    if isinstance(domain, Probability):
-        return (1.5, -0.5)
-    if isinstance(domain, Labels):
-        return (max(domain.values) + 1.0,)
-    if isinstance(domain, Simplex):
+    if not domain.certain or domain.indices:
+        return ()
+    if domain.rows:
         negative = np.eye(classes)[1] + 0.5 * (np.eye(classes)[2] - np.eye(classes)[0])
         rows = np.stack([np.linspace(0.9, 0.7, classes), negative])
         return (np.log(rows[0]),) if domain.logarithms else tuple(rows)
-    return ()
+    return (domain.high + 1.0,) if domain.discrete else (domain.high + 0.5, domain.low - 0.5)

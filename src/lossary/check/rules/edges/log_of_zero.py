@@ -9,14 +9,13 @@ from lossary.check import samples, shrink
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import ONE_ROW, Tag
-from lossary.define import ClassIndex, Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
 
 
 def _has_probabilities(subject: Subject) -> bool:
-    return isinstance(subject.prediction, Probability | Simplex) or isinstance(subject.target, Probability | Simplex)
+    return subject.prediction.of_shares or subject.target.of_shares
 
 
 @rule(
@@ -61,15 +60,15 @@ def log_of_zero(subject: Subject) -> Failure | None:
 def _corners(subject: Subject) -> tuple[Any, Any]:
     """Predictions and targets that are certain: right ones and wrong ones."""
     if not subject.prediction.rows:
-        certain = (0.0, 1.0) if isinstance(subject.prediction, Probability) else (-3.0, 3.0)
+        certain = (0.0, 1.0) if subject.prediction.of_shares else (-3.0, 3.0)
         pairs = list(itertools.product(certain, samples.two_classes(subject)))
         return samples.arranged(subject, [p for p, _ in pairs], [y for _, y in pairs])
     corners = samples.corners(subject)
     index = np.array([0, 1, 0, 2])
-    y = index if isinstance(subject.target, ClassIndex) else corners[index]
-    if isinstance(subject.target, Simplex) and subject.target.logarithms:
+    y = index if subject.target.indices else corners[index]
+    if not (subject.target.indices or subject.target.shares):
         y = np.log(np.maximum(y, 1e-30))
     ordinary = np.tile(np.arange(1.0, len(corners) + 1.0) / np.arange(len(corners) + 1).sum(), (4, 1))
-    if isinstance(subject.prediction, Simplex) and not subject.prediction.logarithms:
+    if subject.prediction.shares:
         return samples.arranged(subject, np.stack([corners[0], corners[1], corners[1], ordinary[0]]), y)
     return samples.arranged(subject, np.log(ordinary), y)

@@ -8,16 +8,15 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described
 from lossary.check.tags import ONE_ROW, Tag
-from lossary.define import ClassIndex, Logits, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
 
 
 def _of_log_scale(subject: Subject) -> bool:
-    domain = subject.prediction
-    logarithms = isinstance(subject.target, Simplex) and subject.target.logarithms  # of which no share is 0
-    return not logarithms and (isinstance(domain, Logits) or (isinstance(domain, Simplex) and domain.logarithms))
+    prediction, target = subject.prediction, subject.target
+    gives_nothing = target.indices or target.shares  # logits and logarithms give every class a share
+    return gives_nothing and prediction.rows and prediction.probabilities and not prediction.shares
 
 
 @rule(
@@ -59,7 +58,7 @@ def masked_logit_minus_inf(subject: Subject) -> Failure | None:
     p = subject.batch(4, salt=205, dtype="float64")[0]
     column = 1
     index = np.array([0, 2, 2, 0])
-    y = index if isinstance(subject.target, ClassIndex) else samples.corners(subject)[index]
+    y = index if subject.target.indices else samples.corners(subject)[index]
     p[:, column] = -1e4  # exp of it is 0 in every precision
     p, y = samples.arranged(subject, p, y)
     wanted = subject.rows(p, y)
@@ -68,7 +67,7 @@ def masked_logit_minus_inf(subject: Subject) -> Failure | None:
     if not np.allclose(subject.rows(further, y), wanted, rtol=1e-5):  # smoothed: every class has a share
         return None
     p[:, column] = -np.inf
-    severity = None if isinstance(subject.target, ClassIndex) else "warning"
+    severity = None if subject.target.indices else "warning"
     one = p[:1], y[:1]
     if not np.allclose(subject.rows(p, y), wanted, rtol=1e-5):
         found = float(subject.rows(*one)[0])

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from lossary.check import samples
-from lossary.check.differences import Scalar, finest, soft
+from lossary.check.differences import Scalar, finest
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, Subject, described
 from lossary.check.tags import AUTODIFF, DIFFERENTIATES, Tag
 
-SOFT_TARGETS = Tag(lambda s: soft(s.target), "its targets are labels")
+SOFT_TARGETS = Tag(lambda s: not s.target.discrete, "its targets are labels")
 
 
 @rule(

@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.differences import Scalar, soft
+from lossary.check.differences import Scalar
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
-from lossary.check.tags import VALUES, Tag
-from lossary.define import Real, Simplex
+from lossary.check.tags import VALUES, Tag, any_amount
 
-_SOFT = Tag(lambda s: soft(s.target), "labels and predictions cannot be mistaken for each other")
+_SOFT = Tag(lambda s: not s.target.discrete, "labels and predictions cannot be mistaken for each other")
 _QUANTILES = ("quantile", "quantile_level", "level", "tau")
 
 
@@ -75,7 +74,7 @@ def _by_keras(subject: Subject) -> Failure | None:
 def _by_quantile(subject: Subject) -> Failure | None:
     """A loss with a level, whose weights on the two sides are those of the other tail."""
     name = next((name for name in _QUANTILES if 0.5 != subject.settings.get(name, 0.5) < 1.0), None)
-    if name is None or not isinstance(subject.prediction, Real):
+    if name is None or not any_amount(subject.prediction):
         return None
     y = np.zeros((4, *subject.entry), np.float32)
     under, over = (float(np.mean(subject.values(y + step, y))) for step in (-1.0, 1.0))
@@ -91,7 +90,7 @@ def _by_quantile(subject: Subject) -> Failure | None:
 
 def _by_curve(subject: Subject) -> Failure | None:
     """A loss that is no number in the order it says, or is straight in the prediction and curved in the target."""
-    if isinstance(subject.prediction, Simplex) and subject.prediction.logarithms:
+    if subject.prediction.logarithms:
         return None  # straight in logarithms, as it should be
     p, y = _apart(subject)
     plain, swapped = subject.attempt(p, y), subject.attempt(y, p)
@@ -107,7 +106,7 @@ def _by_curve(subject: Subject) -> Failure | None:
     scalar = Scalar(subject, p, y)
     if _curved(subject, scalar) or not _curved(subject, Scalar(subject, p, y, of_target=True)):
         return None
-    if isinstance(subject.prediction, Real) and not _least_at_prediction(subject, y):
+    if any_amount(subject.prediction) and not _least_at_prediction(subject, y):
         return None
     return Failure(
         f"it is straight in the {subject.convention.prediction} and curved in the {subject.convention.target}, as if "
@@ -119,7 +118,7 @@ def _by_curve(subject: Subject) -> Failure | None:
 def _apart(subject: Subject) -> tuple[Any, Any]:
     """Ordinary input; for real numbers such as are legal probabilities, and no prediction near its target."""
     p, y = subject.batch(4, dtype="float64")
-    if isinstance(subject.prediction, Real):
+    if any_amount(subject.prediction):
         p = np.array([0.2, 0.8, 0.35, 0.6]).reshape(p.shape)
         y = np.array([0.7, 0.3, 0.85, 0.15]).reshape(y.shape)
     return p, y

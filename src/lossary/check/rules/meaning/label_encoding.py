@@ -8,7 +8,6 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, shown
 from lossary.check.tags import CLASS_INDICES, TWO_CLASSES, VALUES, Tag
-from lossary.define import Labels, Probability
 
 _CLASSES = Tag(lambda s: TWO_CLASSES.holds(s) or CLASS_INDICES.holds(s), "its targets are not labels")
 _SCORES = np.array([-3.0, -1.0, 1.0, 3.0])
@@ -65,7 +64,7 @@ def _two_labels(subject: Subject) -> Failure | None:
         falls = np.diff(other) if label == labels[0] else -np.diff(other)
         if np.ptp(values) == 0.0 and np.ptp(other) > 0.0 and (falls <= 0.0).all() and not _in_company(subject, label):
             return _no_effect(subject, *_of_label(subject, label), float(values[0]), "error")
-    if isinstance(subject.target, Labels) and subject.target.values[0] == -1.0:
+    if subject.target.discrete and labels[0] == -1.0:
         return _foreign_zero(subject)
     return None
 
@@ -103,8 +102,7 @@ def _foreign_zero(subject: Subject) -> Failure | None:
 
 
 def _of_label(subject: Subject, label: float) -> tuple[Any, Any]:
-    scores = 1.0 / (1.0 + np.exp(-_SCORES)) if isinstance(subject.prediction, Probability) else _SCORES
-    return samples.arranged(subject, scores, np.full(4, label))
+    return samples.arranged(subject, samples.of_logits(subject.prediction, _SCORES), np.full(4, label))
 
 
 def _no_effect(subject: Subject, p: Any, y: Any, value: float, severity: Any) -> Failure:

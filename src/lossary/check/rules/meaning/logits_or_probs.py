@@ -8,7 +8,6 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject
 from lossary.check.tags import LOGITS, PROBABILITIES, VALUES, Tag
-from lossary.define import Logits, Probability, Simplex
 
 _OUTPUTS = Tag(lambda s: LOGITS.holds(s) or PROBABILITIES.holds(s), "it takes neither logits nor probabilities")
 _NEGATIVE, _BETWEEN, _ABOVE = (-5.0, -2.0, -0.25), (0.3, 0.6), (1.25, 2.0, 5.0)
@@ -65,18 +64,19 @@ def logits_or_probs(subject: Subject) -> Failure | None:
 
 
 def _certain(subject: Subject, size: float) -> tuple[Any, Any] | None:
-    """Answers that are right by a margin of `size` (wrong, where it is negative), one for each class, four rows."""
+    """Answers that are right by a margin of `size` (wrong, where it is negative), one for each class, four rows; None
+    where no target says a class for sure."""
+    if not subject.target.certain or subject.target.logarithms:
+        return None
     if not subject.prediction.rows:
         low, high = samples.two_classes(subject)
         margin, labels = size * np.array([1.0, -1.0, 1.0, -1.0]), np.array([high, low, high, low])
-        if isinstance(subject.prediction, Probability):
+        if subject.prediction.of_shares:
             margin = np.where(margin > 0.0, 1.0, 0.0)
         return samples.arranged(subject, margin, labels)
-    if isinstance(subject.target, Simplex) and subject.target.logarithms:
-        return None
     index = np.arange(4) % subject.entry[-1]
     logits = size * np.eye(subject.entry[-1])[index]
-    if isinstance(subject.prediction, Simplex):
+    if subject.prediction.of_shares:
         logits = np.eye(subject.entry[-1])[index]
     target = index if subject.target.indices else np.eye(subject.entry[-1])[index]
     return samples.arranged(subject, logits, target)
@@ -103,7 +103,7 @@ def _saturated(subject: Subject, word: str) -> Failure | None:
 def _no_link(subject: Subject, word: str) -> Failure | None:
     """A loss that changes between 0 and 1 only, or is no number below 0."""
     scores = np.array(_NEGATIVE + _BETWEEN + _ABOVE)
-    if isinstance(subject.prediction, Logits):
+    if subject.prediction.rows:
         p = np.full((len(scores), subject.entry[-1]), 0.4)
         p[:, 0] = scores
         y: Any = np.zeros(len(scores), np.int64)

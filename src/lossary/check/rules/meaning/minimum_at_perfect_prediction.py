@@ -7,12 +7,11 @@ import numpy as np
 from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
-from lossary.check.tags import VALUES, Tag
-from lossary.define import Labels, Positive, Probability, Real
+from lossary.check.tags import VALUES, Tag, any_amount
 
 _SIZES = np.geomspace(1e-3, 100.0, 16)  # 32 steps with both signs
 _LEARNS = Tag(
-    lambda s: not (isinstance(s.prediction, Real) and isinstance(s.target, Positive)),
+    lambda s: not (any_amount(s.prediction) and samples.positive(s.target)),
     "its predictions are on another scale than its targets",
 )
 
@@ -51,17 +50,17 @@ def minimum_at_perfect_prediction(subject: Subject) -> Failure | None:
     (another link, a bias that is wanted), and it is a warning. Classes are asked coarsely: a clear right answer must
     not cost more than a clear wrong one.
     """
-    if isinstance(subject.target, Real | Positive) and isinstance(subject.prediction, Real | Positive):
+    if not (subject.target.says_class or subject.prediction.says_class):
         return _of_numbers(subject)
-    return None if isinstance(subject.prediction, Positive | Real) else _of_classes(subject)
+    return _of_classes(subject) if subject.prediction.says_class else None
 
 
 def _of_numbers(subject: Subject) -> Failure | None:
-    positive = isinstance(subject.prediction, Positive)
-    y = np.full(samples.GRID, 2.0)
+    positive = samples.positive(subject.prediction)
     steps = np.concatenate([_SIZES, -_SIZES])
-    p = y * np.exp(steps / 50.0) if positive else y + steps
-    off, target = samples.arranged(subject, p, y)
+    y = np.full(samples.GRID, 2.0 if positive else subject.prediction.inside(2.0))
+    p = y * np.exp(steps / 50.0) if positive else subject.prediction.inside(2.0 + steps)
+    off, target = samples.arranged(subject, samples.in_rows(subject, p), samples.in_rows(subject, y))
     values, perfect = subject.attempt_rows(off, target), subject.attempt_rows(target[:4], target[:4])
     if values is None or perfect is None:
         return None
@@ -99,10 +98,9 @@ def _uphill(subject: Subject, p: Any, y: Any) -> Failure | None:
 
 def _of_classes(subject: Subject) -> Failure | None:
     """Two right answers, then two wrong ones."""
-    if isinstance(subject.target, Labels | Probability):
+    if not subject.prediction.rows:
         low, high = samples.two_classes(subject)
-        p, y = np.array([3.0, -3.0, -3.0, 3.0]), np.array([high, low, high, low])
-        p = 1.0 / (1.0 + np.exp(-p)) if isinstance(subject.prediction, Probability) else p
+        p, y = samples.of_logits(subject.prediction, np.array([3.0, -3.0, -3.0, 3.0])), np.array([high, low, high, low])
     else:
         share = 0.9 * np.eye(subject.entry[-1])[[0, 1, 1, 0]] + 0.1 / subject.entry[-1]
         p = share if subject.prediction.link is None else subject.prediction.link.apply(share)

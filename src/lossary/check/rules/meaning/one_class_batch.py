@@ -8,7 +8,6 @@ from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import Subject, described
 from lossary.check.tags import TWO_CLASSES
-from lossary.define import Probability
 
 # Scores of the positive rows and of the negative ones.
 _SCORES = ((0.5, -0.25), (-0.7, 0.9))
@@ -78,6 +77,5 @@ def _batch(subject: Subject, scores: tuple[float, float], positive: int) -> tupl
     """Four rows, of which the first few are positive."""
     low, high = samples.two_classes(subject)
     first = np.arange(4) < positive
-    p = np.where(first, *scores)
-    p = 1.0 / (1.0 + np.exp(-p)) if isinstance(subject.prediction, Probability) else p
+    p = samples.of_logits(subject.prediction, np.where(first, *scores))
     return samples.arranged(subject, p, np.where(first, high, low))

@@ -7,7 +7,6 @@ import numpy as np
 from lossary.check.accuracy import judged
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, described
-from lossary.define import Positive, Probability, Real
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -105,7 +104,7 @@ def _change(subject: Subject, p: Any, y: Any, step: float, *, of_target: bool = 
     if subject.prediction.rows:  # rows of shares go on adding up to 1
         shares = shares - shares.mean(axis=-1, keepdims=True)
     if of_target:
-        if not isinstance(subject.target, Real | Positive | Probability):
+        if subject.target.discrete or subject.target.rows:
             return 0.0
         ahead, behind = (p, y + step / 2 * shares), (p, y - step / 2 * shares)
     else:

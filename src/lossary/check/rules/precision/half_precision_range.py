@@ -64,7 +64,7 @@ def _off(subject: Subject, p: Any, y: Any) -> Any:
     inputs = np.abs(p.astype(np.float64)).reshape(len(p), -1).max(axis=1)
     with np.errstate(invalid="ignore"):
         allowed = 0.05 * np.abs(true) + 8.0 * subject.backend.spacing(p.dtype.name) * np.maximum(inputs, 1.0)
-        hopeless = _certain(p) & (np.abs(true) > 1.0) if samples.of_probabilities(subject.prediction) else False
+        hopeless = _certain(p) & (np.abs(true) > 1.0) if subject.prediction.of_shares else False
         return (np.abs(true) < halves.LARGEST) & ~hopeless & ~(np.abs(half - true) <= allowed)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from lossary.check import samples
 from lossary.check.rule import Failure, Severity
 from lossary.check.subject import cast
-from lossary.define import Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -28,7 +27,7 @@ def of_many(subject: Subject, dtype: str, severity: Severity) -> Failure | None:
     if not subject.adds_up:
         return None
     row = slice(1, 2) if subject.prediction.rows or not samples.has_classes(subject) else slice(2, 3)
-    size = 16.6 if isinstance(subject.prediction, Probability | Simplex) else 30.0
+    size = 16.6 if subject.prediction.of_shares else 30.0
     p, y = (x[row] for x in samples.points(subject, (size,), dtype))
     found = subject.attempt(_repeated(p), _repeated(y), reduction="mean")
     true = subject.attempt(*in_float32(p, y), reduction="mean")

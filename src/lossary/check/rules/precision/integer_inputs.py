@@ -8,8 +8,7 @@ import numpy as np
 from lossary.check import samples
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, described
-from lossary.check.tags import ONE_ROW
-from lossary.define import ClassIndex, Positive, Real, Simplex
+from lossary.check.tags import ONE_ROW, REGRESSION
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -70,13 +69,15 @@ def _integers(subject: Subject) -> Iterator[tuple[Any, Any, tuple[Any, Any]]]:
     """Batches with integers in them, and the same with floats (or with the usual integers, for class indices)."""
     p, _ = subject.batch(4, salt=308)
     y = _whole(subject)
-    ordinary = y.astype(np.int64 if isinstance(subject.target, ClassIndex) else np.float32)
+    if y is None:
+        return
+    ordinary = y.astype(np.int64 if subject.target.indices else np.float32)
     kinds = ["int64", "int32", "int8"]
     kinds += ["uint8"] if y.min() >= 0 else []
-    kinds += ["bool"] if np.isin(y, (0, 1)).all() and not isinstance(subject.target, ClassIndex) else []
+    kinds += ["bool"] if np.isin(y, (0, 1)).all() and not subject.target.indices else []
     for kind in kinds:
         yield p, y.astype(kind), (p, ordinary)
-    if isinstance(subject.prediction, Real) and isinstance(subject.target, Real):
+    if REGRESSION.holds(subject):
         both = np.array([0, 16, 3, 200]), np.array([16, 0, 3, 100])
         for kind in ("uint8", "int32"):
             floating = samples.arranged(subject, both[0].astype(np.float32), both[1].astype(np.float32))
@@ -84,13 +85,20 @@ def _integers(subject: Subject) -> Iterator[tuple[Any, Any, tuple[Any, Any]]]:
 
 
 def _whole(subject: Subject) -> Any:
-    """Four legal targets that are whole numbers."""
-    if isinstance(subject.target, ClassIndex):
+    """Four legal targets that are whole numbers; None where there are none."""
+    if subject.target.indices:
         return np.array([0, 1, 2, 1])
-    if isinstance(subject.target, Simplex):
+    if subject.target.rows and subject.target.says_class:
         return samples.corners(subject).astype(np.int64)[[0, 1, 2, 1]]
     if samples.has_classes(subject):
         numbers = [*samples.two_classes(subject)] * 2
     else:
-        numbers = [1.0, 2.0, 3.0, 4.0] if isinstance(subject.target, Positive) else [0.0, 1.0, 2.0, 3.0]
-    return np.array(numbers, np.int64).reshape(4, *subject.entry)
+        domain = subject.target
+        first = np.floor(domain.low) + 1.0 if np.isfinite(domain.low) else np.ceil(domain.high) - 4.0
+        first = 0.0 if domain.low < 0.0 < domain.high else first
+        last = min(first + 3.0, np.ceil(domain.high) - 1.0)
+        if last < first:
+            return None
+        numbers = [min(first + step, last) for step in range(4)]
+    whole = np.array(numbers, np.int64)
+    return samples.in_rows(subject, whole) if subject.prediction.rows else whole.reshape(4, *subject.entry)

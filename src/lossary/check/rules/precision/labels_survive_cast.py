@@ -8,7 +8,6 @@ import numpy as np
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import LossRaised, cast
 from lossary.check.tags import CLASS_INDICES
-from lossary.define import Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -47,10 +46,10 @@ def labels_survive_cast(subject: Subject) -> Failure | None:
     of a large vocabulary becomes its even neighbour. The loss is finite, and wrong.
     """
     subject = _in_float16(subject)
-    rest, peak = (1e-4, 0.7) if isinstance(subject.prediction, Simplex) else (0.0, 5.0)
+    rest, peak = (1e-4, 0.7) if subject.prediction.of_shares else (0.0, 5.0)
     p = np.full((len(_LABELS), _CLASSES), rest)
     p[np.arange(len(_LABELS)), _LABELS] = peak
-    if isinstance(subject.prediction, Simplex) and subject.prediction.logarithms:
+    if subject.prediction.logarithms:
         p = np.log(p)
     p = cast(p, "float16")
     try:

@@ -10,7 +10,6 @@ from lossary.check.accuracy import judged
 from lossary.check.rule import Failure, rule
 from lossary.check.subject import described, widened
 from lossary.check.tags import ONE_ROW
-from lossary.define import ClassIndex, Probability, Simplex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -119,7 +118,7 @@ def _points(subject: Subject) -> tuple[Any, Any]:
     """Hard points, then ordinary ones."""
     regression = not samples.has_classes(subject)
     sizes: tuple[float, ...] = _RESIDUALS if regression else _MARGINS
-    if isinstance(subject.prediction, Probability | Simplex):
+    if subject.prediction.of_shares:
         sizes = tuple(size for size in sizes if size <= _CLIPPED)
     p, y = samples.points(subject, sizes)
     half = samples.GRID // 2
@@ -142,9 +141,9 @@ def _sizes(subject: Subject, p: Any, y: Any) -> tuple[Any, Any]:
     """By row, how large the numbers are that must cancel however one computes: the target, as far as it is not simply
     a class; and any input. Probabilities are differences from 1."""
     inputs = np.abs(p).reshape(len(p), -1).max(axis=1).astype(np.float64)
-    if isinstance(subject.prediction, Probability | Simplex):
+    if subject.prediction.of_shares:
         inputs = np.maximum(inputs, 1.0)
-    if isinstance(subject.target, ClassIndex):
+    if subject.target.indices:
         return np.zeros(len(y)), inputs
     target = np.abs(y).reshape(len(y), -1).astype(np.float64)
     if samples.has_classes(subject):

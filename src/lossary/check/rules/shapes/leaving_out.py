@@ -10,7 +10,6 @@ import numpy as np
 
 from lossary.check import samples
 from lossary.check.rules.shapes.comparison import same
-from lossary.define import ClassIndex
 
 if TYPE_CHECKING:
     from lossary.check.subject import Subject
@@ -37,7 +36,7 @@ def ways(subject: Subject) -> Iterator[Way]:
         if as_it_takes_them is not None:
             yield Way("mask", lambda y, kept: (y, {"mask": as_it_takes_them(kept)}))
     ignored = subject.ignored
-    if ignored is not None and isinstance(subject.target, ClassIndex):
+    if ignored is not None and subject.target.indices:
         yield Way(f"target {ignored}", lambda y, kept: (np.where(kept, y, ignored).astype(y.dtype), {}))
 
 

@@ -10,7 +10,6 @@ from lossary.check.rules.shapes.comparison import losses_of_rows, same
 from lossary.check.rules.shapes.leaving_out import Way, ways
 from lossary.check.subject import Reduction, Subject
 from lossary.check.tags import Tag
-from lossary.define import Logits, Real, Score
 
 _KEPT = np.array([False, True, False, True])
 _LEAVES_OUT = Tag(lambda s: s.takes_mask or s.ignored is not None, "it takes no mask, and ignores no class")
@@ -68,7 +67,7 @@ def mask_equals_drop(subject: Subject) -> Failure | None:
 
 def _leaks(subject: Subject, way: Way, reduction: Reduction) -> Failure | None:
     p, y = samples.plain(subject)
-    if isinstance(subject.prediction, Real | Score | Logits):
+    if subject.prediction.unbounded:
         p[~_KEPT] *= 10  # so that a maximum shows, too
     masked, more = way.arranged(y, _KEPT)
     found = subject.attempt(p, masked, reduction=reduction, **more)

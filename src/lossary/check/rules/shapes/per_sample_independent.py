@@ -9,7 +9,6 @@ from lossary.check.rule import Failure, rule
 from lossary.check.rules.shapes.comparison import same
 from lossary.check.subject import Subject
 from lossary.check.tags import SEPARATES
-from lossary.define import Logits, Real, Score
 
 _CHANGED = 2  # the row that is replaced by another
 
@@ -73,11 +72,13 @@ def _with_another_row(subject: Subject) -> tuple[Any, Any]:
     p, y = samples.plain(subject)
     other, label = samples.plain(subject, salt=1)
     p[_CHANGED], y[_CHANGED] = other[_CHANGED], label[_CHANGED]
-    if isinstance(subject.prediction, Logits):
+    if not subject.prediction.unbounded:
+        return p, y
+    if subject.prediction.rows:
         p[_CHANGED] += 200
-    elif isinstance(subject.prediction, Real | Score):
+    else:
         p[_CHANGED] *= 50
-    return np.round(p, 2) if isinstance(subject.prediction, Real | Score | Logits) else p, y
+    return np.round(p, 2), y
 
 
 def _pairs(subject: Subject, first: Any, second: Any) -> list[tuple[str, Any, Any]]:

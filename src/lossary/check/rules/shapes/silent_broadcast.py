@@ -9,7 +9,6 @@ from lossary.check import samples
 from lossary.check.rule import Failure, Severity, rule
 from lossary.check.rules.shapes.comparison import same
 from lossary.check.subject import Subject
-from lossary.define import ClassIndex
 
 
 @rule(
@@ -62,7 +61,7 @@ def silent_broadcast(subject: Subject) -> Failure | None:
 
 def _pairs(subject: Subject, p: Any, y: Any) -> list[tuple[Any, Any, Severity]]:
     """Predictions and targets whose shapes broadcast, though they do not fit."""
-    if isinstance(subject.target, ClassIndex):
+    if subject.target.indices:
         return [(p, y[:, None], "error"), (p, y[:1], "warning")]
     if subject.prediction.rows:
         return [(p, y[0], "error"), (p, y[:, :1], "error"), (p, y[:1], "warning")]
