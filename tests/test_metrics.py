@@ -232,7 +232,7 @@ def test_torchmetrics_mean_is_one_call_on_all():
     means = []
     for prediction, target, weight in torch_batches(torch):
         means.append(float(metric(prediction, target, weight)))  # forward: the batch's own
-        assert means[-1] == pytest.approx(float(SPARSE.torch()(prediction, target, weight)), rel=1e-6)
+        assert means[-1] == pytest.approx(float(SPARSE.torch()(prediction, target, weight=weight)), rel=1e-6)
     assert float(metric.compute()) == pytest.approx(on_all(SPARSE), rel=1e-6)
     assert np.mean(means) != pytest.approx(on_all(SPARSE), rel=0.01)
     metric.reset()

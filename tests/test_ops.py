@@ -29,12 +29,13 @@ class Cubed:
 
     scale: float = 1.0
     has_gradient: bool = True
+    learned: int = 1
 
     def value(self, xp: Any, p: Any, y: Any) -> Any:
         return self.scale * (p - y) * (p - y) * (p - y) * y
 
-    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
-        return 2.0 * (3.0 * self.scale) * (p - y) * (p - y) * y
+    def gradients(self, xp: Any, p: Any, y: Any) -> Any:
+        return (2.0 * (3.0 * self.scale) * (p - y) * (p - y) * y,)
 
 
 @final
@@ -43,12 +44,13 @@ class Weighted:
     """Σ y p², a row at a time."""
 
     has_gradient: bool = True
+    learned: int = 1
 
     def value(self, xp: Any, p: Any, y: Any) -> Any:
         return xp.sum(y * p * p)
 
-    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
-        return 2.0 * y * p
+    def gradients(self, xp: Any, p: Any, y: Any) -> Any:
+        return (2.0 * y * p,)
 
 
 @final
@@ -57,12 +59,13 @@ class Chosen:
     """The square of the entry that an index names."""
 
     has_gradient: bool = True
+    learned: int = 1
 
     def value(self, xp: Any, p: Any, y: Any) -> Any:
         return xp.take(p * p, y)
 
-    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
-        return xp.where(xp.is_class(y, p), 2.0 * p, 0.0)
+    def gradients(self, xp: Any, p: Any, y: Any) -> Any:
+        return (xp.where(xp.is_class(y, p), 2.0 * p, 0.0),)
 
 
 P = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -3.0]])
