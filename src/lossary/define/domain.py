@@ -168,8 +168,8 @@ class Domain(ABC):
 
     @final
     def inside(self, x: Any) -> Any:
-        """Amounts of any size and sign brought inside the bounds, in order: 0 to the middle of two, or to a distance of
-        1 from the only one; as they are where there is none."""
+        """Amounts of any size and sign brought inside the bounds, in order: 0 to the middle of two, or away from the
+        only one by a `_unit`; as they are where there is none."""
         import numpy as np
 
         low, high = self.low, self.high
@@ -178,9 +178,15 @@ class Domain(ABC):
         if math.isfinite(low) and math.isfinite(high):
             return 0.5 * (low + high) + 0.495 * (high - low) * x / (1.0 + np.abs(x))
         towards, bound = (-x, low) if math.isfinite(low) else (x, high)
-        near = np.maximum(1.0 / (1.0 + np.maximum(towards, 0.0)), 0.01 * abs(bound))  # not rounded to the bound
-        away = np.where(towards > 0.0, near, 1.0 - towards)
+        near = np.maximum(1.0 / (1.0 + np.maximum(towards, 0.0)), 0.01 if bound else 0.0)  # float16 rounds
+        away = np.where(towards > 0.0, self._unit * near, self._unit - towards)
         return low + away if math.isfinite(low) else high - away
+
+    @final
+    @property
+    def _unit(self) -> float:
+        """How far from its only bound an everyday number is: beside 1000, a distance of 1 is next to nothing."""
+        return max(1.0, *(abs(bound) for bound in (self.low, self.high) if math.isfinite(bound)))
 
     @abstractmethod
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
@@ -208,7 +214,7 @@ class Domain(ABC):
             return generator.uniform(self.low + margin, self.high - margin, size=shape)
         if not any(bounded):
             return generator.normal(scale=1.5, size=shape)
-        away = np.exp(generator.normal(size=shape))
+        away = self._unit * np.exp(generator.normal(size=shape))
         return self.low + away if bounded[0] else self.high - away
 
     def edges(self, dtype: str, classes: int = 3) -> Any:
@@ -257,9 +263,10 @@ class Domain(ABC):
             away = 10.0 ** generator.uniform(-6.0, 6.0, size=shape)
             if self.unbounded:
                 return away * generator.choice([-1.0, 1.0], size=shape)
+            away = np.maximum(away, 0.01 * abs(low if math.isfinite(low) else high))  # float16 rounds
             return low + away if math.isfinite(low) else high - away
         if self.rows:
-            edges = self.edges("float64", shape[-1])
+            edges = self.edges("float16", shape[-1])  # every dtype has those
             return edges[generator.integers(len(edges), size=shape[:-1])]
         ends = self._legal(np.array([low, high]), "float64", 1)
         away = (high - low) * 10.0 ** generator.uniform(-4.0, -1.0, size=shape)
