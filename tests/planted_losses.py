@@ -26,6 +26,7 @@ from lossary.define.claim import (
     NotProper,
     NotSymmetricInArguments,
     Proper,
+    Separable,
     Smooth,
     Sparse,
     StrictlyConvex,
@@ -214,7 +215,18 @@ class Debt(Rowwise):
 
 
 # Each claim is false of its loss. Every kind of claim there is must be here.
+class AmongOthers(Pointwise):
+    """Of each entry, which is compared with the sum of its batch: not separable, whatever it derives from."""
+
+    task = "regression"
+    prediction, target = Real(), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return (p - y) * (p - y) + xp.row(xp.sum(p)) * (p - y)
+
+
 FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
+    (Separable(), AmongOthers()),
     (Convex(), Welsch()),
     (StrictlyConvex(), Absolute()),
     (StrictlyConvex(), Insensitive()),

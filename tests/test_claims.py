@@ -40,6 +40,7 @@ from lossary.define.claim import (
     StronglyConvex,
     UnboundedGradient,
     closure,
+    stated,
 )
 from lossary.define.objective import Objective
 from lossary.define.parameters import parameters_of
@@ -56,7 +57,7 @@ def kinds(of: type[Claim] = Claim) -> Iterator[type[Claim]]:
 
 
 def claimed(of: tuple[Any, ...]) -> list[Any]:
-    return [pytest.param(loss, each, id=f"{loss!r}: {each}") for loss in of for each in closure(loss.claims)]
+    return [pytest.param(loss, each, id=f"{loss!r}: {each}") for loss in of for each in closure(stated(loss))]
 
 
 @pytest.mark.parametrize(("loss", "each"), claimed(ALL))
@@ -83,7 +84,7 @@ def test_what_is_not_claimed_is_refuted(loss: Any, kind: type[Claim]) -> None:
     """A property that is claimed at one setting is claimed at every setting at which it is not refuted; one that is
     never claimed is refuted at a setting."""
     settings = SETTINGS[type(loss)]
-    has = [any(isinstance(each, kind) for each in closure(setting.claims)) for setting in settings]
+    has = [any(isinstance(each, kind) for each in closure(stated(setting))) for setting in settings]
     refuted = [known or kind().examine(each, points=1_000).refuted for known, each in zip(has, settings, strict=True)]
     assert all(refuted) if any(has) else any(refuted), settings[refuted.index(False)]
 
@@ -302,7 +303,7 @@ def test_a_false_claim_is_refuted(each: Claim, loss: Any) -> None:
 
 def test_every_kind_of_claim_is_planted_falsely_and_made_truly() -> None:
     assert {type(each) for each, _ in FALSE} == set(kinds())
-    made = {type(each) for loss in ALL for each in closure(loss.claims)}
+    made = {type(each) for loss in ALL for each in closure(stated(loss))}
     assert made == set(kinds())
 
 

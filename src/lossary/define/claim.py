@@ -96,6 +96,11 @@ def closure(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     return tuple(found.values())
 
 
+def stated(loss: Loss) -> tuple[Claim, ...]:
+    """What a loss claims, and what its shape says of it."""
+    return (*loss.claims, Separable()) if loss.separable else loss.claims
+
+
 def combined(factors: tuple[float, ...], claims: tuple[tuple[Claim, ...], ...]) -> tuple[Claim, ...]:
     """What follows for Σ factor · loss from what is claimed of each loss (factors are not negative).
 
@@ -114,6 +119,31 @@ def _has(kind: type[Claim], claims: tuple[Claim, ...]) -> bool:
 
 def _found(kind: type[Any], claims: tuple[Claim, ...]) -> Any:
     return next((claim for claim in claims if isinstance(claim, kind)), None)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Separable(Claim):
+    """Each loss depends on its own entry or row alone, so that batches may be split, masked and put in any order.
+
+    What derives from `Pointwise` or `Rowwise` says so; nobody writes it.
+    """
+
+    name = "separable"
+
+    def refute(self, probe: Probe) -> str | None:
+        np = probe.np
+        prediction, target = probe.prediction(), probe.target()
+        whole = probe.values(prediction, target)
+        order = probe.generator.permutation(len(prediction))
+        apart = np.empty_like(whole)
+        for part in np.array_split(order, 3):
+            apart[part] = probe.values(prediction[part], target[part])
+        with np.errstate(invalid="ignore"):
+            near = np.abs(apart - whole) <= 1e-12 * (probe.scale + np.abs(whole))
+        same = near | (apart == whole) | (np.isnan(apart) & np.isnan(whole))
+        found = probe.first(~same, prediction=prediction, target=target, alone=apart, among_others=whole)
+        return None if found is None else f"another loss among other entries, {found}"
 
 
 # ── the shape of the curve ───────────────────────────────────────────────────────────────────────────────────────────

@@ -261,6 +261,13 @@ class Loss(Definition, abstract=True):
         """What each input may be, by its name."""
         return {name: getattr(self, name) for name in self.inputs}
 
+    @final
+    @property
+    def separable(self) -> bool:
+        """Whether each entry or row has a loss of its own, which depends on nothing else; `Separable` tries to refute
+        it."""
+        return not self.pooled
+
     @property
     def has_gradient(self) -> bool:
         """Whether the gradient is written; otherwise each framework differentiates `value`."""

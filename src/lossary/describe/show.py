@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels
 from lossary.define import spelling
-from lossary.define.claim import Elicits, ElicitsCentre, closure
+from lossary.define.claim import Elicits, ElicitsCentre, closure, stated
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def elicited(loss: Loss) -> str:
 
 def examined(loss: Loss) -> list[Evidence]:
     """What came of trying to refute each of its claims."""
-    return [claim.examine(loss) for claim in loss.claims]
+    return [claim.examine(loss) for claim in stated(loss)]
 
 
 def claimed(loss: Loss, *, each: bool) -> list[str]:
@@ -96,7 +96,7 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    shown = " · ".join(str(claim) for claim in loss.claims if not isinstance(claim, Elicits | ElicitsCentre))
+    shown = " · ".join(str(claim) for claim in stated(loss) if not isinstance(claim, Elicits | ElicitsCentre))
     return [shown, f"({verdict}; --claims shows each)"]
 
 
