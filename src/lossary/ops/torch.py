@@ -272,8 +272,11 @@ class PyTorch(Framework):
         # torch.jit.trace looks into a Function and keeps its operations alone.
         if not formula.has_gradient or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # as above
             return formula.value(self, *arrays)
-        rule = _Compiled if torch.compiler.is_compiling() else _Eager
-        return rule.apply(formula, *arrays)  # type: ignore[no-untyped-call]  # torch has no types for it
+        if not torch.compiler.is_compiling():
+            return _Eager.apply(formula, *arrays)  # type: ignore[no-untyped-call]  # torch has no types for it
+        if not (torch.is_grad_enabled() and any(x.requires_grad for x in arrays)):
+            return formula.value(self, *arrays)  # Dynamo would look into `forward`, and hand it a context too many
+        return _Compiled.apply(formula, *arrays)  # type: ignore[no-untyped-call]  # as above
 
     @property
     def compiling(self) -> bool:
