@@ -28,6 +28,10 @@ class Domain(ABC):
     """
 
     indices: ClassVar[bool] = False
+    # How many trailing axes one legal value takes.
+    axes: int = 0
+    # How many entries a row has; None where it may be any number.
+    size: int | None = None
     # Above this, a prediction says "positive class"; None where a prediction says no such thing.
     threshold: ClassVar[float | None] = None
     # The labels that a prediction may be instead, written as integers or booleans; None where it may not.
@@ -61,16 +65,6 @@ class Domain(ABC):
         return math.isinf(self.low) and math.isinf(self.high)
 
     # ── what they mean ───────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def axes(self) -> int:
-        """How many trailing axes one legal value takes."""
-        return 0
-
-    @property
-    def size(self) -> int | None:
-        """How many entries a row has; None where it may be any number."""
-        return None
 
     @final
     @property
@@ -580,9 +574,8 @@ class Row(Domain):
 
     entry: Domain
 
-    @property
-    def axes(self) -> int:
-        return self.entry.axes + 1
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", self.entry.axes + 1)
 
     @property
     def indices(self) -> bool:  # type: ignore[override]  # of each entry
@@ -638,14 +631,11 @@ class Columns(Domain):
         if len(columns) < 2 or any(domain.rows or domain.indices for domain in columns.values()):
             raise TypeError("Columns needs two names or more, each with a domain of single numbers.")
         object.__setattr__(self, "columns", tuple(columns.items()))
+        object.__setattr__(self, "size", len(columns))
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.columns)
-
-    @property
-    def size(self) -> int | None:
-        return len(self.columns)
 
     @property
     def link(self) -> Link | None:

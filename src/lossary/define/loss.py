@@ -43,6 +43,7 @@ class Loss(Definition, abstract=True):
 
     inputs: ClassVar[tuple[str, ...]]
     learned: ClassVar[tuple[str, ...]]
+    _domains: ClassVar[dict[str, Domain] | None]  # None where they depend on hyper-parameters
     # Whether the losses of a batch are one: entries then have none of their own, and totals do not add.
     pooled: ClassVar[bool] = False
 
@@ -259,7 +260,8 @@ class Loss(Definition, abstract=True):
     @property
     def domains(self) -> dict[str, Domain]:
         """What each input may be, by its name."""
-        return {name: getattr(self, name) for name in self.inputs}
+        fixed = self._domains
+        return {name: getattr(self, name) for name in self.inputs} if fixed is None else fixed
 
     @final
     @property
@@ -308,8 +310,11 @@ class Loss(Definition, abstract=True):
         for name, its in zip(("prediction", "target"), names, strict=False):
             if name not in own:
                 setattr(cls, name, _same_as(its))
-        if all(isinstance(getattr(cls, name), Domain) for name in names):
-            cls.check_shape({name: getattr(cls, name) for name in names})
+        cls._domains = {name: getattr(cls, name) for name in names}
+        if all(isinstance(domain, Domain) for domain in cls._domains.values()):
+            cls.check_shape(cls._domains)
+        else:
+            cls._domains = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -411,6 +416,10 @@ def call_of(
     Raises:
         UsageError: an input is missing, or something came that is none.
     """
+    if not positional and len(named) == 2 and loss.inputs == ("prediction", "target"):  # as most calls are
+        prediction, target = named.get("prediction"), named.get("target")
+        if prediction is not None and target is not None:
+            return Call((prediction, target), weight, where)
     given = {name: array for name, array in named.items() if array is not None}
     foreign = [
         name for name in named if name not in loss.inputs and (name in given or name not in ("prediction", "target"))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lossary.ops.call import Call
     from lossary.ops.ops import Array
 
+_REAL = ("float", "bfloat", "int", "uint", "bool")
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16")
 
 
@@ -55,37 +56,28 @@ def prepare(loss: Loss, call: Call) -> Prepared:
     Raises:
         FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
     """
-    owner, domains = type(loss).__name__, loss.domains
-    named = dict(zip(domains, call.inputs, strict=True))
-    counting = {"weight": call.weight, "where": call.where}
-    xp = dispatch.ops_of(owner, **named, **{name: x for name, x in counting.items() if x is not None})
+    owner = type(loss).__name__
+    named = dict(zip(loss.inputs, call.inputs, strict=True))
+    if call.weight is not None:
+        named["weight"] = call.weight
+    if call.where is not None:
+        named["where"] = call.where
+    xp = dispatch.ops_of(owner, **named)
 
     first = _convert(xp, owner, loss.inputs[0], call.inputs[0], like=None)
     came, dtype = _learned(xp, loss, (_as_scores(xp, loss, first), *call.inputs[1:]))
-    arrays = [xp.cast(x, COMPUTED_IN[dtype]) for x in came]
-    spacing = SPACING[call.original_dtype or dtype]
-    for name, domain in list(domains.items())[len(arrays) :]:
-        array = _on_device(xp, owner, name, named[name], arrays[0])
-        spacing = max(spacing, SPACING.get(xp.dtype(array), 0.0))
-        came.append(array)
-        arrays.append(
-            _to_indices(xp, owner, name, array) if domain.indices else _to_float(xp, array, COMPUTED_IN[dtype])
-        )
+    arrays, spacing = _beside(xp, loss, call, came, dtype)
     _check_shapes(xp, loss, arrays)
 
     # Weights may be of any size, and so may what is divided by their sum.
     wide = "float64" if xp.has_float64(arrays[0]) else COMPUTED_IN[dtype]
-    weight, where = call.weight, call.where
-    if weight is not None:
-        weight = _to_float(xp, _on_device(xp, owner, "weight", weight, arrays[0]), wide)
-        weight = _over_losses(xp, loss, "weight", weight, arrays)
-    if where is not None:
-        where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, arrays[0]))
-        where = _over_losses(xp, loss, "where", where, arrays)
-    where = with_target(xp, loss, arrays[1] if loss.target.indices else came[1], call.missing, where)
+    weight, where = _counting(xp, loss, call, arrays, wide)
+    if call.missing is not None:
+        where = with_target(xp, loss, arrays[1] if loss.target.indices else came[1], call.missing, where)
 
     validate = call.validate and VALIDATE
-    readable = validate and xp.readable(*(x for x in (*arrays, weight, where) if x is not None))
+    counting = [x for x in (weight, where) if x is not None]
+    readable = validate and xp.readable(*arrays, *counting)
     if where is not None:
         arrays = _made_safe(xp, loss, arrays, where)
     if weight is not None:
@@ -102,11 +94,45 @@ def prepare(loss: Loss, call: Call) -> Prepared:
         arrays, of_class = _classed(xp, loss, spacing, arrays, xp.cast(of_class, wide))
         weight = of_class if weight is None else weight * of_class
     if loss.pooled:
-        if weight is None:
-            weight = xp.where(xp.equal(_of_losses(xp, loss, arrays), 0.0), 1.0, 1.0)  # ones, in the losses' shape
-        arrays = [xp.flat(x, domain.axes) for x, domain in zip(arrays, domains.values(), strict=True)]
-        weight = xp.flat(xp.cast(weight, COMPUTED_IN[dtype]), 0)
+        arrays, weight = _pooled(xp, loss, arrays, weight, COMPUTED_IN[dtype])
     return Prepared(xp, tuple(arrays), weight, dtype, spacing, guarded, loss.pooled)
+
+
+def _beside(xp: Framework, loss: Loss, call: Call, came: list[Array], dtype: str) -> tuple[list[Array], float]:
+    """All inputs as the maths take them, and the coarsest spacing that they came in; those that are given beside the
+    learned ones are added to what came."""
+    owner, wanted = type(loss).__name__, COMPUTED_IN[dtype]
+    arrays, spacing = [xp.cast(x, wanted) for x in came], SPACING[call.original_dtype or dtype]
+    for name, domain, given in list(zip(loss.inputs, loss.domains.values(), call.inputs, strict=True))[len(came) :]:
+        array = _on_device(xp, owner, name, given, arrays[0])
+        spacing = max(spacing, SPACING.get(xp.dtype(array), 0.0))
+        came.append(array)
+        arrays.append(_to_indices(xp, owner, name, array) if domain.indices else _to_float(xp, array, wanted))
+    return arrays, spacing
+
+
+def _counting(
+    xp: Framework, loss: Loss, call: Call, arrays: list[Array], wide: str
+) -> tuple[Array | None, Array | None]:
+    """The weight and the mask of a call, of the losses' shape."""
+    owner, weight, where = type(loss).__name__, call.weight, call.where
+    if weight is not None:
+        weight = _to_float(xp, _on_device(xp, owner, "weight", weight, arrays[0]), wide)
+        weight = _over_losses(xp, loss, "weight", weight, arrays)
+    if where is not None:
+        where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, arrays[0]))
+        where = _over_losses(xp, loss, "where", where, arrays)
+    return weight, where
+
+
+def _pooled(
+    xp: Framework, loss: Loss, arrays: list[Array], weight: Array | None, dtype: str
+) -> tuple[list[Array], Array]:
+    """Inputs and weights with one axis of entries, as a loss of the whole batch sees them."""
+    if weight is None:
+        weight = xp.where(xp.equal(_of_losses(xp, loss, arrays), 0.0), 1.0, 1.0)  # ones, in the losses' shape
+    flat = [xp.flat(x, domain.axes) for x, domain in zip(arrays, loss.domains.values(), strict=True)]
+    return flat, xp.flat(xp.cast(weight, dtype), 0)
 
 
 def _learned(xp: Framework, loss: Loss, inputs: tuple[Any, ...]) -> tuple[list[Array], str]:
@@ -206,7 +232,7 @@ def _convert(xp: Framework, owner: str, name: str, array: Any, like: Array | Non
     try:
         converted = xp.convert(array, like=like)
         kind = xp.dtype(converted)
-        if any(word in kind for word in ("float", "int", "bool")):
+        if kind.startswith(_REAL):
             return converted
     except (TypeError, ValueError, RuntimeError) as error:
         cause, kind = error, _dtype_of(array)
@@ -337,6 +363,8 @@ def _check_rows(owner: str, name: str, domain: Domain, came: tuple[int | None, .
 
 def _same(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
     """Equal as far as known: None is a dimension not known yet."""
+    if one == other:
+        return True
     return len(one) == len(other) and all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
 
 
