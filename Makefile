@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-thorough test-minimum lint accuracy oracle bench scoreboard evaluate-suggest index format clean
+.PHONY: demo test test-thorough test-cost faults test-minimum lint accuracy oracle bench scoreboard evaluate-suggest index format clean
 
 demo: .venv/installed-compare  ## the main job on real data: which loss serves you best?
 	$(BIN)/lossary compare engel
@@ -17,6 +17,12 @@ test: .venv/installed-dev  ## every test but the thorough ones, in all four fram
 
 test-thorough: .venv/installed-dev  ## the whole product of cases
 	$(PYTEST) -m "thorough or not thorough"
+
+test-cost: .venv/installed-dev  ## what one more loss costs the suite
+	$(BIN)/python -m tests.cost -n 2 --dist worksteal
+
+faults: .venv/installed-dev  ## plant faults, one for each kind of law, and see that the tests find them
+	$(BIN)/python -m tests.faults
 
 THREE_LOSSES := -k "Huber or BinaryCrossEntropy or SparseCategorical"
 LAWS := -m pytest -q -p no:cacheprovider tests/test_laws.py $(THREE_LOSSES) --frameworks

@@ -65,11 +65,18 @@ def unreduced(loss: Any, prediction: Any, target: Any) -> Any:
 
 
 def both(framework: Any, loss: Any, prediction: Any, target: Any, dtype: str, **more: Any) -> tuple[Any, Any]:
-    """The call's value and gradient, NumPy in and out."""
-    arrays = {name: x if isinstance(x, str) else framework.array(x, dtype) for name, x in more.items()}
-    return framework.value_and_gradient(
-        loss, framework.array(prediction, dtype), framework.array(target, dtype), **arrays
-    )
+    """The call's value and gradient, NumPy in and out; jitted in JAX, which else compiles each operation by itself."""
+    options = {name: x for name, x in more.items() if isinstance(x, str)}
+    given = {name: framework.array(x, dtype) for name, x in more.items() if name not in options}
+    p, y = framework.array(prediction, dtype), framework.array(target, dtype)
+    if framework.title != "JAX" or not trainable(loss):
+        return framework.value_and_gradient(loss, p, y, **given, **options)
+
+    def call(p: Any, y: Any, given: Any) -> Any:
+        return loss(prediction=p, target=y, **given, **options)
+
+    value, gradient = framework.compiled(call, p, y, given)
+    return framework.numpy(value), framework.numpy(gradient)
 
 
 def same(one: tuple[Any, Any], other: tuple[Any, Any], dtype: str) -> None:
