@@ -30,9 +30,9 @@ from lossary.check.accuracy.accuracy import (
 )
 from lossary.define.domain import Logits, Probability, Real, Simplex
 from lossary.define.loss import Loss
+from lossary.judge import exact
 from lossary.kernels import machine
 from lossary.kernels.kernel import Kernel
-from lossary.ops import exact
 from tests import grid
 from tests.accuracy import grid as accuracy_grid
 from tests.accuracy import judge, measure, words

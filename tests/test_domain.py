@@ -148,7 +148,7 @@ def _questions(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def test_nobody_asks_which_domain_it_is() -> None:
-    files = [each for each in SOURCE.rglob("*.py") if each != SOURCE / "domain.py"]
+    files = [each for each in SOURCE.rglob("*.py") if each != SOURCE / "define" / "domain.py"]
     found = [
         f"{path.relative_to(SOURCE)}:{node.lineno}"  # type: ignore[attr-defined]
         for path in files

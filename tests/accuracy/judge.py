@@ -22,7 +22,8 @@ import numpy as np
 
 from lossary.check.accuracy.accuracy import Exact, Judged, exactly
 from lossary.define.loss import Loss
-from lossary.ops import exact, latex
+from lossary.describe import formula as latex
+from lossary.judge import exact
 from tests.accuracy import grid
 from tests.grid import ALL, DTYPES, has_table
 

@@ -687,7 +687,12 @@ def _largest_jump(probe: Probe) -> str | None:
         left = probe.distance(at_first, at_middle) >= probe.distance(at_middle, at_second)
         left = probe.over_rows(left)
         first, second = np.where(left, first, middle), np.where(left, middle, second)
-    jump = probe.distance(probe.gradient(first, target), probe.gradient(second, target))
+    middle = 0.5 * first + 0.5 * second
+    at_first, at_middle, at_second = (probe.gradient(x, target) for x in (first, middle, second))
+    jump = probe.distance(at_first, at_second)
+    # A jump is all in one half of what is left; a steep gradient rises in both, and is rounded.
+    half = np.maximum(probe.distance(at_first, at_middle), probe.distance(at_middle, at_second))
+    jumps = (jump > 1e-4 + 1e-8 * probe.size(at_first)) & (half > 0.75 * jump) & np.isfinite(jump)
     close = probe.distance(first, second) < 1e-12 * (1.0 + probe.size(first))
     # At the edge of a domain the gradient may be infinite, which is no jump.
-    return probe.first((jump > 1e-4) & np.isfinite(jump) & close, prediction=first, target=target)
+    return probe.first(jumps & close, prediction=first, target=target)

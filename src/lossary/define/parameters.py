@@ -12,7 +12,7 @@ from lossary.errors import ParameterError, UsageError
 from lossary.ops import dispatch
 
 # One hyper-parameter's value. A table (class weights) is a tuple, so that a loss stays hashable.
-Setting = bool | int | float | tuple[float, ...]
+Setting = bool | int | float | str | tuple[float, ...]
 
 
 class Listed(Protocol):

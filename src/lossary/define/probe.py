@@ -34,7 +34,7 @@ class Probe:
         # What a sum multiplies its losses by, and their rounding with them.
         self.scale = sum(factor for factor, _ in getattr(loss, "summands", ((1.0, loss),)))
         entries = _table_entries(loss)
-        self.classes = entries or classes
+        self.classes = entries or loss.prediction.size or classes
         if self.rows:
             self.shape: tuple[int, ...] = (points, self.classes)
         else:
@@ -47,7 +47,8 @@ class Probe:
         return self.loss.prediction.sample(self.generator, self.shape).astype("float64")
 
     def target(self) -> Any:
-        target = self.loss.target.sample(self.generator, self.shape)
+        single = self.rows and not self.loss.target.rows and not self.loss.target.indices  # one beside each row
+        target = self.loss.target.sample(self.generator, self.lead if single else self.shape)
         if self.loss.target.rows and self.loss.target.certain:  # every fifth is
             index = self.generator.integers(self.classes, size=self.lead)
             target[::5] = self.loss.target.encode(index, self.classes)[::5]
@@ -66,7 +67,7 @@ class Probe:
                 ends[:third] = target[:third] + away
         near = slice(0, len(first) // 4)
         second[near] = 0.99 * first[near] + 0.01 * second[near]
-        if self.rows and self.classes > 1:
+        if self.rows and self.classes > 1 and self.loss.prediction.size is None:  # columns are not alike
             second[-2::-8] = first[-2::-8, ::-1]  # two pairs of classes change places,
             one, other = self.generator.permutation(self.classes)[:2]
             second[-4::-8] = first[-4::-8]
@@ -87,7 +88,8 @@ class Probe:
 
     @property
     def is_regression(self) -> bool:
-        return self.loss.task == "regression"
+        """Whether predictions are on the scale of targets, number for number."""
+        return self.loss.task == "regression" and self.loss.prediction.axes == self.loss.target.axes
 
     @property
     def is_classification(self) -> bool:
@@ -191,7 +193,8 @@ class Probe:
 
     def size(self, x: Any) -> Any:
         """Euclidean, of each row; of each number where the loss is one of numbers."""
-        return self.np.sqrt((x**2).sum(axis=-1)) if self.rows else self.np.abs(x)
+        with self.np.errstate(over="ignore"):
+            return self.np.hypot.reduce(x, axis=-1) if self.rows else self.np.abs(x)
 
     def distance(self, x: Any, y: Any) -> Any:
         """Euclidean, as the size; NaN between infinities."""
