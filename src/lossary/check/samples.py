@@ -17,7 +17,8 @@ CLASSES = 3
 def batch(subject: Subject, rows: int, generator: Any, dtype: str) -> tuple[Any, Any]:
     """Ordinary legal inputs: numbers of everyday size, nothing at an edge; residuals from both sides of 0."""
     shape = (rows, *subject.entry)
-    prediction, target = (domain.ordinary(generator, shape) for domain in (subject.prediction, subject.target))
+    prediction = subject.prediction.ordinary(generator, shape)
+    target = subject.target.ordinary(generator, subject.target.shape_beside(subject.prediction, shape))
     kind = getattr(ml_dtypes, dtype, dtype)
     return prediction.astype(kind), target if target.dtype.kind == "i" else target.astype(kind)
 

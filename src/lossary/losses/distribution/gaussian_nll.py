@@ -38,7 +38,7 @@ class GaussianNLL(Rowwise):
     choosing = "scale='log_std', which needs no activation; the others for models that end in a positive number"
     strengths = (
         "predicts how sure it is, for each row",
-        "proper: the best prediction is the true mean and the true variance",
+        "the best prediction is the true mean and the true standard deviation, whatever the law of the targets",
     )
     weaknesses = (
         "rows with a large predicted scale hardly pull on the mean, so that it may be fitted late",
@@ -85,23 +85,38 @@ class GaussianNLL(Rowwise):
         return cost + xp.log(2 * math.pi) / 2 if self.full else cost
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        r, log_std, _ = self._standardised(xp, p, y)
-        return log_std + 0.5 * r * r + (0.5 * math.log(2.0 * math.pi) if self.full else 0.0)
+        mean, scale = xp.columns(p, 2)
+        log_std = scale if self.scale == "log_std" else xp.log(scale)
+        cost = (0.5 * log_std if self.scale == "variance" else log_std) + self._pull_and_cost(xp, mean, y, scale)[1]
+        return cost + 0.5 * math.log(2.0 * math.pi) if self.full else cost
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        r, _, std = self._standardised(xp, p, y)
-        excess = (1.0 - r) * (1.0 + r)
-        if self.scale == "log_std":
-            return xp.stack(r / std, excess)
-        return xp.stack(r / std, excess / std if self.scale == "std" else 0.5 * excess / std / std)
-
-    def _standardised(self, xp: Any, p: Array, y: Array) -> tuple[Array, Array, Array]:
-        """The residual in units of the scale, before it is squared; the scale's logarithm, and the scale."""
         mean, scale = xp.columns(p, 2)
+        pull, cost = self._pull_and_cost(xp, mean, y, scale)
         if self.scale == "log_std":
-            std = xp.exp(scale)
-            return (mean - y) / std, scale, std
+            return xp.stack(pull, 1.0 - 2.0 * cost)
+        # Divided before they are multiplied: the square alone may overflow.
         if self.scale == "std":
-            return (mean - y) / scale, xp.log(scale), scale
-        std = xp.sqrt(scale)
-        return (mean - y) / std, 0.5 * xp.log(scale), std
+            return xp.stack(pull, 1.0 / scale - pull * self._divided(xp, mean, y, scale))
+        return xp.stack(pull, 0.5 / scale - (0.5 * pull) * pull)
+
+    def _pull_and_cost(self, xp: Any, mean: Array, y: Array, scale: Array) -> tuple[Array, Array]:
+        """(mean − y) / variance, and ½ (mean − y)² / variance."""
+        if self.scale == "variance":
+            pull = self._divided(xp, mean, y, scale)
+            return pull, xp.scaled_difference(0.5 * pull, mean, y)
+        if self.scale == "std":
+            r = self._divided(xp, mean, y, scale)
+            return r / scale, (0.5 * r) * r
+        # One exponential of twice the logarithm has half the error of a square. Far out it is beyond the floats, and
+        # what is left of the scale goes to each of the two residuals; else that is 1.
+        near = xp.clip(scale, -40.0, 40.0)
+        rest = xp.exp(near - scale)
+        part = xp.product(xp.scaled_difference(xp.exp(-2.0 * near), mean, y), rest)
+        residual = xp.where(xp.equal(mean, y), 0.0, xp.scaled_difference(rest, mean, y))
+        return xp.product(part, rest), (0.5 * part) * residual
+
+    def _divided(self, xp: Any, mean: Array, y: Array, divisor: Array) -> Array:
+        """(mean − y) / divisor, also where mean − y overflows."""
+        difference = mean - y
+        return xp.where(xp.isfinite(difference), difference / divisor, mean / divisor - y / divisor)
