@@ -92,8 +92,10 @@ class Probe:
         return self.loss.task == "regression" and self.loss.prediction.axes == self.loss.target.axes
 
     @property
-    def is_classification(self) -> bool:
-        return self.loss.task in ("binary", "multiclass")
+    def interchangeable(self) -> bool:
+        """Whether what a target says a prediction may say."""
+        alike = self.loss.prediction.axes == self.loss.target.axes
+        return alike and self.loss.task in ("regression", "distribution")
 
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""

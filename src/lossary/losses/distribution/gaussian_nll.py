@@ -10,6 +10,7 @@ from lossary.define import (
     Departure,
     Differentiable,
     Domain,
+    ElicitsMoments,
     NotConvex,
     Positive,
     Real,
@@ -53,11 +54,24 @@ class GaussianNLL(Rowwise):
             departs=Departure("takes no variance below 1e-6", [[0.0, 1e-8]], [0.001], -6.407755),
         ),
         Twin(
-            "-scipy.stats.norm.logpdf(target, prediction[..., 0], prediction[..., 1])",
+            "torch.nn.GaussianNLLLoss(reduction='none', full=full)(prediction[..., 0], target, prediction[..., 1] ** 2)",
+            when={"scale": "std"},
+            departs=Departure("takes no variance below 1e-6", [[0.0, 1e-4]], [0.001], -6.407755),
+        ),
+        Twin(
+            "torch.nn.GaussianNLLLoss(reduction='none', full=full)"
+            "(prediction[..., 0], target, torch.exp(2 * prediction[..., 1]))",
+            when={"scale": "log_std"},
+            departs=Departure("takes no variance below 1e-6", [[0.0, -9.25]], [0.001], -6.407755),
+        ),
+        Twin(
+            "scipy.stats.norm.logpdf(target, prediction[..., 0], prediction[..., 1])",
+            factor=-1.0,
             when={"scale": "std", "full": True},
         ),
         Twin(
-            "-scipy.stats.norm.logpdf(target, prediction[..., 0], numpy.exp(prediction[..., 1]))",
+            "scipy.stats.norm.logpdf(target, prediction[..., 0], numpy.exp(prediction[..., 1]))",
+            factor=-1.0,
             when={"scale": "log_std", "full": True},
         ),
     )
@@ -72,7 +86,7 @@ class GaussianNLL(Rowwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return NotConvex(), Differentiable(), UnboundedGradient()
+        return ElicitsMoments(), NotConvex(), Differentiable(), UnboundedGradient()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         mean, scale = xp.columns(p, 2)
