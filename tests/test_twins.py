@@ -91,7 +91,7 @@ def edges(loss: Any) -> list[tuple[Any, Any]]:
             with np.errstate(divide="ignore"):
                 targets = [np.array([0]) if loss.target.indices else np.log(wrong) if log(loss) else wrong]
         case Columns() as rows:
-            pairs = itertools.product((-300.0, -1e-4, 300.0), (1e-4, 1.0))
+            pairs = itertools.product((-300.0, -1e-4, 300.0), (1e-8, 1.0))
             predictions = [in_columns(rows, np.array([location]), np.array([scale])) for location, scale in pairs]
             targets = [np.array([0.0]), np.array([1.0])]
         case Probability():

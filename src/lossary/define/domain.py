@@ -171,6 +171,14 @@ class Domain(ABC):
             raise TypeError(f"{self!r} says no class.")
         return x > self.threshold
 
+    def estimate(self, x: Any) -> Any:
+        """The number that each value predicts, in any framework: itself; of named columns the mean.
+
+        Raises:
+            TypeError: no column is called mean.
+        """
+        return x
+
     # ── legal values ─────────────────────────────────────────────────────────────────────────────────────────────
 
     @final
@@ -668,6 +676,11 @@ class Columns(Domain):
         import numpy as np
 
         return np.stack([domain.room(x[..., k]) for k, (_, domain) in enumerate(self.columns)], axis=-1)
+
+    def estimate(self, x: Any) -> Any:
+        if "mean" not in self.names:
+            raise TypeError(f"{self!r} has no column that is called mean.")
+        return x[..., self.names.index("mean")]
 
     @property
     def wanted(self) -> str:

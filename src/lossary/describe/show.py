@@ -96,9 +96,8 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    shown = " · ".join(
-        str(claim) for claim in loss.claims if not isinstance(claim, Elicits | ElicitsCentre | ElicitsMoments)
-    )
+    functionals = Elicits | ElicitsCentre | ElicitsMoments  # which have a line of their own
+    shown = " · ".join(str(claim) for claim in loss.claims if not isinstance(claim, functionals))
     return [shown, f"({verdict}; --claims shows each)"]
 
 

@@ -65,13 +65,11 @@ class GaussianNLL(Rowwise):
             departs=Departure("takes no variance below 1e-6", [[0.0, -9.25]], [0.001], -6.407755),
         ),
         Twin(
-            "scipy.stats.norm.logpdf(target, prediction[..., 0], prediction[..., 1])",
-            factor=-1.0,
+            "-scipy.stats.norm.logpdf(target, prediction[..., 0], prediction[..., 1])",
             when={"scale": "std", "full": True},
         ),
         Twin(
-            "scipy.stats.norm.logpdf(target, prediction[..., 0], numpy.exp(prediction[..., 1]))",
-            factor=-1.0,
+            "-scipy.stats.norm.logpdf(target, prediction[..., 0], numpy.exp(prediction[..., 1]))",
             when={"scale": "log_std", "full": True},
         ),
     )
