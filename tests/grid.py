@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lossary import catalogue
-from lossary.define.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Score, Simplex
+from lossary.define.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Row, Score, Simplex
 from lossary.define.loss import Loss
 from lossary.define.parameters import parameters_of
 
@@ -126,9 +126,9 @@ def ordinary(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
 
 def shapes_of(loss: Loss, rows: int = ROWS) -> list[tuple[int, ...]]:
     """What `Domain.sample` is asked for: the rows that prediction and target are, or are one for each of."""
-    lead, wide = (rows,), (rows, loss.prediction.size or CLASSES)
-    single = loss.prediction.rows and not loss.target.rows and not loss.target.indices  # one number beside each row
-    return [wide, lead if single else wide]
+    first = loss.prediction
+    shape = (rows, *(first.size or CLASSES for _ in range(max(first.axes, 1))))
+    return [shape, *(domain.shape_beside(first, shape) for domain in list(loss.domains.values())[1:])]
 
 
 def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
@@ -142,6 +142,8 @@ def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
             return np.log(rows) if domain.logarithms else rows
         case Positive():
             return random.uniform(0.5, 3.0, size=shape)
+        case Row(entry):
+            return _inside(entry, random, shape)
         case Columns():
             return np.stack([_inside(each, random, shape[:-1]) for _, each in domain.columns], axis=-1)
         case Labels() | ClassIndex() | _:
@@ -150,4 +152,5 @@ def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
 
 def of_losses(loss: Loss, rows: int = ROWS) -> tuple[int, ...]:
     """The shape of the unreduced losses."""
-    return (rows,) if loss.prediction.rows else (rows, CLASSES)
+    shape = shapes_of(loss, rows)[0]
+    return shape[: len(shape) - loss.prediction.axes]

@@ -19,6 +19,7 @@ from lossary.define.claim import (
     Differentiable,
     Elicits,
     ElicitsCentre,
+    ElicitsMoments,
     Kinked,
     Lipschitz,
     NonNegative,
@@ -35,7 +36,7 @@ from lossary.define.claim import (
     UnboundedGradient,
     ZeroAtTarget,
 )
-from lossary.define.domain import Labels, Probability, Real, Score, Simplex
+from lossary.define.domain import Columns, Labels, Positive, Probability, Real, Score, Simplex
 from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.define.objective import Objective
 
@@ -53,6 +54,28 @@ class Welsch(Pointwise):
     def gradient(self, xp: Any, p: Any, y: Any) -> Any:
         r = p - y
         return 2.0 * r * xp.exp(-r * r)
+
+
+class LaplaceNLL(Rowwise):
+    """Least at the median and the mean distance from it."""
+
+    task = "regression"
+    prediction, target = Columns(mean=Real(), std=Positive()), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        mean, scale = xp.columns(p, 2)
+        return xp.log(scale) + xp.abs(mean - y) / scale
+
+
+class FreeScale(Rowwise):
+    """Whatever the scale is, it costs the same."""
+
+    task = "regression"
+    prediction, target = Columns(mean=Real(), log_std=Real()), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        mean, _ = xp.columns(p, 2)
+        return (mean - y) * (mean - y)
 
 
 class Unwelsch(Pointwise):
@@ -280,6 +303,9 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (ElicitsCentre(), Tilted()),
     (ElicitsCentre(), ShiftedSquare()),
     (ElicitsCentre(), Free()),
+    (ElicitsMoments(), Square()),
+    (ElicitsMoments(), LaplaceNLL()),
+    (ElicitsMoments(), FreeScale()),
     (Proper(), ProbabilityDistance()),
     (Proper(), FreeProbability()),
     (Proper(), RowDistance()),

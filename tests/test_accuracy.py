@@ -28,7 +28,7 @@ from lossary.check.accuracy.accuracy import (
     of_target_gradient,
     of_weight_gradient,
 )
-from lossary.define.domain import Logits, Probability, Real, Simplex
+from lossary.define.domain import Columns, Logits, Probability, Real, Simplex
 from lossary.define.loss import Loss
 from lossary.judge import exact
 from lossary.kernels import machine
@@ -165,7 +165,11 @@ def test_the_ends_of_the_range(loss: Loss, dtype: str, framework: str) -> None:
 def _ends(loss: Loss, dtype: str) -> Judged:
     most = float(np.finfo(dtype).max)
     sizes = np.array([1.0, 0.9, 0.3, 0.0, -0.3, -0.9, -1.0]) * most
-    if not loss.prediction.rows:
+    if isinstance(loss.prediction, Columns):
+        scales = most ** np.array([-0.9, 0.0, 0.5, 0.98])
+        means, targets, scales = (x.ravel() for x in np.meshgrid(sizes, sizes, scales))
+        p, y = accuracy_grid.in_columns(loss.prediction, means, scales), targets
+    elif not loss.prediction.rows:
         targets = sizes if isinstance(loss.target, Real) else loss.target.sample(grid.generator("ends"), (7,))
         p, y = (x.ravel() for x in np.meshgrid(sizes, targets))
     else:
@@ -174,6 +178,8 @@ def _ends(loss: Loss, dtype: str) -> Judged:
         p, y = np.repeat(p, 3, axis=0), np.tile(y, (3, 1))
         if loss.target.indices:
             y = np.tile(np.arange(3), 3)
+        elif not loss.target.says_class:
+            y = most * (y if loss.target.rows else y[:, 0])
         elif loss.target.logarithms:
             y = np.log(np.maximum(y, 1e-30))
     p, y = p.astype(dtype), y if loss.target.indices else y.astype(dtype)
@@ -185,7 +191,7 @@ def _ends(loss: Loss, dtype: str) -> Judged:
 # Entries of a matrix of second derivatives are products of two shares.
 MATRIX_BOUND = {"torch": 8, "tensorflow": 16, "jax": 16}
 TRAINABLE = tuple(loss for loss in JUDGED if loss.trainable and loss in grid.DEFAULTS)
-SOFT = tuple(loss for loss in TRAINABLE if isinstance(loss.target, Real | Probability | Simplex))
+SOFT = tuple(loss for loss in TRAINABLE if not loss.target.discrete)
 SATURATED = tuple(loss for loss in JUDGED if isinstance(loss.prediction, Logits))
 
 

@@ -337,7 +337,7 @@ def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, rand
     prediction, target = ordinary(loss, random)
     hidden = np.array([math.nan, math.inf, -math.inf, 1e30, math.nan])[:, None]
     prediction[~KEPT] = hidden
-    target[~KEPT] = -100 if loss.target.indices else hidden
+    target[~KEPT] = -100 if loss.target.indices else hidden.reshape(-1, *(1,) * (target.ndim - 1))
     for reduction in ("mean", "sum", "none"):
         wanted, its = both(framework, loss, prediction[KEPT], target[KEPT], dtype, reduction=reduction)
         for how in ({"weight": KEPT * 1.0}, {"where": KEPT}):

@@ -14,6 +14,7 @@ import pytest
 import lossary
 from lossary import metrics
 from lossary.catalogue import classes
+from lossary.define.domain import Columns, Positive
 from lossary.errors import DomainError, ShapeError, UsageError
 
 # Five logits, of which 0.3 is above 0 and below 0.5 and −0.2 is below 0: said + + − − +, true + − − + +.
@@ -68,7 +69,7 @@ def in_torchmetrics(loss, prediction, target, **settings):
 def in_keras(loss, prediction, target, **settings):
     pytest.importorskip("keras")
     if loss.task == "regression":  # Keras' R2Score takes columns, as a Dense(1) makes them
-        prediction = prediction[:, None]
+        prediction = prediction.reshape(len(target), -1)
     found = {}
     for metric in metrics.keras(loss, **settings):
         metric.update_state(target[:2], prediction[:2])
@@ -102,6 +103,18 @@ def test_many_classes(measured, loss, prediction, target):
 @LIBRARIES
 def test_regression(measured):
     assert measured(lossary.MeanSquaredError(), NUMBERS, REAL) == pytest.approx(REAL_BY_HAND, abs=1e-6)
+
+
+@LIBRARIES
+def test_of_named_columns_the_mean_is_measured(measured):
+    columns = np.stack([NUMBERS, 7.0 * np.ones_like(NUMBERS)], axis=-1)
+    assert measured(lossary.GaussianNLL(), columns, REAL) == pytest.approx(REAL_BY_HAND, abs=1e-6)
+
+
+def test_columns_without_a_mean_are_refused():
+    rows = Columns(shape=Positive(), scale=Positive())
+    with pytest.raises(TypeError, match="has no column that is called mean"):
+        rows.estimate(np.ones((3, 2)))
 
 
 def test_pinball_has_the_level_of_the_loss():

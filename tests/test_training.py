@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from lossary import catalogue, metrics
 from lossary.define.domain import Labels
 from lossary.define.loss import Loss
-from tests.grid import chosen
+from tests.grid import chosen, settings_of
 
 STEPS = 60
 
@@ -42,7 +42,7 @@ def case_for(loss: Loss) -> Case:
         best = np.quantile(y, level)
         metric = "pinball" if "pinball" in known else "mae"
         constant = mean_pinball_loss(y, np.full_like(y, best), alpha=level) * (1 if metric == "pinball" else 2)
-        return Case(_scaled(X), y.astype("float32"), 1, metric, constant, greater=False)
+        return Case(_scaled(X), y.astype("float32"), loss.prediction.size or 1, metric, constant, greater=False)
     if loss.task == "binary":
         X, y = load_breast_cancer(return_X_y=True)
         target = np.where(y, *loss.target.values[::-1]) if isinstance(loss.target, Labels) else y
@@ -73,7 +73,14 @@ def settings(cls: type[Loss]) -> list[Loss]:
         losses.append(cls(from_logits=False))
     if "level" in losses[0].settings:
         losses.append(cls(level=0.9))
+    if losses[0].prediction.size:
+        losses += [cls(**chosen) for chosen in settings_of(cls) if any(_positive(cls(**chosen)))][:1]
     return losses
+
+
+def _positive(loss: Loss) -> list[bool]:
+    """Which columns of a prediction are positive numbers."""
+    return [domain.low == 0.0 for _, domain in getattr(loss.prediction, "columns", ())]
 
 
 TRAINABLE = [loss for cls in catalogue.classes() if cls.trainable for loss in settings(cls)]
@@ -93,6 +100,8 @@ def trained_in(framework: str) -> list[Any]:
 
 def activation(loss: Loss) -> str:
     """What stands on the last layer where the loss takes probabilities."""
+    if any(_positive(loss)):
+        return "softplus"
     if loss.settings.get("from_logits", True):
         return "none"
     return "softmax" if loss.prediction.rows else "sigmoid"
@@ -115,7 +124,14 @@ def test_torch_loop(loss, torch):
     X, target = torch.from_numpy(case.X), torch.from_numpy(case.target)
     torch.manual_seed(0)
     layers = [nn.Linear(X.shape[1], 16), nn.Tanh(), nn.Linear(16, case.outputs)]
-    layers += {"none": [], "sigmoid": [nn.Sigmoid()], "softmax": [nn.Softmax(-1)]}[activation(loss)]
+    positive = torch.tensor(_positive(loss))
+
+    class Softplus(nn.Module):
+        def forward(self, x):
+            return torch.where(positive, nn.functional.softplus(x), x)
+
+    last = {"none": [], "sigmoid": [nn.Sigmoid()], "softmax": [nn.Softmax(-1)], "softplus": [Softplus()]}
+    layers += last[activation(loss)]
     model = nn.Sequential(*layers, *([nn.Flatten(0)] if case.outputs == 1 else []))
     criterion = loss.torch()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
@@ -140,7 +156,13 @@ def test_jax_jitted_step(loss):
         "out": jax.random.normal(second, (16, case.outputs)) / 4,
         "bias": jax.numpy.zeros(case.outputs),
     }
-    link = {"none": lambda x: x, "sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}[activation(loss)]
+    positive = np.array(_positive(loss))
+    link = {
+        "none": lambda x: x,
+        "sigmoid": jax.nn.sigmoid,
+        "softmax": jax.nn.softmax,
+        "softplus": lambda x: jax.numpy.where(positive, jax.nn.softplus(x), x),
+    }[activation(loss)]
     loss_fn = loss.jax()
     optimizer = optax.adam(0.02)
 

@@ -14,12 +14,25 @@ from torch.utils.checkpoint import checkpoint
 
 import lossary.torch
 from lossary import BinaryCrossEntropy, Huber, MeanSquaredError, SparseCategoricalCrossEntropy
-from lossary.define.domain import Probability, Simplex
+from lossary.define.domain import Columns, Probability, Simplex
 from lossary.define.loss import Loss
 from tests import grid
 
 TRAINABLE = tuple(loss for loss in grid.ALL if loss.trainable)
 ROWS = 6
+
+
+class OfColumns(nn.Module):
+    """What makes some of the columns positive, as those who predict a scale do it."""
+
+    positive: Tensor
+
+    def __init__(self, positive: list[bool]) -> None:
+        super().__init__()
+        self.register_buffer("positive", torch.tensor(positive))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.where(self.positive, 0.01 + nn.functional.softplus(input), input)
 
 
 class Step(nn.Module):
@@ -28,12 +41,14 @@ class Step(nn.Module):
     def __init__(self, loss: Loss, **options: Any) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.layer = nn.Linear(5, grid.CLASSES)
+        self.layer = nn.Linear(5, grid.shapes_of(loss)[0][-1])
         match loss.prediction:
             case Probability():
                 self.activation: nn.Module = nn.Sigmoid()
             case Simplex(logarithms=logarithms):
                 self.activation = nn.LogSoftmax(-1) if logarithms else nn.Softmax(-1)
+            case Columns(columns):
+                self.activation = OfColumns([domain.low == 0.0 for _, domain in columns])
             case _:
                 self.activation = nn.Identity()
         self.criterion = loss.torch(**({"class_axis": -1} if loss.prediction.rows else {}), **options)

@@ -13,10 +13,11 @@ import pytest
 import lossary
 from lossary import catalogue
 from lossary.check.backends import backend as adapter
-from lossary.define.domain import Labels, Logits, Probability, Simplex
+from lossary.define.domain import Columns, Labels, Logits, Probability, Simplex
 from lossary.define.parameters import parameters_of
 from lossary.define.twin import Departure, Twin
 from lossary.describe import show
+from tests.accuracy.grid import in_columns
 from tests.grid import ALL, CLASSES, DEFAULTS, has_table, losses, ordinary
 
 # The arrays that a library computes with.
@@ -89,6 +90,10 @@ def edges(loss: Any) -> list[tuple[Any, Any]]:
             )
             with np.errstate(divide="ignore"):
                 targets = [np.array([0]) if loss.target.indices else np.log(wrong) if log(loss) else wrong]
+        case Columns() as rows:
+            pairs = itertools.product((-300.0, -1e-4, 300.0), (1e-8, 1.0))
+            predictions = [in_columns(rows, np.array([location]), np.array([scale])) for location, scale in pairs]
+            targets = [np.array([0.0]), np.array([1.0])]
         case Probability():
             predictions, targets = [np.array([p]) for p in (0.0, FEW, 1.0)], [np.array([y]) for y in (0.0, 1.0)]
         case _:

@@ -89,7 +89,7 @@ def of_targets(loss: Any, prediction: Any, target: Any) -> Any:
     if not has_target_slope(loss):
         return np.zeros(prediction.shape)
     if loss.prediction.rows:
-        return judge_gradient(loss, prediction, target, of_target=True)[0]
+        return judge_gradient(loss, prediction, target, of_target=True)[0].reshape(len(target), -1)
     columns = [(of_column(loss, k), prediction[:, k], target[:, k]) for k in range(prediction.shape[1])]
     return np.stack([judge_gradient(*column, of_target=True)[0] for column in columns], axis=1)
 

@@ -23,6 +23,7 @@ from lossary.errors import UsageError as UsageError
 from lossary.losses.binary.binary_cross_entropy import BinaryCrossEntropy as BinaryCrossEntropy
 from lossary.losses.binary.hinge import Hinge as Hinge
 from lossary.losses.binary.zero_one import ZeroOne as ZeroOne
+from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL
 from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
 from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
 from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy

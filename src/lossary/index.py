@@ -6,6 +6,7 @@ LOSSES = {
     "BinaryCrossEntropy": "lossary.losses.binary.binary_cross_entropy",
     "Hinge": "lossary.losses.binary.hinge",
     "ZeroOne": "lossary.losses.binary.zero_one",
+    "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "KLDivergence": "lossary.losses.divergence.kl_divergence",
     "CategoricalCrossEntropy": "lossary.losses.multiclass.categorical_cross_entropy",
     "SparseCategoricalCrossEntropy": "lossary.losses.multiclass.sparse_categorical_cross_entropy",
@@ -24,6 +25,7 @@ PENALTIES = {
 
 FAMILIES = {
     "binary": "Losses for one of two classes.",
+    "distribution": "Losses for a whole distribution as the prediction.",
     "divergence": "Losses for a whole distribution as the target.",
     "multiclass": "Losses for one of K classes.",
     "regression": "Losses for a number as the target.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Row, Score, Simplex
 from lossary.define.loss import Loss
 from tests.grid import CLASSES, generator
 
@@ -15,6 +15,9 @@ REALS = (0.0, *_SIZES, *(-x for x in _SIZES), np.inf, -np.inf, np.nan)
 PROBABILITIES = (0.0, 1e-45, 1e-30, 1e-8, 1e-3, 0.25, 0.5, 0.75, 1 - 6e-8, 1.0, np.nan)
 MARGINS = (0.0, 1e-8, 1e-3, 0.3, 1.0, 5.0, 10.0, 17.0, 20.0, 40.0, 60.0, 86.0, 100.0)
 SHIFTS = (0.0, 0.1, 1000.0)
+# Residuals in units of the scale: where it is 1, the scale is right. And scales.
+RESIDUALS = (0.0, 1e-20, 1e-8, 1e-3, 0.3, 1.0, 1 + 1e-6, 5.0, 1e4, 1e10)
+SCALES = (1e-37, 1e-20, 1e-8, 1e-3, 0.5, 1.0, 50.0, 1e4, 1e20, 1e38)
 
 # Random points per loss; the hard points come on top.
 RANDOM = 2000
@@ -24,7 +27,7 @@ def points(loss: Loss, dtype: str, *, random: int = RANDOM, hard: int | None = N
     """Predictions and targets in `dtype` (class indices as integers): the hard points, `hard` of them chosen at random
     if that is given, and `random` random ones."""
     seeded = generator(f"{loss!r} {dtype}")
-    p, y = _hard_rows(loss) if loss.prediction.rows else _hard_pairs(loss)
+    p, y = _hard(loss)
     if hard is not None and hard < len(p):
         chosen = seeded.choice(len(p), size=hard, replace=False)
         p, y = p[chosen], y[chosen]
@@ -43,21 +46,73 @@ def smooth_points(loss: Loss, dtype: str, *, random: int, hard: int) -> tuple[An
     p, y = points(loss, dtype, random=random, hard=hard)
     most = 1e4 if loss.prediction.rows else 1e15
     inside = _inside(loss.prediction, p, most, np.finfo(dtype).tiny ** 0.45)
-    if loss.target.indices:
-        chosen = np.all(inside, axis=-1)
-    else:
-        inside &= _inside(loss.target, y, most, np.finfo(dtype).tiny)
+    if not loss.target.indices:
+        beside = _beside(y, p)
+        inside &= _inside(loss.target, beside, most, np.finfo(dtype).tiny)
         with np.errstate(all="ignore"):
-            size = np.abs(p - y)
+            size = np.abs(p - beside)
         inside &= (size >= np.finfo(dtype).tiny) & (size != getattr(loss, "delta", np.nan))
-        chosen = np.all(inside, axis=-1) if p.ndim > 1 else inside
+    chosen = np.all(inside.reshape(len(p), -1), axis=1)
     return p[chosen], y[chosen]
 
 
+def _beside(y: Any, p: Any) -> Any:
+    """Targets in the predictions' shape, where there is one for each row."""
+    return np.broadcast_to(y.reshape(*y.shape, *(1,) * (p.ndim - y.ndim)), p.shape)
+
+
 def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
+    if isinstance(domain, Columns):  # a scale is squared, and divides
+        scales = as_scale(domain, x[:, 1:], inverse=True)
+        return np.concatenate([np.abs(x[:, :1]) < most, (scales > least**0.5) & (scales < least**-0.5)], axis=1)
     if isinstance(domain, Probability | Simplex) and not domain.logarithms:
         return (x > least) & (x < 1)
     return np.abs(x) < most
+
+
+def _hard(loss: Loss) -> tuple[Any, Any]:
+    match loss.prediction:
+        case Columns():
+            return _hard_columns(loss)
+        case Row():
+            return _hard_amounts(loss)
+        case Logits() | Simplex():
+            return _hard_rows(loss)
+        case _:
+            return _hard_pairs(loss)
+
+
+def _hard_columns(loss: Loss) -> tuple[Any, Any]:
+    """A location and its scale beside a number; what is large, infinite or NaN in each of the three."""
+    targets, scales, residuals, sign = (
+        x.ravel() for x in np.meshgrid([0.0, 1.0, -50.0, 1e10], SCALES, RESIDUALS, [1.0, -1.0])
+    )
+    usual = in_columns(loss.prediction, targets + sign * residuals * scales, scales)
+    domain = loss.prediction.columns[1][1]
+    rows = [(mean, 0.5, 0.5) for mean in REALS] + [(0.5, 0.5, y) for y in REALS]
+    rows += [(0.25, scale, 0.5) for scale in REALS if scale > domain.low or np.isnan(scale)]
+    edges = np.array(rows)
+    columns = [edges[:, :1], *(edges[:, 1:2] for _ in loss.prediction.columns[1:])]
+    return np.concatenate([usual, np.concatenate(columns, axis=1)]), np.concatenate([targets, edges[:, 2]])
+
+
+def in_columns(domain: Any, location: Any, scale: Any) -> Any:
+    """Rows of a location and of scales, as the columns have them."""
+    return np.stack([location, *(as_scale(domain, scale) for _ in domain.columns[1:])], axis=-1)
+
+
+def as_scale(domain: Any, x: Any, *, inverse: bool = False) -> Any:
+    """A scale as the columns have it, itself or its logarithm; or back."""
+    if domain.columns[1][1].low == 0.0:
+        return x
+    with np.errstate(all="ignore"):
+        return np.exp(x) if inverse else np.log(x)
+
+
+def _hard_amounts(loss: Loss) -> tuple[Any, Any]:
+    rows = np.stack([np.roll(REALS, 5 * k) for k in range(CLASSES)], axis=-1)
+    targets = rows if loss.target.rows else np.array(REALS)
+    return np.repeat(rows, len(targets), axis=0), np.concatenate([targets] * len(rows))
 
 
 def _hard_pairs(loss: Loss) -> tuple[Any, Any]:
@@ -112,14 +167,21 @@ def _share_rows(*, with_nan: bool = True) -> Any:
 
 
 def _random(loss: Loss, dtype: str, random: Any, count: int) -> tuple[Any, Any]:
-    shape = (count, CLASSES) if loss.prediction.rows else (count,)
+    shape = (count, *(loss.prediction.size or CLASSES for _ in range(loss.prediction.axes)))
     p = _random_of(loss.prediction, dtype, random, shape)
-    y = _random_of(loss.target, dtype, random, shape)
-    if isinstance(loss.prediction, Real):
-        # Every third pair is close together, where differences lose digits.
-        near = p * (1 + _spread(random, shape, -16, -1))
-        y = np.where(np.arange(count) % 3 == 0, near, y)
-    return p, y
+    beside = loss.target.shape_beside(loss.prediction, shape)
+    y = _random_of(loss.target, dtype, random, beside)
+    third = (np.arange(count) % 3 == 0).reshape(-1, *(1,) * (y.ndim - 1))
+    match loss.prediction:
+        case Real() | Row(Real()):  # every third pair is close together, where differences lose digits
+            near = p if p.shape == y.shape else p[:, -1]
+            return p, np.where(third, near * (1 + _spread(random, beside, -16, -1)), y)
+        case Columns():  # or as far apart as the scale says
+            with np.errstate(over="ignore"):
+                scale = as_scale(loss.prediction, p[:, 1], inverse=True)
+                return p, np.where(third, p[:, 0] + _spread(random, beside, -4, 2) * scale, y)
+        case _:
+            return p, y
 
 
 def _random_of(domain: Any, dtype: str, random: Any, shape: tuple[int, ...]) -> Any:
@@ -139,6 +201,12 @@ def _random_of(domain: Any, dtype: str, random: Any, shape: tuple[int, ...]) -> 
             rows = np.where(ordinary, random.uniform(size=shape), np.abs(_spread(random, shape, smallest, 0)))
             rows = rows / rows.sum(axis=-1, keepdims=True)
             return np.log(rows) if domain.logarithms else rows
+        case Positive():
+            return np.abs(_random_of(Real(), dtype, random, shape))
+        case Row(entry):
+            return _random_of(entry, dtype, random, shape)
+        case Columns():
+            return np.stack([_random_of(each, dtype, random, shape[:1]) for _, each in domain.columns], axis=-1)
         case Labels() | ClassIndex() | _:
             return domain.sample(random, shape)
 
@@ -148,11 +216,15 @@ def _spread(random: Any, shape: tuple[int, ...], smallest: float, largest: float
 
 
 def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
-    """Not ∞ − ∞, nor rows of logits with two +∞ or only −∞."""
+    """Not ∞ − ∞ nor ∞ / ∞, nor a scale of 0, nor rows of logits with two +∞ or only −∞."""
+    if isinstance(loss.prediction, Columns):
+        scales = as_scale(loss.prediction, p[:, 1:].astype(np.float64), inverse=True)
+        beyond = np.isinf(p[:, 0]).astype(int) + np.isinf(y) + np.isinf(scales).any(axis=-1) > 1
+        return ~beyond & (scales != 0).all(axis=-1)
     if isinstance(loss.prediction, Logits):
         return (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
-    if isinstance(loss.target, Real):
-        return ~(np.isinf(p) & (p == y))
+    if isinstance(loss.target, Real | Row):
+        return ~(np.isinf(p) & (p == _beside(y, p))).reshape(len(p), -1).any(axis=1)
     return np.ones(len(p), dtype=bool)
 
 

@@ -17,7 +17,8 @@ CLASSES = 3
 def batch(subject: Subject, rows: int, generator: Any, dtype: str) -> tuple[Any, Any]:
     """Ordinary legal inputs: numbers of everyday size, nothing at an edge; residuals from both sides of 0."""
     shape = (rows, *subject.entry)
-    prediction, target = (domain.ordinary(generator, shape) for domain in (subject.prediction, subject.target))
+    prediction = subject.prediction.ordinary(generator, shape)
+    target = subject.target.ordinary(generator, subject.target.shape_beside(subject.prediction, shape))
     kind = getattr(ml_dtypes, dtype, dtype)
     return prediction.astype(kind), target if target.dtype.kind == "i" else target.astype(kind)
 
@@ -121,13 +122,28 @@ def _amounts(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:
         y = np.full_like(p, subject.target.inside(0.0))
     if not subject.prediction.rows:
         return p, y
-    rows = in_rows(subject, y)  # right but for one entry
-    return np.where(np.arange(rows.shape[-1]) == RIGHT, in_rows(subject, p), rows), rows
+    off, right = in_rows(subject, p), in_rows(subject, y)
+    if not subject.prediction.size:  # right but for one entry
+        off = np.where(np.arange(right.shape[-1]) == RIGHT, off, right)
+    return off, beside_rows(subject, y)
+
+
+def beside_rows(subject: Subject, amounts: Any) -> Any:
+    """Amounts as a loss of amounts takes targets: in rows where those are rows, else one beside each prediction."""
+    return in_rows(subject, amounts) if subject.target.rows else amounts
 
 
 def in_rows(subject: Subject, amounts: Any) -> Any:
-    """Amounts in the shape that a loss of amounts takes: in rows of equal ones, where it takes rows."""
-    return np.repeat(amounts[:, None], subject.entry[-1], axis=1) if subject.prediction.rows else amounts
+    """Amounts as a loss of amounts takes predictions: in rows of equal ones, where it takes rows; where columns have
+    names, in the first one, beside legal others."""
+    if not subject.prediction.rows:
+        return amounts
+    rows = np.repeat(np.asarray(amounts, np.float64)[:, None], subject.entry[-1], axis=1)
+    if subject.prediction.size:
+        from lossary.ops.numpy import ops
+
+        rows[:, 1:] = np.broadcast_to(subject.prediction.safe(ops, rows), rows.shape)[:, 1:]
+    return rows
 
 
 def _entries_by_margin(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:

@@ -233,7 +233,7 @@ def _misfit(loss: Loss, task: Task) -> str | None:
     free = prediction.unbounded  # whatever number a network ends in is legal
     said = free and prediction.says_class and target.certain and not target.logarithms
     fits = {
-        "regression": loss.task == "regression" and amounts and free and target.unbounded,
+        "regression": loss.task == "regression" and amounts and free and target.unbounded and not prediction.rows,
         "binary": said and not prediction.rows,
         "multiclass": said and prediction.rows,
     }

@@ -288,8 +288,8 @@ class ZeroAtTarget(Claim):
         return (NonNegative(),)
 
     def refute(self, probe: Probe) -> str | None:
-        if probe.is_classification:
-            return "its target is a class"
+        if not probe.interchangeable:
+            return "its target is no prediction"
         np = probe.np
         prediction, target = probe.prediction(), probe.target()
         perfect, rounded, said = target, 0.0, target
@@ -320,8 +320,8 @@ class NotSymmetricInArguments(Claim):
     name = "not symmetric in its arguments"
 
     def refute(self, probe: Probe) -> str | None:
-        if probe.is_classification:
-            return "its target is a class"
+        if not probe.interchangeable:
+            return "its target is no prediction"
         if probe.rows_of_classes:
             first, second = probe.shares(), probe.shares()
             there = probe.values(probe.as_prediction(first), probe.as_target(second))
@@ -553,6 +553,50 @@ class ElicitsCentre(Claim):
         at_an_end = (candidates == values.min(axis=1)[:, None]) | (candidates == values.max(axis=1)[:, None])
         cheaper = (costs < least - slack) | (at_an_end & (costs <= least + slack))
         return _cheaper_than(probe, cheaper, candidates, "centre", centre, values, shares)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class ElicitsMoments(Claim):
+    """The expected loss is least where each column is what its name says of the targets' law, whatever that law is, and
+    nowhere else: the mean, and the spread as `std`, `variance` or `log_std`."""
+
+    name = "elicits mean and variance"
+
+    @property
+    def estimated(self) -> str:
+        return "mean and variance"
+
+    def refute(self, probe: Probe) -> str | None:
+        np = probe.np
+        names = getattr(probe.loss.prediction, "names", ())
+        if set(names) - {"mean", "std", "variance", "log_std"} or "mean" not in names or len(names) < 2:
+            return "its prediction is no mean and variance"
+        values, shares = probe.laws(max(2, probe.points // 200))
+        values = values / np.abs(values).max(axis=1, keepdims=True)  # so that no cost is large beside the least one
+        mean = (values * shares).sum(axis=1)
+        variance = ((values - mean[:, None]) ** 2 * shares).sum(axis=1)
+        # Off by many units of the spread or by few, in one column or in both; at first by nothing.
+        away = np.concatenate([[0.0], *(sign * np.geomspace(0.01, 3.0, 6) for sign in (1.0, -1.0))])
+        shift, factor = (x.ravel() for x in np.meshgrid(away, np.exp(away)))
+        std = np.sqrt(variance)[:, None] * factor
+        columns = {
+            "mean": mean[:, None] + np.sqrt(variance)[:, None] * shift,
+            "std": std,
+            "variance": std * std,
+            "log_std": np.log(std),
+        }
+        candidates = np.stack([columns[name] for name in names], axis=-1)
+        cost = sum(
+            share[:, None] * probe.values(candidates, np.repeat(value[:, None], len(shift), axis=1))
+            for value, share in zip(values.T, shares.T, strict=True)
+        )
+        slack = 1e-10 * (1.0 + np.abs(cost[:, :1]))
+        cheaper = cost <= cost[:, :1] + slack
+        cheaper[:, 0] = cost[:, 0] == -np.inf
+        law = np.repeat(values[:, None], len(shift), axis=1)
+        true = np.repeat(candidates[:, :1], len(shift), axis=1)
+        return probe.first(cheaper, true=true, better=candidates, targets=law)
 
 
 @final

@@ -98,11 +98,11 @@ class Definition:
 
 
 def _take_names_only(cls: type) -> None:
-    """Only the first hyper-parameter may be positional, and a flag never."""
+    """Only the first hyper-parameter may be positional, and a flag or a word never."""
     for index, name in enumerate(inspect.get_annotations(cls)):
         field = cls.__dict__.get(name)
         if isinstance(field, dataclasses.Field):
-            field.kw_only = index > 0 or isinstance(field.default, bool)
+            field.kw_only = index > 0 or isinstance(field.default, bool | str)
 
 
 def _teaching(cls: type[Definition], construct: Callable[..., None]) -> Callable[..., None]:

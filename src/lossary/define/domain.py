@@ -64,6 +64,13 @@ class Domain(ABC):
         """Whether numbers may be of any size and either sign."""
         return math.isinf(self.low) and math.isinf(self.high)
 
+    def room(self, x: Any) -> Any:
+        """How far numbers of legal values are from the nearer bound, as a NumPy array; NaN at an infinite one."""
+        import numpy as np
+
+        with np.errstate(invalid="ignore"):  # −∞ from −∞
+            return np.minimum(x - self.low, self.high - x)
+
     # ── what they mean ───────────────────────────────────────────────────────────────────────────────────────────
 
     @final
@@ -158,7 +165,21 @@ class Domain(ABC):
             raise TypeError(f"{self!r} says no class.")
         return x > self.threshold
 
+    def estimate(self, x: Any) -> Any:
+        """The number that each value predicts, in any framework: itself; of named columns the mean.
+
+        Raises:
+            TypeError: no column is called mean.
+        """
+        return x
+
     # ── legal values ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    @final
+    def shape_beside(self, prediction: Domain, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """What to ask `ordinary` and `sample` for, beside predictions of that domain and shape: as many of the axes of
+        a prediction as a value of this domain has."""
+        return shape if self.indices else shape[: len(shape) - prediction.axes + self.axes]
 
     @final
     def inside(self, x: Any) -> Any:
@@ -640,6 +661,16 @@ class Columns(Domain):
     @property
     def link(self) -> Link | None:
         return None
+
+    def room(self, x: Any) -> Any:
+        import numpy as np
+
+        return np.stack([domain.room(x[..., k]) for k, (_, domain) in enumerate(self.columns)], axis=-1)
+
+    def estimate(self, x: Any) -> Any:
+        if "mean" not in self.names:
+            raise TypeError(f"{self!r} has no column that is called mean.")
+        return x[..., self.names.index("mean")]
 
     @property
     def wanted(self) -> str:

@@ -47,8 +47,8 @@ class Probe:
         return self.loss.prediction.sample(self.generator, self.shape).astype("float64")
 
     def target(self) -> Any:
-        single = self.rows and not self.loss.target.rows and not self.loss.target.indices  # one beside each row
-        target = self.loss.target.sample(self.generator, self.lead if single else self.shape)
+        shape = self.loss.target.shape_beside(self.loss.prediction, self.shape)
+        target = self.loss.target.sample(self.generator, shape)
         if self.loss.target.rows and self.loss.target.certain:  # every fifth is
             index = self.generator.integers(self.classes, size=self.lead)
             target[::5] = self.loss.target.encode(index, self.classes)[::5]
@@ -92,8 +92,10 @@ class Probe:
         return self.loss.task == "regression" and self.loss.prediction.axes == self.loss.target.axes
 
     @property
-    def is_classification(self) -> bool:
-        return self.loss.task in ("binary", "multiclass")
+    def interchangeable(self) -> bool:
+        """Whether what a target says a prediction may say."""
+        alike = self.loss.prediction.axes == self.loss.target.axes
+        return alike and self.loss.task in ("regression", "distribution")
 
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""

@@ -58,12 +58,12 @@ class Twin:
     @property
     def name(self) -> str:
         """The dotted name: "torch.nn.HuberLoss"."""
-        return self.call.partition("(")[0]
+        return self.call.lstrip("-").partition("(")[0]
 
     @property
     def framework(self) -> str:
         """The library: "torch", "keras", "optax", "sklearn"."""
-        return self.call.partition(".")[0]
+        return self.name.partition(".")[0]
 
     @property
     def mentions(self) -> frozenset[str]:

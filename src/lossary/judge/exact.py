@@ -56,7 +56,8 @@ class Exact(Operations):
         return np.where(found == math.inf, self._huge, np.where(found == -math.inf, -self._huge, found))
 
     def power_of_10(self, exponent: Array) -> Array:
-        return np.frompyfunc(lambda k: self._mp.mpf(10) ** int(k), 1, 1)(exponent)
+        """The power of 2 just below: added to a float, it is exact."""
+        return np.frompyfunc(lambda k: self._mp.ldexp(1, math.floor(int(k) * math.log2(10))), 1, 1)(exponent)
 
     def abs(self, x: Array) -> Array:
         return np.abs(x)
@@ -168,16 +169,18 @@ def judge_gradient(loss: Loss, prediction: Any, target: Any, *, of_target: bool 
     """
 
     def slopes(xp: Exact, p: Array, y: Array, steps: Array) -> list[Array]:
-        if not loss.prediction.rows:
+        if not (loss.target if of_target else loss.prediction).rows:
             return list(_slopes(xp, lambda h, at: moved(xp, p[at], y[at], h), steps))
-        low, high = np.empty_like(p), np.empty_like(p)
-        for k in range(p.shape[-1]):
-            only = np.arange(p.shape[-1]) == k
+        low, high = np.empty_like(steps), np.empty_like(steps)
+        for place in np.ndindex(steps.shape[1:]):
+            only = np.zeros(steps.shape[1:], dtype=bool)
+            only[place] = True
 
             def along(h: Array, at: Array, only: Array = only) -> Array:
-                return moved(xp, p[at], y[at], np.where(only, h[..., None], 0))
+                return moved(xp, p[at], y[at], np.where(only, h.reshape(-1, *(1,) * only.ndim), 0))
 
-            low[..., k], high[..., k] = _slopes(xp, along, steps[..., k])
+            entry = (slice(None), *place)
+            low[entry], high[entry] = _slopes(xp, along, steps[entry])
         return [low, high]
 
     def moved(xp: Exact, p: Array, y: Array, h: Array) -> Array:
@@ -252,11 +255,17 @@ def _in_groups(
     prediction = prediction.astype(np.float64)
     if not loss.target.indices:
         target = target.astype(np.float64)
-    leading = prediction.shape[:-1] if prediction.ndim > 1 else prediction.shape
+    leading = prediction.shape[: -max(loss.prediction.axes, 1)] if prediction.ndim > 1 else prediction.shape
     p = prediction.reshape(math.prod(leading), *prediction.shape[len(leading) :])
     y = target.reshape(len(p), *target.shape[len(leading) :])
-    steps = _powers_of_steps(loss.target, y, p) if of_target else _powers_of_steps(loss.prediction, p, y)
-    digits = _digits(loss, p, y, steps, smallest, order)
+    # Where a target has fewer axes, it is beside all that its prediction has along the others.
+    others = 0 if loss.target.indices else p.ndim - y.ndim
+    beside = np.zeros_like(p) if loss.target.indices else np.broadcast_to(y.reshape(*y.shape, *(1,) * others), p.shape)
+    if not of_target:
+        steps = _powers_of_steps(loss.prediction, p, beside)
+    else:
+        steps = _powers_of_steps(loss.target, y, np.abs(p).max(axis=tuple(range(y.ndim, p.ndim))) if others else p)
+    digits = _digits(loss, p, beside, steps, smallest, order)
     finished: list[Any] = []
     for count in np.unique(digits):
         chosen, xp = digits == count, exact(int(count))
@@ -272,8 +281,7 @@ def _in_groups(
 
 def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
     """The power of 10 of each entry's step: far below the distance to whatever the loss does next."""
-    with np.errstate(invalid="ignore"):  # −∞ from −∞
-        room = np.minimum(x - domain.low, domain.high - x)
+    room = domain.room(x)
     if domain.shares:
         # Probabilities live on the scale of their distance from 0 and from 1, but for 0 and 1 themselves.
         scale = np.where(room > 0, room, 1.0)
@@ -291,8 +299,7 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
 
 def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -> Any:
     """How many digits each entry (row) needs, so that textbook formulas and differences of this order keep 20."""
-    together = np.stack([np.abs(p), np.zeros_like(p) if loss.target.indices else np.abs(y)], axis=-1)
-    together = together.reshape(len(p), -1)
+    together = np.stack([np.abs(p), np.abs(y)], axis=-1).reshape(len(p), -1)
     largest = np.max(np.where(np.isnan(together), 0.0, together), axis=1, initial=0.0)
     with np.errstate(divide="ignore"):
         ahead = np.maximum(np.log10(largest), 0.0)
@@ -301,7 +308,10 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
     # float are nobody's.
     # Beyond 1e4 they are 0 to every float; but there may be others in the row.
     exponentials = order * 0.87 * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
-    hidden = np.clip(np.maximum(exponentials, -lowest - _STEP), 0.0, smallest)
+    hidden = np.maximum(exponentials, -lowest - _STEP)
+    if loss.prediction.size:  # a column may be the scale of another, and what is divided by its square is as small
+        hidden = hidden + 2.0 * ahead
+    hidden = np.clip(hidden, 0.0, smallest)
     infinite = np.isinf(largest)
     if loss.prediction.rows and loss.prediction.of_shares:
         infinite |= np.any(p == 0, axis=-1)

@@ -30,6 +30,7 @@ from lossary.ops import dispatch
 from lossary.ops.missing import Missing, accepted, present
 
 if TYPE_CHECKING:
+    from lossary.define.domain import Domain
     from lossary.define.loss import Loss
     from lossary.define.objective import Objective
     from lossary.keras import KerasLoss
@@ -63,7 +64,8 @@ def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[s
         level = _level(loss)
         if level is not None:
             chosen["pinball"] = InScikitLearn(known.mean_pinball_loss, {"alpha": level})
-        return {name: dataclasses.replace(metric, missing=missing) for name, metric in chosen.items()}
+        columns = loss.prediction if loss.prediction.size else None
+        return {name: dataclasses.replace(metric, missing=missing, columns=columns) for name, metric in chosen.items()}
     decision = Decision(loss.prediction, loss.target, missing=missing)
     settings = {"average": "macro" if loss.prediction.rows else "binary", "zero_division": 0}
     return {
@@ -83,6 +85,7 @@ class InScikitLearn:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     decision: Decision | None = None
     missing: Missing | None = None
+    columns: Domain | None = None  # of predictions that have names, of which the mean is measured
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The metric; targets first, as scikit-learn has it.
@@ -90,6 +93,8 @@ class InScikitLearn:
         Raises:
             ShapeError, DomainError: see `Decision.on_arrays`.
         """
+        if self.columns is not None:
+            y_pred = self.columns.estimate(_array(y_pred))
         if self.decision is not None:
             y_true, y_pred, sample_weight = self.decision.on_arrays(y_true, y_pred, sample_weight)
         elif self.missing is not None:
@@ -129,9 +134,15 @@ def torchmetrics(
         raise _missing("torchmetrics") from error
 
     if loss.task == "regression":
-        return known.MetricCollection({
+        amounts: dict[str, Any] = {
             "mae": known.MeanAbsoluteError(), "rmse": known.MeanSquaredError(squared=False), "r2": known.R2Score(),
-        })  # fmt: skip
+        }  # fmt: skip
+        if not loss.prediction.size:
+            return known.MetricCollection(amounts)
+        of_mean: dict[str, Any] = {
+            name: wrappers.LambdaInputTransformer(metric, loss.prediction.estimate) for name, metric in amounts.items()
+        }
+        return known.MetricCollection(of_mean, compute_groups=False)  # as below
     kinds = ("Accuracy", "Precision", "Recall", "F1Score")
     if loss.prediction.rows:
         count = _counted(loss, classes)
@@ -183,7 +194,12 @@ def keras(
         raise _missing("keras", "keras") from error
 
     if loss.task == "regression":
-        return [known.MeanAbsoluteError(name="mae"), known.RootMeanSquaredError(name="rmse"), known.R2Score(name="r2")]
+        amounts = {"mae": known.MeanAbsoluteError, "rmse": known.RootMeanSquaredError, "r2": known.R2Score}
+        if not loss.prediction.size:
+            return [kind(name=name) for name, kind in amounts.items()]
+        from lossary.metrics.of_mean import OfMean
+
+        return [OfMean(loss, kind(), name=name) for name, kind in amounts.items()]
     from lossary.metrics.decided import Decided
 
     if not loss.prediction.rows:
@@ -285,6 +301,12 @@ def _known(missing: Missing, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any
     y_true = np.asarray(y_true)
     known = present(dispatch.ops("numpy"), Real(), y_true, missing).reshape(len(y_true), -1).all(axis=1)
     return y_true[known], np.asarray(y_pred)[known], None if weight is None else np.asarray(weight)[known]
+
+
+def _array(x: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(x)
 
 
 def _level(loss: Loss | Objective) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 import ml_dtypes
 import numpy as np
 
-from lossary import CategoricalCrossEntropy, KLDivergence, LogCosh
+from lossary import CategoricalCrossEntropy, GaussianNLL, KLDivergence, LogCosh
 from lossary.define.loss import Loss
 from lossary.judge import exact
 
@@ -85,10 +85,8 @@ class Judged:
         return self._any(lambda x: (x != 0) & (np.abs(x) < tiny))
 
     def _any(self, holds: Any) -> Any:
-        found = holds(self.prediction)
-        if self.target.dtype.kind not in "iub":
-            found = found | holds(self.target)
-        return np.any(found, axis=-1) if found.ndim > 1 else found
+        inputs = [self.prediction] if self.target.dtype.kind in "iub" else [self.prediction, self.target]
+        return functools.reduce(np.logical_or, [_in_each(holds(x)) for x in inputs])
 
     def of_value(self, got: Any) -> Distance:
         """How far values are from the exact ones."""
@@ -99,8 +97,9 @@ class Judged:
         nan, subnormal = self.with_nan, self.with_subnormal
         if self.prediction.ndim > 1:
             # Softmax makes NaN of the whole row; in a row of probabilities only NaN's own entry must be.
-            nan = np.isnan(self.prediction) if self.shares else nan[:, None]
-            subnormal = subnormal[:, None]
+            each_row = (-1, *(1,) * (self.prediction.ndim - 1))
+            nan = np.isnan(self.prediction) if self.shares else nan.reshape(each_row)
+            subnormal = subnormal.reshape(each_row)
         return distance(got, self.low, self.high, self.gradient_size, self._dtype, nan, subnormal | self.subnormal_term)
 
     @property
@@ -154,11 +153,15 @@ def of_weight_gradient(loss: Loss, p: Any, y: Any, weight: Any, got: Any) -> Dis
 
 
 def _distance(loss: Loss, p: Any, y: Any, got: Any, low: Exact, high: Exact, sizes: Any, subnormal: Any) -> Distance:
-    nan = np.isnan(p) if loss.target.indices else np.isnan(p) | np.isnan(y)
-    if loss.prediction.rows:
-        nan = np.any(nan, axis=-1).reshape(len(p), *(1,) * (np.ndim(got) - 1))
+    nan = _in_each(np.isnan(p)) if loss.target.indices else _in_each(np.isnan(p)) | _in_each(np.isnan(y))
+    nan = nan.reshape(len(p), *(1,) * (np.ndim(got) - 1))
     with np.errstate(all="ignore"):
         return distance(got, low, high, sizes, str(p.dtype.name), nan, subnormal)
+
+
+def _in_each(holds: Any) -> Any:
+    """Whether it holds anywhere in each row, or number."""
+    return np.any(holds.reshape(len(holds), -1), axis=1)
 
 
 @final
@@ -222,7 +225,12 @@ def _limits(dtype: str) -> Any:
 
 def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     """For the divergence Σ P log(P / Q) what its terms add up to, all with the same sign; where P itself is a rounded
-    softmax, those of Σ P log P − Σ P log Q. 0 for all others."""
+    softmax, those of Σ P log P − Σ P log Q. For a likelihood, what the scale costs and what the residual does. 0 for
+    all others."""
+    if isinstance(loss, GaussianNLL):
+        p, y = p.astype(np.float64), y.astype(np.float64)
+        alone = loss.value(_numpy(), _without_residual(p, y), y)
+        return np.abs(alone) + np.abs(loss.value(_numpy(), p, y) - alone)
     if not isinstance(loss, KLDivergence):
         return np.zeros(len(p))
     p, y, xp = p.astype(np.float64), y.astype(np.float64), _numpy()
@@ -245,7 +253,7 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
         if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
         if not isinstance(loss, KLDivergence):
-            return np.zeros(p.shape)
+            return np.zeros(y.shape)
         share = _shares(y) if loss.log_target else y
         cost = _numpy().surprisal(p) if loss.from_logits else -np.log(p)
         of_each = np.abs(np.log(share)) + np.abs(cost)
@@ -256,10 +264,14 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
 
 def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
     """The sizes of the terms of a gradient, stacked: a soft target is a mixture of hard ones, and the gradient the same
-    mixture of theirs, of both signs. None for all other losses."""
+    mixture of theirs, of both signs; the scale of a likelihood is pulled down by itself and up by the residual. None
+    for all other losses."""
     if not isinstance(loss, Loss):
         return np.zeros((1, *p.shape))
     p, y = p.astype(np.float64), y if loss.target.indices else y.astype(np.float64)
+    if isinstance(loss, GaussianNLL):
+        alone = loss.gradient(_numpy(), _without_residual(p, y), y)
+        return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone]))
     smoothing = getattr(loss, "label_smoothing", 0.0)
     plain = type(loss)(**{**loss.settings, "label_smoothing": 0.0}) if smoothing else loss
     if loss.target.shares and not loss.target.rows:
@@ -280,6 +292,11 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         slope = hard.gradient(_numpy(), p, np.broadcast_to(label, p.shape))
         terms.append(np.where(share[:, k : k + 1] == 0, 0, share[:, k : k + 1] * np.abs(slope)))
     return np.stack(terms)
+
+
+def _without_residual(p: Any, y: Any) -> Any:
+    """The same predicted scales, beside means that are right."""
+    return np.concatenate([y[..., None], p[..., 1:]], axis=-1)
 
 
 def _numpy() -> Any:

@@ -137,7 +137,7 @@ def _subject(found: Candidate, host: str, arrays: Backend, told: _Told) -> Subje
     usual = "none" if found.definition is not None and host == "jax" else "mean"  # lossary's own, like optax'
     settled = told.reduction or conventions.reduction(found.options.get("reduction", "")) or usual
     classes = max((len(x) for x in vars(found.definition or found).values() if isinstance(x, tuple)), default=0) or 3
-    entry = (classes,) if domains[0].rows else (1,) if host == "keras" else ()
+    entry = (domains[0].size or classes,) if domains[0].rows else (1,) if host == "keras" else ()
     definition = found.definition if isinstance(found.definition, Loss) else None
     title = found.title if told.framework is None or host == "lossary" else found.kind
     return Subject(

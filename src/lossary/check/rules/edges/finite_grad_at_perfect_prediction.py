@@ -60,8 +60,7 @@ def _perfect(subject: Subject) -> tuple[Any, Any]:
         y = subject.target.inside(np.array([0.0, 1.0, -2.5, 100.0]))
         if samples.positive(subject.target):
             y = np.array([1.0, 0.5, 2.5, 100.0])
-        y = samples.in_rows(subject, y)
-        return samples.arranged(subject, y, y)
+        return samples.arranged(subject, samples.in_rows(subject, y), samples.beside_rows(subject, y))
     if not subject.prediction.rows:
         negative, positive = samples.two_classes(subject)
         p = np.array([0.0, 1.0] * 2) if subject.prediction.of_shares else np.array([-60.0, 60.0] * 2)

@@ -60,8 +60,9 @@ def _of_numbers(subject: Subject) -> Failure | None:
     steps = np.concatenate([_SIZES, -_SIZES])
     y = np.full(samples.GRID, 2.0 if positive else subject.prediction.inside(2.0))
     p = y * np.exp(steps / 50.0) if positive else subject.prediction.inside(2.0 + steps)
-    off, target = samples.arranged(subject, samples.in_rows(subject, p), samples.in_rows(subject, y))
-    values, perfect = subject.attempt_rows(off, target), subject.attempt_rows(target[:4], target[:4])
+    off, target = samples.arranged(subject, samples.in_rows(subject, p), samples.beside_rows(subject, y))
+    right, _ = samples.arranged(subject, samples.in_rows(subject, y), y)
+    values, perfect = subject.attempt_rows(off, target), subject.attempt_rows(right[:4], target[:4])
     if values is None or perfect is None:
         return None
     best = float(perfect[0])
@@ -70,14 +71,14 @@ def _of_numbers(subject: Subject) -> Failure | None:
     if better.any():
         index = int(np.flatnonzero(better)[0])
         sure = bool((values <= best).all()) or (not positive and _of_residual(subject))
-        where, right = off[index : index + 1], target[index : index + 1]
+        one = off[index : index + 1], target[index : index + 1]
         return Failure(
-            f"costs {values[index]:.6g} on {described(where, right)}, and {best:.6g} where the prediction is right",
-            subject.code(where, right),
+            f"costs {values[index]:.6g} on {described(*one)}, and {best:.6g} where the prediction is right",
+            subject.code(*one),
             severity=None if sure else "warning",
         )
     if subject.own_gradient is not None and not positive:
-        return _uphill(subject, off, target)
+        return _uphill(subject, off, target, off - right)
     return None
 
 
@@ -88,9 +89,9 @@ def _of_residual(subject: Subject) -> bool:
     return moved is not None and still is not None and bool(np.allclose(moved, still, rtol=1e-4, atol=1e-5))
 
 
-def _uphill(subject: Subject, p: Any, y: Any) -> Failure | None:
+def _uphill(subject: Subject, p: Any, y: Any, apart: Any) -> Failure | None:
     """A gradient that leads away from the target, where the loss brings its own."""
-    wrong = (subject.gradient(p, y) * (p - y)).reshape(len(p), -1).sum(axis=1) < 0.0
+    wrong = (subject.gradient(p, y) * apart).reshape(len(p), -1).sum(axis=1) < 0.0
     if not wrong.all():
         return None
     return Failure(f"its gradient leads away from the target, on {described(p[:1], y[:1])}")

@@ -98,10 +98,10 @@ def _differ(small: float, wide: float) -> bool:
 
 def _change(subject: Subject, p: Any, y: Any, step: float, *, of_target: bool = False) -> float:
     """By how much the plain call changes when all predictions (or targets) grow by a step, each by another share."""
-    shares = np.linspace(1.0, 0.6, p.size).reshape(p.shape) * np.where(np.arange(p.size) % 3 == 1, -0.5, 1.0).reshape(
-        p.shape
-    )
-    if subject.prediction.rows:  # rows of shares go on adding up to 1
+    moved = y if of_target else p
+    shares = np.linspace(1.0, 0.6, moved.size) * np.where(np.arange(moved.size) % 3 == 1, -0.5, 1.0)
+    shares = shares.reshape(moved.shape)
+    if subject.prediction.rows and not of_target:  # rows of shares go on adding up to 1
         shares = shares - shares.mean(axis=-1, keepdims=True)
     if of_target:
         if subject.target.discrete or subject.target.rows:

@@ -101,4 +101,6 @@ def _whole(subject: Subject) -> Any:
             return None
         numbers = [min(first + step, last) for step in range(4)]
     whole = np.array(numbers, np.int64)
-    return samples.in_rows(subject, whole) if subject.prediction.rows else whole.reshape(4, *subject.entry)
+    if subject.prediction.rows:
+        return samples.beside_rows(subject, whole).astype(np.int64)
+    return whole.reshape(4, *subject.entry)

@@ -61,7 +61,7 @@ def silent_broadcast(subject: Subject) -> Failure | None:
 
 def _pairs(subject: Subject, p: Any, y: Any) -> list[tuple[Any, Any, Severity]]:
     """Predictions and targets whose shapes broadcast, though they do not fit."""
-    if subject.target.indices:
+    if subject.target.indices or subject.prediction.axes > subject.target.axes:  # one for each row
         return [(p, y[:, None], "error"), (p, y[:1], "warning")]
     if subject.prediction.rows:
         return [(p, y[0], "error"), (p, y[:, :1], "error"), (p, y[:1], "warning")]

@@ -1,0 +1,1 @@
+"""Losses for a whole distribution as the prediction."""
