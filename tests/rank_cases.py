@@ -15,7 +15,13 @@ import torch
 import torch.distributed as dist
 from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
 
-from lossary import BinaryCrossEntropy, FrameworkError, MeanAbsoluteError, SparseCategoricalCrossEntropy
+from lossary import (
+    BinaryCrossEntropy,
+    FrameworkError,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossEntropy,
+)
 from lossary.define.loss import Loss
 from lossary.ops.reduce import Total
 from tests import grid
@@ -86,7 +92,7 @@ def dtensors_give_the_answers_of_tensors() -> None:
 
 
 def lists_and_arrays_are_everywhere_and_tensors_must_be_dtensors() -> None:
-    mesh, loss = init_device_mesh("cpu", (RANKS,)), LOSSES[0]
+    mesh, loss = init_device_mesh("cpu", (RANKS,)), MeanSquaredError()
     plain = batch(loss, torch.float32)
     spread = {name: placed(x, mesh, Shard(0)) for name, x in plain.items()}
     wanted = loss(prediction=plain["prediction"], target=plain["target"], where=plain["where"])

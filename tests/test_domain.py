@@ -59,7 +59,7 @@ class Rows(Domain):
     """Rows of numbers of such an interval."""
 
     of: Between
-    rows = True
+    axes = 1
     wanted = "rows of such numbers"
 
     @property
@@ -81,16 +81,20 @@ class Rows(Domain):
 def squares(domain: Domain) -> Loss:
     """A right loss over it."""
 
-    class Square(Pointwise):
-        task = "regression"
-        prediction = target = domain
-        claims = (StronglyConvex(2.0), Symmetric(), Elicits("mean"), ZeroAtTarget(), Smooth(2.0))
+    if not domain.rows:
 
-        def value(self, xp: Any, p: Any, y: Any) -> Any:
-            return (p - y) * (p - y)
+        class Square(Pointwise):
+            task = "regression"
+            prediction = target = domain
+            claims = (StronglyConvex(2.0), Symmetric(), Elicits("mean"), ZeroAtTarget(), Smooth(2.0))
 
-        def gradient(self, xp: Any, p: Any, y: Any) -> Any:
-            return 2.0 * (p - y)
+            def value(self, xp: Any, p: Any, y: Any) -> Any:
+                return (p - y) * (p - y)
+
+            def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+                return 2.0 * (p - y)
+
+        return Square()
 
     class Distance(Rowwise):
         task = "regression"
@@ -103,7 +107,7 @@ def squares(domain: Domain) -> Loss:
         def gradient(self, xp: Any, p: Any, y: Any) -> Any:
             return 2.0 * (p - y)
 
-    return Distance() if domain.rows else Square()
+    return Distance()
 
 
 INTERVALS = tuple(

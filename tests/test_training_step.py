@@ -235,7 +235,7 @@ def test_labels_on_axis_one_as_in_pytorch(reduction: Any) -> None:
     close(came, wanted)
     close(torch.autograd.grad(came.sum(), input), torch.autograd.grad(wanted.sum(), input))
     with pytest.raises(lossary.ShapeError, match="weight must have the losses' shape"):
-        ours(input, target, torch.rand(2, 4))
+        ours(input, target, weight=torch.rand(2, 4))
 
 
 def test_one_weight_for_all_is_no_table() -> None:
