@@ -25,14 +25,14 @@ faults: .venv/installed-dev  ## plant faults, one for each kind of law, and see 
 	$(BIN)/python -m tests.faults
 
 THREE_LOSSES := -k "Huber or BinaryCrossEntropy or SparseCategorical"
-LAWS := -m pytest -q -p no:cacheprovider tests/test_laws.py $(THREE_LOSSES) --frameworks
-COMMANDS := tests/test_check_command.py tests/test_compare_command.py tests/test_list.py
+LAWS := -m pytest -q -p no:cacheprovider tests/losses/test_laws.py $(THREE_LOSSES) --frameworks
+COMMANDS := tests/check/test_check_command.py tests/compare/test_compare_command.py tests/docs/test_list.py
 
 test-minimum: $(addprefix .venv-minimum/installed-,fast torch keras jax cli)  ## the laws of three losses, and the command line, at the lower bounds of pyproject.toml
 	.venv-minimum/fast/bin/python $(LAWS) numpy
 	.venv-minimum/torch/bin/python $(LAWS) torch
 	.venv-minimum/keras/bin/python $(LAWS) tensorflow
-	KERAS_BACKEND=tensorflow .venv-minimum/keras/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/keras_cases.py $(THREE_LOSSES)
+	KERAS_BACKEND=tensorflow .venv-minimum/keras/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/adapters/keras_cases.py $(THREE_LOSSES)
 	.venv-minimum/jax/bin/python $(LAWS) jax
 	.venv-minimum/cli/bin/python -m pytest -q -p no:cacheprovider $(COMMANDS) -k "not keras and not torch"
 
@@ -53,10 +53,11 @@ lint: .venv/installed-dev  ## style, types, and nothing generated is stale
 	$(BIN)/python scripts/make_catalogue.py --check
 	$(BIN)/python scripts/make_rules.py --check
 
-index: .venv/installed-dev  ## rewrite what is generated from the catalogue and the rules
+index: .venv/installed-dev  ## rewrite what is generated from the catalogue and the rules, and the screens in the docs
 	$(BIN)/python scripts/make_index.py
 	$(BIN)/python scripts/make_catalogue.py
 	$(BIN)/python scripts/make_rules.py
+	$(BIN)/python scripts/make_screens.py
 
 accuracy: .venv/installed-dev  ## measure every word and every loss against the exact judge; writes docs/accuracy.md
 	$(BIN)/python -m tests.accuracy

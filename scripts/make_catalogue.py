@@ -26,12 +26,12 @@ def page(loss: Loss) -> str:
         HEADER,
         f"# {type(loss).__name__}\n",
         f"{show.summary(loss)}\n",
-        f"*{show.kind(loss)} · elicits {show.elicited(loss)}*\n",
+        f"*{show.kind(loss)} · estimates {show.estimated(loss)}*\n",
         f"$$\n{formula(loss).latex}\n$$\n",
         "## When to take it\n",
         f"Choosing: {loss.choosing}.\n",
-        pages.bullets("Good", loss.strengths),
-        pages.bullets("Less good", loss.weaknesses),
+        pages.bullets("Strengths", loss.strengths),
+        pages.bullets("Weaknesses", loss.weaknesses),
         f"The last layer: {loss.output_layer}. Predictions: {loss.prediction.wanted}. Targets: {loss.target.wanted}.\n",
         _hyper_parameters(loss),
         "## Claims\n",
@@ -61,10 +61,10 @@ def contents(losses: list[Loss]) -> str:
     ]
     for family, its in families.items():
         rows = [
-            (f"[{type(loss).__name__}]({file_name(loss)})", loss.task, loss.elicits, listing.shape(loss))
+            (f"[{type(loss).__name__}]({file_name(loss)})", loss.task, loss.estimates, listing.shape(loss))
             for loss in its
         ]
-        parts += [f"## {family}\n", f"{FAMILIES[family]}\n", pages.table(("loss", "task", "elicits", "shape"), rows)]
+        parts += [f"## {family}\n", f"{FAMILIES[family]}\n", pages.table(("loss", "task", "estimates", "shape"), rows)]
     return "\n".join(parts)
 
 

@@ -11,7 +11,7 @@ import sys
 
 import pages
 from lossary.check.report.page import left_out
-from lossary.check.rule import FAMILIES, Rule, rules
+from lossary.check.rulebook.rule import FAMILIES, Rule, rules
 
 HEADER = "<!-- Written by `make index` from the rules; do not edit. -->\n"
 THREAD = re.compile(r"^([\w.-]+/[\w.-]+)#(\d+)(.*)$", re.DOTALL)

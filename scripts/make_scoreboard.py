@@ -28,8 +28,8 @@ import rich.progress
 import pages
 from lossary import catalogue
 from lossary.check.inference import conventions, find, infer
-from lossary.check.rule import Rule, rules
-from lossary.check.run import FIRST, TIME_LIMIT, ask, in_turn
+from lossary.check.rulebook.rule import Rule, rules
+from lossary.check.run.ask import FIRST, TIME_LIMIT, ask, in_turn
 from lossary.define.parameters import parameters_of
 from lossary.errors import LossaryError
 

@@ -31,7 +31,10 @@ class Fault:
     tests: str
 
 
-LAWS, CONTRACT = "tests/test_laws.py --frameworks numpy,torch", "tests/test_contract.py --frameworks numpy,torch"
+LAWS, CONTRACT = (
+    "losses/test_laws.py --frameworks numpy,torch",
+    "contract/test_contract.py --frameworks numpy,torch",
+)
 HUBER, QUANTILE = "huber.py", "quantile.py"
 CROSS_ENTROPY, HINGE = "binary_cross_entropy.py", "hinge.py"
 LOG_COSH, SPARSE = "log_cosh.py", "sparse_categorical_cross_entropy.py"
@@ -57,7 +60,7 @@ FAULTS = (
         HINGE,
         "xp.where(margin < 1.0, -sign, xp.where(margin >= 1.0, 0.0, margin))",
         "xp.where(margin <= 1.0, -sign, xp.where(margin > 1.0, 0.0, margin))",
-        "tests/test_ties.py tests/test_accuracy.py tests/test_kernels.py --frameworks numpy,torch -k Hinge",
+        "losses/test_ties.py losses/test_accuracy.py kernels/test_kernels.py --frameworks numpy,torch -k Hinge",
     ),
     Fault("curvature", LOG_COSH, "return 4.0 * small", "return 2.0 * small", f"{LAWS} -k curvature"),
     Fault(
@@ -65,21 +68,21 @@ FAULTS = (
         LOG_COSH,
         "return xp.tanh(p - y)",
         "return 1.0 - 2.0 / (1.0 + xp.exp(2.0 * (p - y)))",
-        "tests/test_accuracy.py --frameworks numpy,torch -k LogCosh",
+        "losses/test_accuracy.py --frameworks numpy,torch -k LogCosh",
     ),
     Fault(
         "digits of a value",
         CROSS_ENTROPY,
         "-xp.log1p(-p)",
         "-xp.log(1.0 - p)",
-        "tests/test_accuracy.py --frameworks numpy,torch -k BinaryCrossEntropy",
+        "losses/test_accuracy.py --frameworks numpy,torch -k BinaryCrossEntropy",
     ),
     Fault(
         "a table of weights",
         CROSS_ENTROPY,
         "return xp.table(self.pos_weight, p) * positive, negative",
         "return self.pos_weight[0] * positive, negative",
-        "tests/test_twins.py tests/test_laws.py --frameworks numpy,torch -k pos_weight",
+        "losses/test_twins.py losses/test_laws.py --frameworks numpy,torch -k pos_weight",
     ),
     Fault(
         "second derivative",
@@ -93,7 +96,7 @@ FAULTS = (
         "reduce.py",
         "weight = _levelled(xp, weight)\n    return",
         "return",
-        "tests/test_weights.py --frameworks numpy",
+        "losses/test_weights.py --frameworks numpy",
     ),
     Fault(
         "weights in the denominator",
@@ -142,7 +145,7 @@ FAULTS = (
         "missing.py",
         "absent = xp.sum(xp.where(absent, 1.0, 0.0)) > 0.0",
         "absent = xp.sum(xp.where(absent, 1.0, 0.0)) > 1.0",
-        "tests/test_missing.py --frameworks numpy,torch -k no_target_is_dropped",
+        "contract/test_missing.py --frameworks numpy,torch -k no_target_is_dropped",
     ),
     Fault(
         "a dtype of its own",
@@ -156,7 +159,7 @@ FAULTS = (
         "loss.py",
         "results.append(xp.cast(derivative, inputs.dtype))",
         "results.append(derivative)",
-        "tests/test_kernels.py tests/test_kernels_unbuilt.py -k half",
+        "kernels/test_kernels.py kernels/test_kernels_unbuilt.py -k half",
     ),
     Fault(
         "a loss that reduces by itself",
@@ -172,45 +175,45 @@ FAULTS = (
         "def config(self) -> dict[str, Any]:\n        return {}\n\n    def _config(self) -> dict[str, Any]:",
         f"{LAWS} -k round_trips",
     ),
-    Fault("a claim", HUBER, "Lipschitz(self.delta)", "Lipschitz(0.5 * self.delta)", "tests/test_claims.py -k Huber"),
-    Fault("a claim at a setting", QUANTILE, "Lipschitz(", "Lipschitz(0.9 * ", "tests/test_claims.py -k Quantile"),
-    Fault("a twin", LOG_COSH, '"optax.log_cosh(', '"2 * optax.log_cosh(', "tests/test_twins.py -k LogCosh"),
+    Fault("a claim", HUBER, "Lipschitz(self.delta)", "Lipschitz(0.5 * self.delta)", "losses/test_claims.py -k Huber"),
+    Fault("a claim at a setting", QUANTILE, "Lipschitz(", "Lipschitz(0.9 * ", "losses/test_claims.py -k Quantile"),
+    Fault("a twin", LOG_COSH, '"optax.log_cosh(', '"2 * optax.log_cosh(', "losses/test_twins.py -k LogCosh"),
     Fault(
         "a departure",
         CROSS_ENTROPY,
         "[0.0], [1.0], 100.0)",
         "[0.0], [1.0], 90.0)",
-        "tests/test_twins.py -k BCELoss",
+        "losses/test_twins.py -k BCELoss",
     ),
     Fault(
         "values are read under torch.compile",
         LOG_COSH,
         "return xp.log_cosh(p - y)",
         "return xp.log_cosh(p - y) if (p - y).max() < 1e30 else p - y",
-        "tests/test_training_step.py tests/test_laws.py --frameworks torch -k LogCosh",
+        "losses/test_training_step.py losses/test_laws.py --frameworks torch -k LogCosh",
     ),
     Fault(
         "pickled modules",
         "torch.py",
         "def __reduce__(self) -> Any:",
         "def __reduce__(self) -> Any:\n        return type(self), ()\n\n    def _reduce(self) -> Any:",
-        "tests/test_torch.py tests/test_missing.py -k 'pickle or pytorch or copy'",
+        "adapters/test_torch.py contract/test_missing.py -k 'pickle or pytorch or copy'",
     ),
     Fault(
         "factors of terms",
         "objective.py",
         "((_times(factor, each), term) for",
         "((each, term) for",
-        "tests/test_objective.py --frameworks numpy,torch",
+        "contract/test_objective.py --frameworks numpy,torch",
     ),
     Fault(
         "classes that weigh",
         SPARSE,
         "def row_weight(",
         "def _row_weight(",
-        "tests/test_contract.py tests/test_twins.py --frameworks numpy,torch -k 'class_weight or classes'",
+        "contract/test_contract.py losses/test_twins.py --frameworks numpy,torch -k 'class_weight or classes'",
     ),
-    Fault("names", "index.py", '"Hinge"', '"Hing"', "tests/test_catalogue.py"),
+    Fault("names", "index.py", '"Hinge"', '"Hing"', "contract/test_catalogue.py"),
 )
 
 
@@ -230,7 +233,7 @@ def found_by(fault: Fault, suite: pathlib.Path) -> str:
         ran = subprocess.run(
             command,
             shell=True,
-            cwd=suite,
+            cwd=suite / "tests",
             env=os.environ | {"PYTHONPATH": str(sources), "LOSSARY_CACHE": directory},
             capture_output=True,
             text=True,

@@ -303,9 +303,9 @@ def check(
     """
     from rich.console import Console
 
-    from lossary.check import configuration, require
-    from lossary.check.process import isolated
+    from lossary.check import require
     from lossary.check.report.progress import Display
+    from lossary.check.run import configuration, isolated
 
     require()
 
@@ -431,7 +431,7 @@ def list_(
     family: Annotated[str | None, typer.Argument(help=f"The losses of one family: {', '.join(FAMILIES)}.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="The losses of every family.")] = False,
     task: Annotated[str | None, typer.Option(help=f"What it is trained for: {', '.join(get_args(Task))}.")] = None,
-    elicits: Annotated[str | None, typer.Option(help="What it is to estimate, such as mean or median.")] = None,
+    estimates: Annotated[str | None, typer.Option(help="What it is to estimate, such as mean or median.")] = None,
     **claims: bool,
 ) -> None:
     """List the families of losses; the losses of one, all of them, or those that have every property asked for.
@@ -445,8 +445,8 @@ def list_(
     from lossary.describe.listing import flags, matching, overview, table
 
     wanted = [kind for flag, kind in flags().items() if claims[flag.replace("-", "_")]]
-    if all_ or wanted or family is not None or task is not None or elicits is not None:
-        text = table(matching(family, task=task, elicits=elicits, claims=wanted), heading=_bold)
+    if all_ or wanted or family is not None or task is not None or estimates is not None:
+        text = table(matching(family, task=task, estimates=estimates, claims=wanted), heading=_bold)
     else:
         text = overview(heading=_bold)
     typer.echo(text, nl=False)

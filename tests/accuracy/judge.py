@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.accuracy.accuracy import Exact, Judged, exactly
+from lossary.check.instruments.accuracy import Exact, Judged, exactly
 from lossary.define.loss import Loss
 from lossary.describe import formula as latex
 from lossary.judge import exact

@@ -7,8 +7,8 @@ from typing import Any, final
 
 import numpy as np
 
-from lossary.check.accuracy.accuracy import Distance, Judged
 from lossary.check.backends import backend
+from lossary.check.instruments.accuracy import Distance, Judged
 from lossary.define.loss import Loss
 from tests import paths
 

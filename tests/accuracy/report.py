@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import rich.progress
 
-from lossary.check.accuracy.accuracy import of_curvature, of_target_gradient, of_weight_gradient
+from lossary.check.instruments.accuracy import of_curvature, of_target_gradient, of_weight_gradient
 from lossary.define.domain import Probability, Real, Simplex
 from lossary.define.loss import Loss
 from tests import grid

@@ -10,8 +10,8 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
-from lossary.check.accuracy.accuracy import Exact, distance
 from lossary.check.backends import backend
+from lossary.check.instruments.accuracy import Exact, distance
 from lossary.define.domain import Real
 from lossary.define.loss import Pointwise
 from lossary.define.parameters import parameter

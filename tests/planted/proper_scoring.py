@@ -1,4 +1,4 @@
-from lossary.define.claim import Elicits, Proper
+from lossary.define.claim import Estimates, Proper
 from tests.planted import planted
 
 
@@ -47,7 +47,7 @@ def label_smoothing_left_on(xp):
     "keras",
     "jax",
     task="regression",
-    claimed_properties=(Elicits("mean"),),
+    claimed_properties=(Estimates("mean"),),
     definition=None,
 )
 def median_called_mean(xp):

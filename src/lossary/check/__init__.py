@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from lossary.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from lossary.check.local import check_loss as check_loss
-    from lossary.check.parametrize import parametrize_with_loss_checks as parametrize_with_loss_checks
     from lossary.check.report.report import Report as Report
+    from lossary.check.run.local import check_loss as check_loss
+    from lossary.check.run.parametrize import parametrize_with_loss_checks as parametrize_with_loss_checks
 
-_HOMES = {"check_loss": "local", "parametrize_with_loss_checks": "parametrize", "Report": "report.report"}
+_HOMES = {"check_loss": "run.local", "parametrize_with_loss_checks": "run.parametrize", "Report": "report.report"}
 
 __all__ = ["Report", "check_loss", "parametrize_with_loss_checks"]
 

@@ -101,7 +101,7 @@ class Advice:
                 {
                     "loss": each.name,
                     "config": each.loss.config(),
-                    "elicits": each.loss.elicits,
+                    "estimates": each.loss.estimates,
                     "reason": each.reason,
                     "settings": [repr(own) for own in each.settings(found.facts)],
                     "stands_for": list(each.stands_for),

@@ -18,7 +18,7 @@ from lossary.compare.plan import BOOSTING, LINEAR, Plan, Split
 from lossary.compare.prediction import Outcome, Prediction
 from lossary.compare.profile import Codes, Numbers, Task
 from lossary.compare.suggest import REFERENCE, Candidate
-from lossary.define.claim import Elicits
+from lossary.define.claim import Estimates
 from lossary.errors import DataError, UnknownNameError
 
 SIGNIFICANT = 0.05
@@ -101,7 +101,7 @@ class Verdict:
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
 class Interval:
-    """Two quantile losses as the ends of an interval, or the normal band around a loss that elicits the mean."""
+    """Two quantile losses as the ends of an interval, or the normal band around a loss that estimates the mean."""
 
     low: int  # the candidate below
     high: int  # the candidate above; the same one for a normal band
@@ -392,8 +392,8 @@ def _costs(row: Standing, metric: Metric) -> Numbers:
 
 
 def level_of(candidate: Candidate) -> float | None:
-    """The level of the quantile that a loss elicits; None where it elicits something else."""
-    return next((claim.level for claim in candidate.loss.claims if isinstance(claim, Elicits)), None)
+    """The level of the quantile that a loss estimates; None where it estimates something else."""
+    return next((claim.level for claim in candidate.loss.claims if isinstance(claim, Estimates)), None)
 
 
 def _intervals(plan: Plan, by_unit: dict[tuple[int, int], Outcome], alive: list[Standing]) -> tuple[Interval, ...]:
@@ -407,7 +407,7 @@ def _intervals(plan: Plan, by_unit: dict[tuple[int, int], Outcome], alive: list[
         for (low, below), (high, above) in zip(ranked, reversed(ranked), strict=True)
         if low < high  # up to the middle
     ]
-    means = [row.candidate for row in alive if plan.candidates[row.candidate].loss.elicits == "mean"]
+    means = [row.candidate for row in alive if plan.candidates[row.candidate].loss.estimates == "mean"]
     if found and means:
         (middle, *_), promised = means, found[0].promised
         values = _values(plan, by_unit, middle)

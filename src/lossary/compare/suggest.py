@@ -13,7 +13,7 @@ import numpy.typing as npt
 import lossary
 from lossary.compare.profile import Numbers, Profile, Task
 from lossary.define.choice import AgainstNoise, Balance, Choice, Facts
-from lossary.define.claim import Elicits, Lipschitz, Proper, closure
+from lossary.define.claim import Estimates, Lipschitz, Proper, closure
 from lossary.define.loss import Loss
 from lossary.define.parameters import Setting, parameters_of
 from lossary.errors import LossaryError, ParameterError
@@ -286,14 +286,14 @@ def _reason(loss: Loss, profile: Profile) -> str:
     if profile.task != "regression":
         if any(isinstance(claim, Proper) for claim in loss.claims):
             return "if probabilities are what you want"
-        return f"if only the {loss.elicits} matters" if loss.elicits else "fits the task"
+        return f"if only the {loss.estimates} matters" if loss.estimates else "fits the task"
     steady = any(isinstance(claim, Lipschitz) for claim in closure(loss.claims))
-    if any(isinstance(claim, Elicits) for claim in loss.claims):
+    if any(isinstance(claim, Estimates) for claim in loss.claims):
         affected = "" if steady or not profile.outliers else ", which outliers pull"
-        return f"if the {loss.elicits} is what you want{affected}"
+        return f"if the {loss.estimates} is what you want{affected}"
     if steady and profile.outliers:
         return f"caps the pull of {_percent(profile.outliers)} outliers"
-    return f"estimates the {loss.elicits}" if loss.elicits else "fits the task"
+    return f"estimates the {loss.estimates}" if loss.estimates else "fits the task"
 
 
 # ── in which order ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -473,7 +473,7 @@ class Sparse(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Elicits(Claim):
+class Estimates(Claim):
     """The expected loss is least at this functional of the targets' law, and nowhere else.
 
     Without a level the functional is the mean; with one, the quantile of that level (all of them, where there are
@@ -482,14 +482,14 @@ class Elicits(Claim):
 
     functional: str
     level: float | None = None
-    name = "elicits"
+    name = "estimates"
 
     def __str__(self) -> str:
-        return f"elicits the {self.functional}"
+        return f"estimates the {self.functional}"
 
     @property
     def implies(self) -> tuple[Claim, ...]:
-        return (ElicitsCentre(),) if self.level in (None, 0.5) else ()
+        return (EstimatesCentre(),) if self.level in (None, 0.5) else ()
 
     @property
     def estimated(self) -> str:
@@ -526,16 +526,16 @@ class Elicits(Claim):
         return ends[0], ends[1]
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        same = all(_found(Elicits, each) == self for each in others)
+        same = all(_found(Estimates, each) == self for each in others)
         return self if same else None
 
 
 @final
 @dataclasses.dataclass(frozen=True)
-class ElicitsCentre(Claim):
+class EstimatesCentre(Claim):
     """Where the targets' law is symmetric, the expected loss is least at its centre; of skewed laws it says nothing."""
 
-    name = "elicits the centre of symmetry"
+    name = "estimates the centre of symmetry"
 
     @property
     def estimated(self) -> str:
@@ -561,7 +561,7 @@ class ElicitsMoments(Claim):
     """The expected loss is least where each column is what its name says of the targets' law, whatever that law is, and
     nowhere else: the mean, and the spread as `std`, `variance` or `log_std`."""
 
-    name = "elicits mean and variance"
+    name = "estimates mean and variance"
 
     @property
     def estimated(self) -> str:

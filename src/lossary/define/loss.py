@@ -277,7 +277,7 @@ class Loss(Definition, abstract=True):
 
     @final
     @property
-    def elicits(self) -> str:
+    def estimates(self) -> str:
         """What minimising it estimates, as it claims: "mean", "median", "probability"…; "" where it claims nothing."""
         return next((claim.estimated for claim in self.claims if claim.estimated), "")
 

@@ -10,7 +10,7 @@ from lossary import catalogue
 from lossary.define.claim import (
     Claim,
     Convex,
-    Elicits,
+    Estimates,
     Kinked,
     NotConvex,
     Smooth,
@@ -38,7 +38,7 @@ and its like those that have a property. lossary show NAME says more of a loss."
 
 def flags() -> dict[str, type[Claim]]:
     """What can be asked of a loss, one flag for each kind of claim: "strictly-convex" and so on."""
-    kinds = [kind for kind in Claim.__subclasses__() if kind is not Elicits]
+    kinds = [kind for kind in Claim.__subclasses__() if kind is not Estimates]
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower(): kind for kind in kinds}
 
 
@@ -52,13 +52,13 @@ def matching(
     family: str | None = None,
     *,
     task: str | None = None,
-    elicits: str | None = None,
+    estimates: str | None = None,
     claims: Iterable[type[Claim]] = (),
 ) -> list[Loss]:
     """The losses of the catalogue, at their defaults, that are of this family, for this task and have all these claims.
 
     Raises:
-        ParameterError: there is no such family or task, or nothing that any loss elicits is called so.
+        ParameterError: there is no such family or task, or nothing that any loss estimates is called so.
     """
     losses, wanted = [cls() for cls in catalogue.recorded()], tuple(claims)
     families = by_family(losses)
@@ -67,14 +67,14 @@ def matching(
     tasks = get_args(Task)
     if task is not None and task not in tasks:
         raise ParameterError(f"--task must be one of {', '.join(tasks)}.", received=f"{task!r}.")
-    known = sorted({loss.elicits for loss in losses if loss.elicits})
-    if elicits is not None and not any(elicits in word for word in known):
-        raise ParameterError(f"--elicits must be one of {', '.join(known)}, not {elicits!r}.")
+    known = sorted({loss.estimates for loss in losses if loss.estimates})
+    if estimates is not None and not any(estimates in word for word in known):
+        raise ParameterError(f"--estimates must be one of {', '.join(known)}, not {estimates!r}.")
     return [
         loss
         for loss in (losses if family is None else families[family])
         if (task is None or loss.task == task)
-        and (elicits is None or elicits in loss.elicits)
+        and (estimates is None or estimates in loss.estimates)
         and all(any(isinstance(claim, kind) for claim in closure(loss.claims)) for kind in wanted)
     ]
 
@@ -102,7 +102,7 @@ def overview(heading: Callable[[str], str] = str) -> str:
 
 
 def table(losses: list[Loss], heading: Callable[[str], str] = str) -> str:
-    """Name, what it elicits and its shape, by family, at 80 columns."""
+    """Name, what it estimates and its shape, by family, at 80 columns."""
     if not losses:
         return "no loss of the catalogue is all of that\n"
     lines = []
@@ -128,4 +128,4 @@ def shape(loss: Loss) -> str:
 
 
 def _line(loss: Loss) -> str:
-    return f"  {type(loss).__name__:<30} {loss.elicits:<23} {shape(loss)}".rstrip()
+    return f"  {type(loss).__name__:<30} {loss.estimates:<23} {shape(loss)}".rstrip()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels
 from lossary.define import spelling
-from lossary.define.claim import Elicits, ElicitsCentre, ElicitsMoments, closure, stated
+from lossary.define.claim import ElicitsMoments, Estimates, EstimatesCentre, closure, stated
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def page(loss: Loss, *, claims: bool = False, heading: Callable[[str], str] = st
     title = repr(loss)
     lines = [heading(title) + kind(loss).rjust(_WIDTH - len(title)), *textwrap.wrap(summary(loss), _WIDTH), ""]
     lines += [f"    {line}".rstrip() for line in formula(loss).text.splitlines()] + [""]
-    (elicits, *others), said = about(loss), ("Claims", claimed(loss, each=claims))
+    (estimates, *others), said = about(loss), ("Claims", claimed(loss, each=claims))
     runs = ("Runs", [kernels.path(loss)])
-    for label, entries in [elicits, said, *others, runs, *code_and_sources(loss)]:
+    for label, entries in [estimates, said, *others, runs, *code_and_sources(loss)]:
         lines += row(label, entries, heading)
     return "\n".join(lines) + "\n"
 
@@ -57,9 +57,9 @@ def about(loss: Loss) -> list[tuple[str, list[str]]]:
     symbols = [known.symbol for known in parameters_of(loss).values() if known.symbol]
     choose = f"Choose {symbols[0]}" if len(symbols) == len(parameters_of(loss)) == 1 else "Choose"
     rows = [
-        ("Elicits", [elicited(loss)]),
-        ("Good", list(loss.strengths)),
-        ("Less good", list(loss.weaknesses)),
+        ("Estimates", [estimated(loss)]),
+        ("Strengths", list(loss.strengths)),
+        ("Weaknesses", list(loss.weaknesses)),
         (choose, [loss.choosing]),
         ("Output", [loss.output_layer]),
         ("Target", [loss.target.wanted]),
@@ -71,13 +71,13 @@ def about(loss: Loss) -> list[tuple[str, list[str]]]:
 def code_and_sources(loss: Loss) -> list[tuple[str, list[str]]]:
     """Where it is found elsewhere, how it is written in each framework, and who says so: (label, entries)."""
     sources = [("Source" if len(loss.sources) == 1 else "Sources", list(loss.sources))] if loss.sources else []
-    twins = [("Twins", twin_lines(loss))] if loss.same_as else []
+    twins = [("Same as", twin_lines(loss))] if loss.same_as else []
     return [*twins, *((framework, [line]) for framework, line in code(loss).items()), *sources]
 
 
-def elicited(loss: Loss) -> str:
+def estimated(loss: Loss) -> str:
     """What minimising it estimates, as a phrase."""
-    return f"the {loss.elicits}" if loss.elicits else "nothing that it claims"
+    return f"the {loss.estimates}" if loss.estimates else "nothing that it claims"
 
 
 def examined(loss: Loss) -> list[Evidence]:
@@ -96,7 +96,7 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    functionals = Elicits | ElicitsCentre | ElicitsMoments  # which have a line of their own
+    functionals = Estimates | EstimatesCentre | ElicitsMoments  # which have a line of their own
     shown = " · ".join(str(claim) for claim in stated(loss) if not isinstance(claim, functionals))
     return [shown, f"({verdict}; --claims shows each)"]
 

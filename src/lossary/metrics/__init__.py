@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.define.claim import Elicits
+from lossary.define.claim import Estimates
 from lossary.define.domain import Real
 from lossary.errors import MissingExtraError, UsageError
 from lossary.metrics.decision import Decision
@@ -311,7 +311,7 @@ def _array(x: Any) -> Any:
 
 def _level(loss: Loss | Objective) -> float | None:
     """The level of the quantile that the loss estimates; None where it estimates something else."""
-    return next((claim.level for claim in loss.claims if isinstance(claim, Elicits)), None)
+    return next((claim.level for claim in loss.claims if isinstance(claim, Estimates)), None)
 
 
 def _counted(loss: Loss | Objective, classes: int | None) -> int:

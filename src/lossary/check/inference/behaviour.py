@@ -24,7 +24,7 @@ from lossary.define.domain import ClassIndex, Labels, Logits, Positive, Probabil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
     from lossary.define.domain import Domain
 
 Kind = str  # "logits", "probabilities" or "logarithms"

@@ -15,7 +15,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, final
 
 from lossary.check.inference import conventions
-from lossary.check.subject import Constructor
+from lossary.check.subject.subject import Constructor
 from lossary.define.loss import Loss
 from lossary.define.objective import Objective
 from lossary.errors import LossaryError, MissingExtraError, UnknownNameError, UsageError

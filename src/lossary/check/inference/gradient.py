@@ -14,7 +14,7 @@ import numpy as np
 from lossary.check.inference import conventions
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 _GRADIENT = ("gradient", "grad", "derivative")
 _BOTH = ("value_and_gradient", "value_and_grad", "loss_gradient")

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import catalogue
-from lossary.check import tags
 from lossary.check.backends import backend
 from lossary.check.inference import conventions
 from lossary.check.inference.behaviour import Behaviour, Meaning, answer
 from lossary.check.inference.candidate import Candidate, candidate
 from lossary.check.inference.gradient import with_own_gradient
-from lossary.check.run import contained
-from lossary.check.subject import Convention, LossRaised, Subject
+from lossary.check.rulebook import tags
+from lossary.check.run.ask import contained
+from lossary.check.subject.subject import Convention, LossRaised, Subject
 from lossary.define.claim import Claim, combined
 from lossary.define.domain import Logits, Probability, Real, Score, Simplex
 from lossary.define.loss import Loss

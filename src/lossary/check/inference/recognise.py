@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import catalogue
-from lossary.check import samples
-from lossary.check.samples import CLASSES, arranged
-from lossary.check.subject import LossRaised
+from lossary.check.subject import samples
+from lossary.check.subject.samples import CLASSES, arranged
+from lossary.check.subject.subject import LossRaised
 from lossary.define.parameters import Parameter, Setting, parameters_of
 from lossary.errors import LossaryError, UnknownNameError
 from lossary.ops.numpy import ops
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
     from lossary.define.domain import Domain
     from lossary.define.loss import Loss
 

@@ -16,7 +16,7 @@ from lossary.define.loss import Loss
 from lossary.errors import ParameterError
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 
 def subject(loss: Any, *, claims: Iterable[Claim | str] | None = None, formula: Any = None, **facts: Any) -> Subject:

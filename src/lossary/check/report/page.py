@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
-from lossary.check.rule import Rule, find, rules
+from lossary.check.rulebook.rule import Rule, find, rules
 from lossary.describe.show import row
 from lossary.errors import UnknownNameError
 

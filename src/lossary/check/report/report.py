@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.check.run import Finding, Outcome, contained
+from lossary.check.run.ask import Finding, Outcome, contained
 
 if TYPE_CHECKING:
-    from lossary.check.accuracy.envelope import Envelope
-    from lossary.check.subject import Subject
+    from lossary.check.instruments.envelope import Envelope
+    from lossary.check.subject.subject import Subject
 
 FORMAT = 1  # of the JSON; see schema.json
 
@@ -34,7 +34,7 @@ class Precision:
     @classmethod
     def of(cls, subject: Subject) -> Precision | None:
         """Of a loss whose formula is known; None for all others."""
-        from lossary.check.accuracy.envelope import envelope
+        from lossary.check.instruments.envelope import envelope
 
         with contained():
             found: Envelope | None = envelope(subject)

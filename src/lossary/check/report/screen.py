@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lossary.check.report.report import LossReport, Report
-    from lossary.check.run import Finding
+    from lossary.check.run.ask import Finding
 
 _WIDTH = 80
 _INDENT = 15  # columns before what a finding says

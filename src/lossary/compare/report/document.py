@@ -122,7 +122,7 @@ def _row(result: Result, row: Standing) -> dict[str, Any]:
     return {
         "loss": repr(candidate.loss),
         "config": candidate.loss.config(),
-        "elicits": candidate.loss.elicits,
+        "estimates": candidate.loss.estimates,
         "reason": candidate.reason,
         "stands_for": list(candidate.stands_for),
         "error": row.error,

@@ -28,7 +28,7 @@ _WORDS = {
     "centre": "of symmetric targets; of skewed ones neither mean nor median",
     "likelier": "the likelier class",
     "biased": "probabilities that weights or smoothing shift",
-}  # of the column "elicits"
+}  # of the column "estimates"
 
 
 def rendered(console: Console, *parts: RenderableType) -> str:
@@ -70,17 +70,17 @@ class _Tables:
         width, plan = options.max_width, self.result.plan
         sizes = [float(self.result.summary.constants[each.name].mean()) for each in self.shown if each.unit]
         power = words.power(sizes)
-        elicits = _natural_width(_table(self.result, self.shown[:1], power)) <= width
+        estimates = _natural_width(_table(self.result, self.shown[:1], power)) <= width
         blocks: list[tuple[Metric, ...]] = [()]
         for metric in self.shown:
             wider = (*blocks[-1], metric)
-            if blocks[-1] and _natural_width(_table(self.result, wider, power, elicits)) > width:
+            if blocks[-1] and _natural_width(_table(self.result, wider, power, estimates)) > width:
                 blocks.append((metric,))
             else:
                 blocks[-1] = wider
         for block in blocks:
-            yield _table(self.result, block, power, elicits)
-        used = [_elicited(candidate.loss) for candidate in plan.candidates] if elicits else []
+            yield _table(self.result, block, power, estimates)
+        used = [_estimated(candidate.loss) for candidate in plan.candidates] if estimates else []
         legend = [f"{word}: {meaning}." for word, meaning in _WORDS.items() if word in used]
         if power:
             legend.append(f"Errors in units of 1e{power} {plan.profile.data.target}.")
@@ -91,18 +91,18 @@ def _natural_width(table: Table) -> int:
     return Console(width=10 * _WIDTH).measure(table).maximum
 
 
-def _elicited(loss: Loss) -> str:
+def _estimated(loss: Loss) -> str:
     """In a word, so that the table fits."""
-    return (loss.elicits or "-").split()[0].removesuffix("ile")
+    return (loss.estimates or "-").split()[0].removesuffix("ile")
 
 
-def _table(result: Result, shown: tuple[Metric, ...], power: int, elicits: bool = True) -> Table:
+def _table(result: Result, shown: tuple[Metric, ...], power: int, estimates: bool = True) -> Table:
     plan, summary = result.plan, result.summary
     # Columns are two blanks apart but for the first two, so that the longest names of the catalogue fit 80 columns.
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     table.add_column(overflow="fold")
-    if elicits:
-        table.add_column("elicits")
+    if estimates:
+        table.add_column("estimates")
     for metric in shown:
         title = "\n".join(f" {word}" for word in metric.title.split())
         table.add_column(f"{title} %" if metric.percent else title, no_wrap=True)
@@ -112,17 +112,17 @@ def _table(result: Result, shown: tuple[Metric, ...], power: int, elicits: bool 
         style = "bold green" if candidate.loss == best else ""
         if row.error is not None:
             what = "unfinished" if row.unfinished else "failed"
-            cells = [what, *[" -" for _ in shown]] if elicits else [f" {what}", *[" -" for _ in shown[1:]]]
+            cells = [what, *[" -" for _ in shown]] if estimates else [f" {what}", *[" -" for _ in shown[1:]]]
             table.add_row(_label(candidate.name), *cells, style="dim" if row.unfinished else "red")
             continue
         cells = [_spread(row.scores[metric.name], metric, power) for metric in shown]
-        table.add_row(_label(candidate.name), *[_elicited(candidate.loss)][: int(elicits)], *cells, style=style)
+        table.add_row(_label(candidate.name), *[_estimated(candidate.loss)][: int(estimates)], *cells, style=style)
     constants = [_score(float(summary.constants[metric.name].mean()), metric, power) for metric in shown]
-    table.add_row("─ best constant", *[""][: int(elicits)], *constants, style="dim")
+    table.add_row("─ best constant", *[""][: int(estimates)], *constants, style="dim")
     for name, reference in (("linear model", summary.linear), ("gradient boosting", summary.boosting)):
         if reference is not None and reference.error is None:
             cells = [_score(reference.mean(metric.name), metric, power) for metric in shown]
-            table.add_row(f"─ {name}", *[""][: int(elicits)], *cells, style="dim")
+            table.add_row(f"─ {name}", *[""][: int(estimates)], *cells, style="dim")
     return table
 
 

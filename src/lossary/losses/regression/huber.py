@@ -6,7 +6,7 @@ from lossary.define import (
     Array,
     Claim,
     Convex,
-    ElicitsCentre,
+    EstimatesCentre,
     Lipschitz,
     Pointwise,
     Real,
@@ -58,7 +58,7 @@ class Huber(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return Convex(), Smooth(1.0), Lipschitz(self.delta), Symmetric(), ZeroAtTarget(), ElicitsCentre()
+        return Convex(), Smooth(1.0), Lipschitz(self.delta), Symmetric(), ZeroAtTarget(), EstimatesCentre()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         size = xp.abs(p - y)

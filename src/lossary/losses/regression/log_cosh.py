@@ -6,7 +6,7 @@ from lossary.define import (
     Array,
     Claim,
     Departure,
-    ElicitsCentre,
+    EstimatesCentre,
     Lipschitz,
     Pointwise,
     Real,
@@ -46,7 +46,7 @@ class LogCosh(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return StrictlyConvex(), Smooth(1.0), Lipschitz(1.0), Symmetric(), ZeroAtTarget(), ElicitsCentre()
+        return StrictlyConvex(), Smooth(1.0), Lipschitz(1.0), Symmetric(), ZeroAtTarget(), EstimatesCentre()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.log((xp.exp(p - y) + xp.exp(y - p)) / 2)

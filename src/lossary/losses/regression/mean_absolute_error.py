@@ -6,7 +6,7 @@ from lossary.define import (
     Array,
     Claim,
     Convex,
-    Elicits,
+    Estimates,
     Kinked,
     Lipschitz,
     Pointwise,
@@ -44,7 +44,7 @@ class MeanAbsoluteError(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return Convex(), Lipschitz(1.0), Symmetric(), ZeroAtTarget(), Kinked("0"), Elicits("median", 0.5)
+        return Convex(), Lipschitz(1.0), Symmetric(), ZeroAtTarget(), Kinked("0"), Estimates("median", 0.5)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.abs(p - y)

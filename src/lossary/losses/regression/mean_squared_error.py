@@ -5,7 +5,7 @@ from typing import Any
 from lossary.define import (
     Array,
     Claim,
-    Elicits,
+    Estimates,
     Pointwise,
     Real,
     Smooth,
@@ -47,7 +47,7 @@ class MeanSquaredError(Pointwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return StronglyConvex(2.0), Smooth(2.0), Symmetric(), ZeroAtTarget(), Elicits("mean"), UnboundedGradient()
+        return StronglyConvex(2.0), Smooth(2.0), Symmetric(), ZeroAtTarget(), Estimates("mean"), UnboundedGradient()
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         r = p - y

@@ -6,7 +6,7 @@ from lossary.define import (
     Array,
     Claim,
     Convex,
-    Elicits,
+    Estimates,
     Kinked,
     Lipschitz,
     NotSymmetricInArguments,
@@ -56,7 +56,7 @@ class Quantile(Pointwise):
         name = "median" if self.level == 0.5 else f"{self.level:g}-quantile"
         symmetric = Symmetric() if self.level == 0.5 else NotSymmetricInArguments()
         steepest = max(self.level, 1.0 - self.level)
-        return Convex(), Lipschitz(steepest), symmetric, ZeroAtTarget(), Kinked("0"), Elicits(name, self.level)
+        return Convex(), Lipschitz(steepest), symmetric, ZeroAtTarget(), Kinked("0"), Estimates(name, self.level)
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         return self.level * xp.maximum(y - p, 0) + (1 - self.level) * xp.maximum(p - y, 0)

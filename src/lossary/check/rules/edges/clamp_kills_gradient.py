@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import described
-from lossary.check.tags import DIFFERENTIATES, Tag
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import DIFFERENTIATES, Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 # Margins (log-odds) by which the wrong class is ahead: two ordinary ones, then those that must not be given up.
 _SHARES = (0.0, 3.9, 16.6, 23.0, 69.0)  # probabilities of 0.5, 0.02, 6e-8, 1e-10, 1e-30

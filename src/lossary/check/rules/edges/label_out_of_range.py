@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import described
-from lossary.check.tags import CLASS_INDICES
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import CLASS_INDICES
+from lossary.check.subject.subject import described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 
 @rule(

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import samples, shrink
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import described
-from lossary.check.tags import ONE_ROW, Tag
+from lossary.check.instruments import shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import ONE_ROW, Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 
 def _has_probabilities(subject: Subject) -> bool:

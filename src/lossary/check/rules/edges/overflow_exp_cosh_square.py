@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import samples, shrink
-from lossary.check.accuracy import judged
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import described
-from lossary.check.tags import ONE_ROW
+from lossary.check.instruments import judged, shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import ONE_ROW
+from lossary.check.subject import samples
+from lossary.check.subject.subject import described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 _SIZES = (20.0, 90.0, 104.0, 500.0, 1e4, 1e6, 1e20, 3e38)
 _FAR = 1e37  # between classes: the sum over all of them must be a float, too

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lossary.check import samples, shrink
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described
-from lossary.check.tags import DIFFERENTIATES, Tag
+from lossary.check.instruments import shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import DIFFERENTIATES, Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 if TYPE_CHECKING:
     from typing import Any

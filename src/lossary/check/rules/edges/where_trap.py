@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lossary.check import samples, shrink
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import described
-from lossary.check.tags import DIFFERENTIATES
+from lossary.check.instruments import shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import DIFFERENTIATES
+from lossary.check.subject import samples
+from lossary.check.subject.subject import described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 _SIZES = (20.0, 50.0, 104.0, 1e4, 1e10, 3e19, 3e38)
 _USUAL = 1e6  # what data holds; larger numbers are a model that has already diverged

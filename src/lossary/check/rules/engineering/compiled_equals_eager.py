@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
 from lossary.check.backends.backend import Backend
-from lossary.check.rule import Failure, Severity, rule
+from lossary.check.rulebook.rule import Failure, Severity, rule
+from lossary.check.rulebook.tags import AUTODIFF, COMPILES, DIFFERENTIATES
 from lossary.check.rules.engineering.compiles import behind_a_layer, compiled_code
-from lossary.check.subject import Subject
-from lossary.check.tags import AUTODIFF, COMPILES, DIFFERENTIATES
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 _SIZES = (0.5, 1e-4, 2.0, 30.0, 1e-8, 80.0, 0.1, 5.0)
 _ROWS = 16

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject
-from lossary.check.tags import AUTODIFF, COMPILES, DIFFERENTIATES
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import AUTODIFF, COMPILES, DIFFERENTIATES
+from lossary.check.subject.subject import Subject
 
 # How a framework's users compile a loss.
 COMPILERS = {

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from lossary.check.backends import backend
-from lossary.check.differences import batches
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, described, shown
-from lossary.check.tags import Tag
+from lossary.check.instruments.differences import batches
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
+from lossary.check.subject.subject import Subject, described, shown
 from lossary.define.loss import Loss
 from lossary.ops.call import Call
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.rule import Failure, Severity, rule
-from lossary.check.subject import Subject, shown
+from lossary.check.rulebook.rule import Failure, Severity, rule
+from lossary.check.subject.subject import Subject, shown
 
 
 @rule(

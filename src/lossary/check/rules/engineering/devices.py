@@ -5,10 +5,10 @@ import dataclasses
 import re
 from typing import Any
 
-from lossary.check.rule import Failure, Severity, rule
+from lossary.check.rulebook.rule import Failure, Severity, rule
+from lossary.check.rulebook.tags import Tag
 from lossary.check.rules.engineering.compiles import first_line
-from lossary.check.subject import Subject
-from lossary.check.tags import Tag
+from lossary.check.subject.subject import Subject
 
 ON_DEVICES = Tag(lambda s: s.backend.name == "torch", "its framework sees to devices by itself")
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import shrink
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described, shown
-from lossary.check.tags import Tag
+from lossary.check.instruments import shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
+from lossary.check.subject.subject import LossRaised, Subject, described, shown
 
 MUTABLE = Tag(lambda s: s.backend.name in ("numpy", "torch"), "its framework's arrays cannot be written to")
 

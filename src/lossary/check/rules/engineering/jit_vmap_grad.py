@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.rule import Failure, Severity, rule
+from lossary.check.rulebook.rule import Failure, Severity, rule
+from lossary.check.rulebook.tags import AUTODIFF, DIFFERENTIATES
 from lossary.check.rules.engineering.compiles import first_line
-from lossary.check.subject import Subject, shown
-from lossary.check.tags import AUTODIFF, DIFFERENTIATES
+from lossary.check.subject.subject import Subject, shown
 
 
 @rule(

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described
-from lossary.check.tags import Tag
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 TRAINED = Tag(lambda s: s.trainable, "nothing is trained with it")
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described
-from lossary.check.tags import COMPILES
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import COMPILES
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 _TIMES = 4
 

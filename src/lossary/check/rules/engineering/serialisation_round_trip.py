@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject
-from lossary.check.tags import Tag
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
+from lossary.check.subject.subject import LossRaised, Subject
 from lossary.define.loss import Loss
 
 CONSTRUCTED = Tag(lambda s: s.constructor is not None, "it is no object with settings to be saved")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 _FEW = 16
 _MANY = (64, 4096)  # the second where the first is quick

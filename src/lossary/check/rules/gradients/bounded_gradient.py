@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossary.check import samples, shrink
-from lossary.check.as_loss import refuted
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, described
-from lossary.check.tags import DIFFERENTIATES, claims
+from lossary.check.instruments import shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import DIFFERENTIATES, claims
+from lossary.check.subject import samples
+from lossary.check.subject.as_loss import refuted
+from lossary.check.subject.subject import Subject, described
 from lossary.define import Lipschitz
 
 _SQUARES = 1e18  # float32 squares of what is larger are inf

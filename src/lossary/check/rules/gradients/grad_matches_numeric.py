@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import shrink
-from lossary.check.differences import Scalar, batches
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described
-from lossary.check.tags import DIFFERENTIATES
+from lossary.check.instruments import shrink
+from lossary.check.instruments.differences import Scalar, batches
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import DIFFERENTIATES
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 
 @rule(

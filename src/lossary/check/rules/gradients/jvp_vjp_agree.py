@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.differences import Scalar, finest
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described
-from lossary.check.tags import AUTODIFF, DIFFERENTIATES
+from lossary.check.instruments.differences import Scalar, finest
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import AUTODIFF, DIFFERENTIATES
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 
 @rule(

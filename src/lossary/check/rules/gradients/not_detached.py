@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from lossary.check import samples
-from lossary.check.differences import finest
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject
-from lossary.check.tags import DIFFERENTIATES
+from lossary.check.instruments.differences import finest
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import DIFFERENTIATES
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, Subject
 
 
 @rule(

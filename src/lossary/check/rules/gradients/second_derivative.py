@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.differences import Scalar, Slope, batches, slope
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject, described
-from lossary.check.tags import AUTODIFF, DIFFERENTIATES
+from lossary.check.instruments.differences import Scalar, Slope, batches, slope
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import AUTODIFF, DIFFERENTIATES
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 
 @rule(

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.differences import Scalar
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, described
-from lossary.check.tags import VALUES, Tag, any_amount
+from lossary.check.instruments.differences import Scalar
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import VALUES, Tag, any_amount
+from lossary.check.subject.subject import Subject, described
 
 _SOFT = Tag(lambda s: not s.target.discrete, "labels and predictions cannot be mistaken for each other")
 _QUANTILES = ("quantile", "quantile_level", "level", "tau")

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from lossary.check.as_loss import refuted
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject
-from lossary.check.tags import claims
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import claims
+from lossary.check.subject.as_loss import refuted
+from lossary.check.subject.subject import Subject
 from lossary.define import Convex, StrictlyConvex, StronglyConvex
 
 

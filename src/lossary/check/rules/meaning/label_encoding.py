@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, shown
-from lossary.check.tags import CLASS_INDICES, TWO_CLASSES, VALUES, Tag
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import CLASS_INDICES, TWO_CLASSES, VALUES, Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject, shown
 
 _CLASSES = Tag(lambda s: TWO_CLASSES.holds(s) or CLASS_INDICES.holds(s), "its targets are not labels")
 _SCORES = np.array([-3.0, -1.0, 1.0, 3.0])

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject
-from lossary.check.tags import LOGITS, PROBABILITIES, VALUES, Tag
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import LOGITS, PROBABILITIES, VALUES, Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 _OUTPUTS = Tag(lambda s: LOGITS.holds(s) or PROBABILITIES.holds(s), "it takes neither logits nor probabilities")
 _NEGATIVE, _BETWEEN, _ABOVE = (-5.0, -2.0, -0.25), (0.3, 0.6), (1.25, 2.0, 5.0)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, described
-from lossary.check.tags import VALUES, Tag, any_amount
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import VALUES, Tag, any_amount
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject, described
 
 _SIZES = np.geomspace(1e-3, 100.0, 16)  # 32 steps with both signs
 _LEARNS = Tag(

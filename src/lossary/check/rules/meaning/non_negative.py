@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.as_loss import refuted
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, described
-from lossary.check.tags import REGRESSION, claims
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import REGRESSION, claims
+from lossary.check.subject import samples
+from lossary.check.subject.as_loss import refuted
+from lossary.check.subject.subject import Subject, described
 from lossary.define import NonNegative
 
 _SIZES = (0.0, *(float(f"1e{k}") for k in range(-8, 0)), 0.25, 0.5, 1.0, 3.0, 10.0, 30.0, 100.0)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, described
-from lossary.check.tags import TWO_CLASSES
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import TWO_CLASSES
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject, described
 
 # Scores of the positive rows and of the negative ones.
 _SCORES = ((0.5, -0.25), (-0.7, 0.9))

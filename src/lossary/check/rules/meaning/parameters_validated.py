@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject
-from lossary.check.tags import Tag
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
+from lossary.check.subject.subject import Subject
 
 # What no value of a hyper-parameter of that name can mean.
 _SENSELESS: dict[str, tuple[float, ...]] = {

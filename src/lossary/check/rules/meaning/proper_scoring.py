@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from lossary.check.as_loss import refuted
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject
-from lossary.check.tags import VALUES, Tag
-from lossary.define import Elicits, Proper
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import VALUES, Tag
+from lossary.check.subject.as_loss import refuted
+from lossary.check.subject.subject import Subject
+from lossary.define import Estimates, Proper
 
 _ESTIMATES = Tag(
-    lambda s: s.claimed(Proper) is not None or s.claimed(Elicits) is not None, "nobody claims what it estimates"
+    lambda s: s.claimed(Proper) is not None or s.claimed(Estimates) is not None, "nobody claims what it estimates"
 )
 
 
@@ -19,23 +19,23 @@ _ESTIMATES = Tag(
     "loss that is proper",
     wrong="""
         import numpy as np
-        from lossary.define import Elicits
+        from lossary.define import Estimates
 
         def loss(prediction, target, level=0.9):
             r = prediction - target
             return np.maximum(level * r, (level - 1) * r)
 
-        loss.claims = (Elicits("0.9 quantile", 0.9),)
+        loss.claims = (Estimates("0.9 quantile", 0.9),)
     """,
     right="""
         import numpy as np
-        from lossary.define import Elicits
+        from lossary.define import Estimates
 
         def loss(prediction, target, level=0.9):
             r = target - prediction
             return np.maximum(level * r, (level - 1) * r)
 
-        loss.claims = (Elicits("0.9 quantile", 0.9),)
+        loss.claims = (Estimates("0.9 quantile", 0.9),)
     """,
     seen=(
         "gpleiss/temperature_scaling#18: probabilities calibrated with a loss that was not the one minimised",
@@ -49,7 +49,7 @@ def proper_scoring(subject: Subject) -> Failure | None:
     smoothing, focal weights, class weights and swapped arguments move the minimum: accuracy may stay, but what comes
     out are no probabilities any more, and everything that is computed from them is wrong.
     """
-    for kind in (Proper, Elicits):
+    for kind in (Proper, Estimates):
         found = refuted(subject, kind)
         if found is not None:
             return found

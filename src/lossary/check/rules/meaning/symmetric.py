@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossary.check import samples, shrink
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject, described
-from lossary.check.tags import REGRESSION, claims
+from lossary.check.instruments import shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import REGRESSION, claims
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject, described
 from lossary.define import Symmetric
 
 _SIZES = tuple(float(x) for x in np.geomspace(1e-4, 1e4, 16))

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, cast
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.subject.subject import LossRaised, cast
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 _BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check.accuracy import judged
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, described
+from lossary.check.instruments import judged
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.subject.subject import LossRaised, described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 _TOLERANCE = 1e-11  # of the largest number among the loss and its inputs
 _STEP, _WIDE = 1e-7, 1e-3  # float32 sees a step of 1e-7 as 0 or twice as long

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import samples, shrink
-from lossary.check.rule import Failure, rule
+from lossary.check.instruments import shrink
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import ONE_ROW
 from lossary.check.rules.precision import halves
-from lossary.check.subject import LossRaised, described
-from lossary.check.tags import ONE_ROW
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 _SIZES = (0.5, 3.0, 8.0, 60.0, 80.0, 300.0)
 _USUAL = 10.0

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, Severity
-from lossary.check.subject import cast
+from lossary.check.rulebook.rule import Failure, Severity
+from lossary.check.subject import samples
+from lossary.check.subject.subject import cast
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 ROWS = 4096  # with losses of 17 and more, more than float16 can sum; and not too many for losses of pairs of rows
 LARGEST = 6e4  # what float16 holds, and a little less

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, described
-from lossary.check.tags import ONE_ROW, REGRESSION
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import ONE_ROW, REGRESSION
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, described
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 
 @rule(

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, cast
-from lossary.check.tags import CLASS_INDICES
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import CLASS_INDICES
+from lossary.check.subject.subject import LossRaised, cast
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 _LABELS = np.array([256, 257, 2048, 2049])  # the even ones are numbers of bfloat16 and float16, the odd ones are not
 _CLASSES = 3000

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.accuracy import judged
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import described, widened
-from lossary.check.tags import ONE_ROW
+from lossary.check.instruments import judged
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import ONE_ROW
+from lossary.check.subject import samples
+from lossary.check.subject.subject import described, widened
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 # No round numbers: a kink at 0.1 is not at the same place in float32 and in float64.
 _RESIDUALS = (0.73, 0.137, 0.0137, 1.37e-3, 3.3, 21.0, 113.0, 1.3e-8)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.rule import Failure, rule
-from lossary.check.shrink import smallest
-from lossary.check.subject import LossRaised, Subject, described
+from lossary.check.instruments.shrink import smallest
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.subject.subject import LossRaised, Subject, described
 
 _QUICK = 0.05  # seconds; a slower loss is not called again and again for a smaller input
 _TOLD = "if this is no ordinary input for it, say what it takes: --task, --order, --logits, --framework"

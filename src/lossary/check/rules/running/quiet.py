@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check.rule import Failure, rule
-from lossary.check.shrink import smallest
-from lossary.check.subject import Subject
+from lossary.check.instruments.shrink import smallest
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.subject.subject import Subject
 
 # What those warn of whose functions the loss calls, and what it will have to mend some day.
 _OF_OTHERS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, Severity, rule
+from lossary.check.rulebook.rule import Failure, Severity, rule
+from lossary.check.rulebook.tags import DROPS
 from lossary.check.rules.shapes.leaving_out import Way, ways, weights
-from lossary.check.subject import LossRaised, Subject
-from lossary.check.tags import DROPS
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, Subject
 
 
 @rule(

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rulebook.rule import Failure, rule
 from lossary.check.rules.shapes.comparison import same
-from lossary.check.subject import LossRaised, Subject
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, Subject
 
 
 @rule(

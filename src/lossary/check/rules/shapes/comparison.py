@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.check.subject import LossRaised
+from lossary.check.subject.subject import LossRaised
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 
 def same(found: Any, wanted: Any) -> bool:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import Subject
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 
 @rule(

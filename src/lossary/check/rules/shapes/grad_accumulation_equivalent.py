@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import DIFFERENTIATES, DROPS, MEANS
 from lossary.check.rules.shapes.comparison import same
 from lossary.check.rules.shapes.leaving_out import Way, ways, weights
-from lossary.check.subject import Subject
-from lossary.check.tags import DIFFERENTIATES, DROPS, MEANS
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 _KEPT = np.array([True, True, False, True])  # two rows count in the first half, one in the second
 

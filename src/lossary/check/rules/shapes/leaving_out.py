@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from lossary.check import samples
 from lossary.check.rules.shapes.comparison import same
+from lossary.check.subject import samples
 
 if TYPE_CHECKING:
-    from lossary.check.subject import Subject
+    from lossary.check.subject.subject import Subject
 
 
 @final

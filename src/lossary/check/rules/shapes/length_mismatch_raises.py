@@ -3,9 +3,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
-from lossary.check.subject import LossRaised, Subject
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, Subject
 
 
 @rule(

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
 from lossary.check.rules.shapes.comparison import losses_of_rows, same
 from lossary.check.rules.shapes.leaving_out import Way, ways
-from lossary.check.subject import Reduction, Subject
-from lossary.check.tags import Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Reduction, Subject
 
 _KEPT = np.array([False, True, False, True])
 _LEAVES_OUT = Tag(lambda s: s.takes_mask or s.ignored is not None, "it takes no mask, and ignores no class")

@@ -6,11 +6,11 @@ from typing import Any, final
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
 from lossary.check.rules.shapes.comparison import same
-from lossary.check.subject import LossRaised, Subject
-from lossary.check.tags import Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import LossRaised, Subject
 
 _STRIDES = Tag(lambda s: s.backend.name in ("numpy", "torch"), "its framework's arrays have no strides")
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import SEPARATES
 from lossary.check.rules.shapes.comparison import same
-from lossary.check.subject import Subject
-from lossary.check.tags import SEPARATES
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 _CHANGED = 2  # the row that is replaced by another
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.instruments.shrink import smallest
+from lossary.check.rulebook.rule import Failure, rule
 from lossary.check.rules.shapes.comparison import same
-from lossary.check.shrink import smallest
-from lossary.check.subject import Subject
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 _ORDER = (3, 1, 0, 2)  # of fewer rows, those that there are
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import Tag
 from lossary.check.rules.shapes.comparison import same
-from lossary.check.subject import Subject
-from lossary.check.tags import Tag
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 _SEVERAL = Tag(lambda s: sum(s.reduces(each) for each in ("mean", "sum", "none")) > 1, "it reduces in one way only")
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, Severity, rule
+from lossary.check.rulebook.rule import Failure, Severity, rule
 from lossary.check.rules.shapes.comparison import same
-from lossary.check.subject import Subject
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 
 @rule(

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from lossary.check import samples
-from lossary.check.rule import Failure, rule
+from lossary.check.rulebook.rule import Failure, rule
+from lossary.check.rulebook.tags import MEANS, WEIGHTS
 from lossary.check.rules.shapes.comparison import losses_of_rows, same
-from lossary.check.subject import Subject
-from lossary.check.tags import MEANS, WEIGHTS
+from lossary.check.subject import samples
+from lossary.check.subject.subject import Subject
 
 _WEIGHTS = ((1.0, 2.0, 0.5, 3.0), (0.0, 1.0, 1.0, 0.0), (2.0, 2.0, 2.0, 2.0))
 

@@ -1,1 +1,0 @@
-"""How exact a loss is, by the exact judge."""

@@ -1,0 +1,1 @@
+"""What a rule is, when it applies, and which failures are expected."""

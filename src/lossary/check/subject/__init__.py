@@ -1,0 +1,1 @@
+"""The loss under check, and inputs for it."""

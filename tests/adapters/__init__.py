@@ -1,0 +1,1 @@
+"""Losses at home in each framework, and in those who train."""

@@ -1,0 +1,1 @@
+"""What every call, name, file and error keeps to."""

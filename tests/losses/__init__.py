@@ -1,0 +1,1 @@
+"""Laws of every loss of the catalogue, and of losses of every shape."""

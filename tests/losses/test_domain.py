@@ -1,0 +1,303 @@
+"""Whoever wants to know something of a domain asks it; and what it answers is true."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import pytest
+
+import lossary
+from lossary.define import domain as domains
+from lossary.define.claim import Estimates, NotConvex, Proper, Smooth, StronglyConvex, Symmetric, ZeroAtTarget, closure
+from lossary.define.domain import Domain, Labels, Logits, Positive, Real, Score
+from lossary.define.loss import Loss, Pointwise, Rowwise
+from lossary.define.probe import Probe
+from lossary.ops.numpy import ops
+from tests.grid import ALL
+
+SOURCE = Path(lossary.__file__).parent
+KNOWN = {name for name, each in vars(domains).items() if isinstance(each, type) and issubclass(each, Domain)}
+KNOWN -= {"Domain"}
+DISPLAYED = {"symbol", "wanted"}
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Between(Domain):
+    """A domain that lossary does not know: an interval without its ends."""
+
+    ends: tuple[float, float]
+
+    @property
+    def low(self) -> float:
+        return self.ends[0]
+
+    @property
+    def high(self) -> float:
+        return self.ends[1]
+
+    @property
+    def wanted(self) -> str:
+        return f"above {self.low} and below {self.high}"
+
+    def contains(self, xp: Any, x: Any, prediction: Any, epsilon: float) -> Any:
+        return xp.logical_not(xp.logical_or(x <= self.low, x >= self.high))
+
+    def safe(self, xp: Any, x: Any) -> float:
+        return float(np.clip(3.0, self.low + 0.5, self.high - 0.5))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Rows(Domain):
+    """Rows of numbers of such an interval."""
+
+    of: Between
+    axes = 1
+    wanted = "rows of such numbers"
+
+    @property
+    def low(self) -> float:
+        return self.of.low
+
+    @property
+    def high(self) -> float:
+        return self.of.high
+
+    def contains(self, xp: Any, x: Any, prediction: Any, epsilon: float) -> Any:
+        inside = self.of.contains(xp, x, prediction, epsilon)
+        return xp.equal(xp.sum(xp.where(inside, 0.0, 1.0)), 0.0)
+
+    def safe(self, xp: Any, x: Any) -> float:
+        return self.of.safe(xp, x)
+
+
+def squares(domain: Domain) -> Loss:
+    """A right loss over it."""
+
+    if not domain.rows:
+
+        class Square(Pointwise):
+            task = "regression"
+            prediction = target = domain
+            claims = (StronglyConvex(2.0), Symmetric(), Estimates("mean"), ZeroAtTarget(), Smooth(2.0))
+
+            def value(self, xp: Any, p: Any, y: Any) -> Any:
+                return (p - y) * (p - y)
+
+            def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+                return 2.0 * (p - y)
+
+        return Square()
+
+    class Distance(Rowwise):
+        task = "regression"
+        prediction = target = domain
+        claims = (StronglyConvex(2.0), ZeroAtTarget(), Smooth(2.0))
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            return xp.sum((p - y) * (p - y))
+
+        def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+            return 2.0 * (p - y)
+
+    return Distance()
+
+
+INTERVALS = tuple(
+    Between(ends)
+    for ends in ((1.0, 5.0), (-1.0, 1.0), (0.0, math.inf), (20.0, math.inf), (-math.inf, 0.0), (-math.inf, math.inf))
+)
+UNKNOWN: tuple[Domain, ...] = (*INTERVALS, *map(Rows, INTERVALS))
+USED = {repr(each): each for loss in ALL for each in (loss.prediction, loss.target)}
+USED |= {repr(each): each for each in (Positive(), Labels((1.0, 2.0)), Logits(), Score(), *UNKNOWN)}
+of_every_domain = pytest.mark.parametrize("domain", USED.values(), ids=USED)
+of_unknown_domains = pytest.mark.parametrize("domain", UNKNOWN, ids=repr)
+
+
+def legal(domain: Domain, x: Any, dtype: str = "float64", classes: int = 3) -> bool:
+    xp: Any = ops
+    answer = domain.contains(
+        xp, x, np.zeros((len(x), classes)), 2.0 ** {"float16": -10, "bfloat16": -7}.get(dtype, -20)
+    )
+    return answer is None or bool(np.all(answer))
+
+
+# ── nobody looks at what kind of domain it is ────────────────────────────────────────────────────────────────────────
+
+
+def _questions(tree: ast.AST) -> Iterator[ast.AST]:
+    """Where code decides by the class of a domain, or by what is shown of it."""
+    for node in ast.walk(tree):
+        named: list[ast.AST] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            named = node.args[1:] if node.func.id in ("isinstance", "issubclass") else []
+        elif isinstance(node, ast.MatchClass):
+            named = [node.cls]
+        elif isinstance(node, ast.Compare):
+            sides = (node.left, *node.comparators)
+            named = [each for each in sides if not isinstance(each, ast.Call)]
+            if any(isinstance(each, ast.Attribute) and each.attr in DISPLAYED for each in sides):
+                yield node
+        for each in named:
+            names = [part.id for part in ast.walk(each) if isinstance(part, ast.Name)]
+            if KNOWN & set(names):
+                yield node
+
+
+def test_nobody_asks_which_domain_it_is() -> None:
+    files = [each for each in SOURCE.rglob("*.py") if each != SOURCE / "define" / "domain.py"]
+    found = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"  # type: ignore[attr-defined]
+        for path in files
+        for node in _questions(ast.parse(path.read_text()))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "isinstance(loss.target, Real)",
+        "isinstance(loss.target, Real | domains.Labels | Simplex)",
+        "type(loss.target) is ClassIndex",
+        "loss.prediction.symbol == 'z'",
+        "'numbers' in loss.prediction.wanted",
+        "match domain:\n    case Probability():\n        pass",
+    ],
+)
+def test_the_question_would_be_seen(code: str) -> None:
+    assert list(_questions(ast.parse(code)))
+
+
+# ── what every domain answers ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@of_every_domain
+def test_ordinary_points_are_legal_and_away_from_the_edges(domain: Domain) -> None:
+    points = domain.ordinary(np.random.default_rng(0), (4_000, 3))
+    assert points.shape == ((4_000,) if domain.indices else (4_000, 3))
+    assert legal(domain, points)
+    assert np.isfinite(points).all()
+    assert np.abs(points).max() < 2e3
+    if not domain.discrete:
+        assert ((points > domain.low) & (points < domain.high)).all()
+
+
+@of_every_domain
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_edges_are_legal_numbers_of_the_dtype(domain: Domain, dtype: str) -> None:
+    import ml_dtypes
+
+    edges = domain.edges(dtype)
+    assert len(edges) >= 2
+    assert edges.shape[1:] == ((3,) if domain.rows else ())
+    assert legal(domain, edges, dtype)
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    np.testing.assert_array_equal(edges.astype(kind).astype(edges.dtype), edges)
+    assert len(np.unique(edges, axis=0)) == len(edges)
+
+
+def test_edges_are_where_one_looks_for_them() -> None:
+    assert set(Real().edges("float32")) > {0.0, 1.0, -1.0, np.inf, -np.inf, float(np.finfo("float32").max), 2.0**-149}
+    assert set(domains.Probability().edges("float64")) > {0.0, 5e-324, 1.0, 1.0 - 2.0**-53}
+    assert Positive().edges("float32").min() == 2.0**-149
+    assert set(Between((1.0, 5.0)).edges("float16")) == {1.0 + 2.0**-10, 5.0 - 2.0**-8}
+    assert [0.0, 1.0, 0.0] in domains.Simplex().edges("float32").tolist()
+    assert list(domains.ClassIndex().edges("float32", 7)) == [0, 6]
+
+
+@of_every_domain
+def test_samples_are_legal_mostly_ordinary_and_the_same_for_the_same_seed(domain: Domain) -> None:
+    first, again, other = (domain.sample(np.random.default_rng(seed), (4_000, 3)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert legal(domain, first)
+    assert legal(domain, first.astype(np.float32), "float32")
+    assert not np.isnan(first).any()
+    if domain.unbounded:
+        assert 0.85 < np.mean((np.abs(first) > 1e-2) & (np.abs(first) < 20.0)) < 0.99
+        assert np.abs(first).max() > 1e5
+    if domain.one_hot:
+        assert 0.6 < np.mean(first.max(axis=-1) == 1.0) < 0.8
+
+
+@of_every_domain
+def test_bounds_hold_every_legal_number(domain: Domain) -> None:
+    points = np.concatenate(
+        [domain.edges("float32").ravel(), domain.sample(np.random.default_rng(3), (500, 3)).ravel()]
+    )
+    assert domain.low <= points.min()
+    assert points.max() <= domain.high
+    assert domain.unbounded == (domain.low == -np.inf and domain.high == np.inf)
+
+
+@of_every_domain
+def test_amounts_are_brought_inside_in_order(domain: Domain) -> None:
+    numbers = np.array([-1e30, -2.5, -1.0, 0.0, 1e-3, 1.0, 7.0, 1e30])
+    inside = domain.inside(numbers)
+    assert (np.diff(inside) >= 0.0).all()
+    assert (np.diff(inside[1:-1]) > 0.0).all()
+    if domain.unbounded:
+        np.testing.assert_array_equal(inside, numbers)
+    elif not domain.rows and not domain.discrete:
+        assert legal(domain, inside.astype(np.float32))
+
+
+@of_every_domain
+def test_classes_are_said_and_read(domain: Domain) -> None:
+    index = np.arange(3 if domain.rows or domain.indices else 2)
+    if not domain.certain:
+        with pytest.raises(TypeError, match="says no class"):
+            domain.encode(index, 3)
+        return
+    said = domain.encode(index, 3)
+    assert legal(domain, said)
+    np.testing.assert_array_equal(domain.decide(said, lambda rows: rows.argmax(-1)), index)
+    np.testing.assert_array_equal(domain.encode(domain.decide(said, lambda rows: rows.argmax(-1)), 3), said)
+
+
+@of_every_domain
+def test_what_values_mean_is_one_thing(domain: Domain) -> None:
+    assert not (domain.of_logits and domain.of_shares)
+    assert domain.probabilities == (domain.of_logits or domain.of_shares)
+    assert domain.says_class or not (domain.certain or domain.probabilities)
+    xp: Any = ops
+    shape = (2,) if domain.indices else (2, 3)
+    safe = np.broadcast_to(np.asarray(domain.safe(xp, np.zeros((2, 3)))), shape)
+    assert legal(domain, safe)
+
+
+# ── a domain that nobody knows answers for itself ────────────────────────────────────────────────────────────────────
+
+
+@of_unknown_domains
+def test_claims_are_tried_over_a_domain_that_nobody_knows(domain: Domain) -> None:
+    loss = squares(domain)
+    probe = Probe(loss, 1_000, 0)
+    assert legal(domain, probe.prediction())
+    if not domain.rows:
+        assert legal(domain, probe.laws(100)[0])
+        assert legal(domain, probe.symmetric_laws(100)[1])
+    for claim in closure(loss.claims):
+        assert not claim.examine(loss, points=1_000).refuted, claim
+    for claim in (StronglyConvex(2.1), Smooth(1.9), Estimates("median", level=0.5), NotConvex(), Proper()):
+        assert claim.examine(loss, points=1_000).refuted, claim
+
+
+@of_unknown_domains
+def test_a_loss_over_a_domain_that_nobody_knows_is_left_alone(domain: Domain) -> None:
+    from lossary.check.inference.infer import subject
+    from lossary.check.rulebook.rule import select
+    from lossary.check.run.ask import ask
+
+    under = subject(squares(domain))
+    outcomes = [ask(rule, under) for rule in select((), (), thorough=False)]
+    assert not {each.rule: each.finding.message for each in outcomes if each.finding is not None}
+    assert len([each for each in outcomes if each.status == "passed"]) > 10
