@@ -136,7 +136,8 @@ def sums() -> Iterator[Objective]:
     for one, other in itertools.product(ALL, plain):
         if (one.prediction, one.target) == (other.prediction, other.target):
             yield 0.3 * one + 20.0 * other
-            if other.trainable and not other.prediction.shares:  # 0 · ∞ is nothing to make claims about
+            # 0 · ∞, of a probability or a scale of 0, is nothing to make claims about.
+            if other.trainable and not (other.prediction.shares or other.prediction.size):
                 yield 2.0 * one + 0.0 * other
 
 

@@ -181,8 +181,8 @@ def test_the_question_would_be_seen(code: str) -> None:
 
 @of_every_domain
 def test_ordinary_points_are_legal_and_away_from_the_edges(domain: Domain) -> None:
-    points = domain.ordinary(np.random.default_rng(0), (4_000, 3))
-    assert points.shape == ((4_000,) if domain.indices else (4_000, 3))
+    points = domain.ordinary(np.random.default_rng(0), (4_000, domain.size or 3))
+    assert points.shape == ((4_000,) if domain.indices else (4_000, domain.size or 3))
     assert legal(domain, points)
     assert np.isfinite(points).all()
     assert np.abs(points).max() < 2e3
@@ -197,7 +197,7 @@ def test_edges_are_legal_numbers_of_the_dtype(domain: Domain, dtype: str) -> Non
 
     edges = domain.edges(dtype)
     assert len(edges) >= 2
-    assert edges.shape[1:] == ((3,) if domain.rows else ())
+    assert edges.shape[1:] == ((domain.size or 3,) if domain.rows else ())
     assert legal(domain, edges, dtype)
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     np.testing.assert_array_equal(edges.astype(kind).astype(edges.dtype), edges)
@@ -269,8 +269,8 @@ def test_what_values_mean_is_one_thing(domain: Domain) -> None:
     assert domain.probabilities == (domain.of_logits or domain.of_shares)
     assert domain.says_class or not (domain.certain or domain.probabilities)
     xp: Any = ops
-    shape = (2,) if domain.indices else (2, 3)
-    safe = np.broadcast_to(np.asarray(domain.safe(xp, np.zeros((2, 3)))), shape)
+    rows = np.zeros((2, domain.size or 3))
+    safe = np.broadcast_to(np.asarray(domain.safe(xp, rows)), (2,) if domain.indices else rows.shape)
     assert legal(domain, safe)
 
 

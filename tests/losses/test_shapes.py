@@ -14,6 +14,9 @@ from lossary import errors
 from lossary.define.domain import ClassIndex, Columns, Domain, Learned, Logits, Positive, Probability, Real, Row
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.parameters import parameter
+from lossary.judge.exact import judge, judge_gradient
+from tests import grid
+from tests.accuracy import grid as accuracy_grid
 from tests.grid import FRAMEWORKS
 
 N = 6  # entries of a batch
@@ -249,6 +252,26 @@ def inputs_of(loss: Any, random: Any, rows: int = N) -> dict[str, Any]:
     if "time" in inputs:
         inputs["time"], inputs["event"] = np.round(inputs["time"] * 4) + 1, np.round(inputs["event"])
     return inputs
+
+
+@pytest.mark.parametrize("loss", [Cosine(), Quantiles(), Gaussian(), ImageDice()], ids=repr)
+def test_the_judge_and_the_points_follow_the_axes_of_each_input(loss: Any, monkeypatch: Any) -> None:
+    for module in (grid, accuracy_grid):
+        monkeypatch.setattr(module, "CLASSES", 3)  # one entry for each level
+    torch = pytest.importorskip("torch")
+    first, second = grid.ordinary(loss, np.random.default_rng(0), rows=4)
+    p, y = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (first, second))
+    loss(prediction=p, target=y, reduction="sum").backward()
+    for of_target, wanted in ((False, p.grad), (True, y.grad)):
+        low, high = judge_gradient(loss, first, second, of_target=of_target)
+        assert (low == high).all()
+        np.testing.assert_allclose(low.astype(float), wanted.numpy(), rtol=1e-9, atol=1e-12)
+    values = loss.values(prediction=first, target=second)
+    np.testing.assert_allclose(judge(loss, first, second).astype(float), values, rtol=1e-12)
+    if not loss.prediction.axes > 1:
+        prediction, target = accuracy_grid.points(loss, "float32", random=20, hard=40)
+        assert prediction.ndim - target.ndim == loss.prediction.axes - loss.target.axes
+        assert len(prediction) == len(target) > 40
 
 
 def expected(loss: Any, inputs: dict[str, Any], weight: Any, reduction: str) -> float:

@@ -706,7 +706,7 @@ class Columns(Domain):
             beside[...] = self.safe(_numpy(), beside)
             beside[:, place] = edges
             rows.append(beside)
-        return np.concatenate(rows)
+        return np.unique(np.concatenate(rows), axis=0)
 
     def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
         import numpy as np
