@@ -90,7 +90,7 @@ def _hard_columns(loss: Loss) -> tuple[Any, Any]:
     usual = in_columns(loss.prediction, targets + sign * residuals * scales, scales)
     domain = loss.prediction.columns[1][1]
     rows = [(mean, 0.5, 0.5) for mean in REALS] + [(0.5, 0.5, y) for y in REALS]
-    rows += [(0.25, scale, 0.5) for scale in REALS if scale > domain.low or np.isnan(scale)]
+    rows += [(0.25, scale, 0.5) for scale in REALS if scale > 1e-37 or domain.low < 0.0 or np.isnan(scale)]
     edges = np.array(rows)
     columns = [edges[:, :1], *(edges[:, 1:2] for _ in loss.prediction.columns[1:])]
     return np.concatenate([usual, np.concatenate(columns, axis=1)]), np.concatenate([targets, edges[:, 2]])
@@ -219,8 +219,10 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
     """Not ∞ − ∞ nor ∞ / ∞, nor a scale of 0, nor rows of logits with two +∞ or only −∞."""
     if isinstance(loss.prediction, Columns):
         scales = as_scale(loss.prediction, p[:, 1:].astype(np.float64), inverse=True)
-        beyond = np.isinf(p[:, 0]).astype(int) + np.isinf(y) + np.isinf(scales).any(axis=-1) > 1
-        return ~beyond & (scales != 0).all(axis=-1)
+        # Of what stands for infinity the judge knows no logarithm, and no quotient by another such number.
+        logarithms = np.isinf(p[:, 1:]) & np.array([domain.low == 0.0 for _, domain in loss.prediction.columns[1:]])
+        quotients = (np.isinf(p[:, 0]) | np.isinf(y)) & (scales > 1e150).any(axis=-1)
+        return ~(quotients | (np.isinf(p[:, 0]) & np.isinf(y)) | (logarithms | (scales == 0)).any(axis=-1))
     if isinstance(loss.prediction, Logits):
         return (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
     if isinstance(loss.target, Real | Row):

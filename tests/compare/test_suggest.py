@@ -210,6 +210,8 @@ def test_reasons_why_not() -> None:
     assert two["Huber"] == "predicts a number"
     assert more["CategoricalCrossEntropy"] == "has the same gradient as SparseCategoricalCrossEntropy"
     assert dict(advise(table(normal()), exclude=["huber"]).suggestion.rejected)["Huber"] == "is left out, as asked"
+    of_a_law = dict(advise(table(normal())).suggestion.rejected)["GaussianNLL"]
+    assert of_a_law == "takes rows of predictions, and the models that are compared here predict one number"
 
 
 def test_outliers_are_a_reason() -> None:

@@ -52,9 +52,10 @@ def test_help_of_a_loss(loss: Any) -> None:
     assert words(formula(loss).text) in text
     for name, known in parameters_of(loss).items():
         assert f"{known.default!r} by default" in text, name
-    shape = "(…, K)" if loss.prediction.rows else "(…)"
+    shape = f"(…, {loss.prediction.size or 'K'})" if loss.prediction.rows else "(…)"
+    beside = "(…)" if loss.target.axes < loss.prediction.axes else "the same shape"
     assert f"prediction: {shape}, floating point; {loss.prediction.wanted}" in text
-    assert f"target: {'(…)' if loss.target.indices else 'the same shape'}; {loss.target.wanted}" in text
+    assert f"target: {beside}; {loss.target.wanted}" in text
     for name, known in parameters_of(loss).items():
         other = type(loss)(**{name: not known.default}) if known.is_flag else loss
         changes = {role for role in ("prediction", "target") if getattr(other, role) != getattr(loss, role)}

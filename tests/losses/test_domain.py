@@ -239,6 +239,23 @@ def test_bounds_hold_every_legal_number(domain: Domain) -> None:
 
 
 @of_every_domain
+def test_what_is_legal_has_room(domain: Domain) -> None:
+    points = domain.ordinary(np.random.default_rng(4), (500, domain.size or 3))
+    room = domain.room(points)
+    assert room.shape == points.shape
+    assert domain.discrete or (room > 0.0).all()
+
+
+def test_a_shape_beside_a_prediction_has_the_axes_of_its_own_domain() -> None:
+    rows, images = domains.Row(Real()), domains.Row(domains.Row(Real()))
+    assert Real().shape_beside(Real(), (5, 4)) == (5, 4)
+    assert Real().shape_beside(rows, (5, 4)) == (5,)
+    assert rows.shape_beside(rows, (5, 4)) == (5, 4)
+    assert rows.shape_beside(images, (5, 4, 3)) == (5, 4)
+    assert domains.ClassIndex().shape_beside(Logits(), (5, 4)) == (5, 4)  # which it is asked for itself
+
+
+@of_every_domain
 def test_amounts_are_brought_inside_in_order(domain: Domain) -> None:
     numbers = np.array([-1e30, -2.5, -1.0, 0.0, 1e-3, 1.0, 7.0, 1e30])
     inside = domain.inside(numbers)

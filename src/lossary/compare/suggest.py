@@ -241,6 +241,8 @@ def _misfit(loss: Loss, task: Task) -> str | None:
         return None if loss.trainable else _EVALUATION
     if loss.task != task:
         return f"predicts {_PURPOSE[loss.task]}"
+    if task == "regression" and prediction.rows:
+        return "takes rows of predictions, and the models that are compared here predict one number"
     return f"takes predictions that are {prediction.wanted} and targets that are {target.wanted}"
 
 

@@ -87,10 +87,11 @@ def _hyper_parameters(definition: type[Definition], defaults: Defaults) -> list[
 
 def _arrays(loss: Loss, axis: str = "") -> str:
     """What a prediction and a target may be, and their shapes."""
-    whole, each = (f"(…, K){axis}", "row") if loss.prediction.rows else ("(…)", "entry")
+    whole, each = (f"(…, {loss.prediction.size or 'K'}){axis}", "row") if loss.prediction.rows else ("(…)", "entry")
+    beside = loss.target.axes < loss.prediction.axes  # one number or index for each row
     lines = [
         f"prediction: {whole}, floating point; {_values(loss, 'prediction')}.",
-        f"target: {'(…)' if loss.target.indices else 'the same shape'}; {_values(loss, 'target')}.",
+        f"target: {'(…)' if beside else 'the same shape'}; {_values(loss, 'target')}.",
         f"losses: (…), one for each {each}.",
     ]
     return _section("Arrays", lines)

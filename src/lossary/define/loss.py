@@ -118,7 +118,8 @@ class Loss(Definition, abstract=True):
 
         Args:
             prediction: floating point, (…) or (…, K).
-            target: the same shape, or (…) for class indices; converted to the prediction's framework, device and dtype.
+            target: the same shape, or (…) for class indices and for one number beside each row; converted to the
+                prediction's framework, device and dtype.
             weight: how often each entry counts, ≥ 0: the losses' shape or a leading part of it. The derivative of the
                 sum by an entry's weight is its loss, also where the weight is 0.
             where: boolean, False leaves an entry out: the losses' shape or a leading part of it.

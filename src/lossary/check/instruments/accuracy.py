@@ -225,12 +225,13 @@ def _limits(dtype: str) -> Any:
 
 def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     """For the divergence Σ P log(P / Q) what its terms add up to, all with the same sign; where P itself is a rounded
-    softmax, those of Σ P log P − Σ P log Q. For a likelihood, what the scale costs and what the residual does. 0 for
-    all others."""
+    softmax, those of Σ P log P − Σ P log Q. For a likelihood, what the scale costs, what the residual costs, and the
+    constant. 0 for all others."""
     if isinstance(loss, GaussianNLL):
-        p, y = p.astype(np.float64), y.astype(np.float64)
-        alone = loss.value(_numpy(), _without_residual(p, y), y)
-        return np.abs(alone) + np.abs(loss.value(_numpy(), p, y) - alone)
+        p, y, plain = p.astype(np.float64), y.astype(np.float64), dataclasses.replace(loss, full=False)
+        of_scale = plain.value(_numpy(), _without_residual(p, y), y)
+        of_residual = plain.value(_numpy(), p, y) - of_scale
+        return np.abs(of_scale) + np.abs(of_residual) + (0.5 * math.log(2.0 * math.pi) if loss.full else 0.0)
     if not isinstance(loss, KLDivergence):
         return np.zeros(len(p))
     p, y, xp = p.astype(np.float64), y.astype(np.float64), _numpy()
@@ -268,10 +269,13 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
     for all other losses."""
     if not isinstance(loss, Loss):
         return np.zeros((1, *p.shape))
-    p, y = p.astype(np.float64), y if loss.target.indices else y.astype(np.float64)
+    dtype, p, y = p.dtype.name, p.astype(np.float64), y if loss.target.indices else y.astype(np.float64)
     if isinstance(loss, GaussianNLL):
         alone = loss.gradient(_numpy(), _without_residual(p, y), y)
-        return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone]))
+        # A residual is rounded before all else, or taken for 0 where it is subnormal.
+        residual = np.abs(p[..., 0] - y)
+        lost = np.where(residual < smallest_normal(dtype), residual, 0.0)[..., None]
+        return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
     smoothing = getattr(loss, "label_smoothing", 0.0)
     plain = type(loss)(**{**loss.settings, "label_smoothing": 0.0}) if smoothing else loss
     if loss.target.shares and not loss.target.rows:

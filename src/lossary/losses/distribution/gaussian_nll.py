@@ -121,9 +121,9 @@ class GaussianNLL(Rowwise):
             r = self._divided(xp, mean, y, scale)
             return r / scale, (0.5 * r) * r
         # One exponential of twice the logarithm has half the error of a square. Far out it is beyond the floats, and
-        # what is left of the scale goes to each of the two residuals; else that is 1.
+        # what is left of the scale goes to each of the two residuals; else that is 1, as it is beside an infinite one.
         near = xp.clip(scale, -40.0, 40.0)
-        rest = xp.exp(near - scale)
+        rest = xp.where(xp.isfinite(0.5 * mean - 0.5 * y), xp.exp(near - scale), 1.0)
         part = xp.product(xp.scaled_difference(xp.exp(-2.0 * near), mean, y), rest)
         residual = xp.where(xp.equal(mean, y), 0.0, xp.scaled_difference(rest, mean, y))
         return xp.product(part, rest), (0.5 * part) * residual
