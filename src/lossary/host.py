@@ -11,6 +11,8 @@ from lossary import catalogue
 from lossary.define.definition import Definition
 from lossary.define.docstring import Defaults, Docstring
 from lossary.define.loss import Loss
+from lossary.define.objective import Objective
+from lossary.errors import UsageError
 from lossary.index import LOSSES, PENALTIES
 
 
@@ -74,6 +76,21 @@ class Classes:
         """With the host's own default."""
         default = self._defaults.get(hyper_parameter.name, hyper_parameter.default)
         return hyper_parameter.replace(default=inspect.Parameter.empty if default is None else default)
+
+
+def refuse_inputs(host: str, loss: Loss | Objective, habit: str) -> None:
+    """Raises UsageError where a loss takes more, or something else, than a prediction and a target.
+
+    Args:
+        host: "keras" or "sklearn".
+        habit: what it calls losses with.
+    """
+    if len(loss.inputs) != 2 or "target" not in loss.inputs:
+        raise UsageError(
+            f"lossary.{host} calls losses with {habit}, and {loss!r} takes {', '.join(loss.inputs)}.",
+            received=f"a loss of {len(loss.inputs)} inputs.",
+            hint="lossary.torch and lossary.jax take them in this order; loss(...) by their names.",
+        )
 
 
 @final

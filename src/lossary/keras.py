@@ -37,12 +37,12 @@ from lossary.define.objective import Objective
 from lossary.define.penalty import Penalty
 from lossary.engine import explanation
 from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
-from lossary.host import Classes
+from lossary.host import Classes, refuse_inputs
 from lossary.index import LOSSES
 from lossary.ops import dispatch
 from lossary.ops.call import Call
 from lossary.ops.missing import Missing, accepted, present
-from lossary.ops.reduce import Total
+from lossary.ops.reduce import Total, check_reduction
 
 if TYPE_CHECKING:
     from lossary.ops.arrays import Framework
@@ -149,6 +149,9 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
                 "from_logits=False after a sigmoid or softmax.",
             )
         loss = self.definition(*positional, **settings)
+        refuse_inputs("keras", loss, "(y_true, y_pred)")
+        if reduction in {None, "none"}:
+            check_reduction(f"lossary.keras.{type(loss).__name__}", "none", pooled=loss.pooled)
         try:
             super().__init__(name=name or Objective.of(loss).names[0], reduction=reduction, dtype=dtype)
         except ValueError as error:
@@ -186,12 +189,16 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             prediction, target, weight, mask, original_dtype = self._prepared(y_true, y_pred, sample_weight)
             reduced: Any = 0.0
             for factor, loss in self._terms:
+                if loss.pooled:  # one number for the batch, whatever Keras would divide by
+                    total = loss.compute_total(Call((prediction, target), weight, mask, self.validate, original_dtype))
+                    reduced = reduced + factor * (total.sum if self.reduction == "sum" else total.mean)
+                    continue
                 values, weights = self._entries(loss, prediction, target, weight, mask, original_dtype)
                 share = factor * self._reduced(values, weights)
                 if explanation.blocks:
                     explanation.look_at_product(repr(self), _xp(share), values, share)
                 reduced = reduced + share
-            if mask is not None and self.reduction in {"sum_over_batch_size", "mean"}:
+            if mask is not None and not self.loss.pooled and self.reduction in {"sum_over_batch_size", "mean"}:
                 # Keras divides by all entries, and makes up for those that the mask hides.
                 valid = ops.sum(ops.cast(mask, reduced.dtype))
                 reduced = reduced * ops.divide_no_nan(ops.cast(ops.size(mask), reduced.dtype), valid)
@@ -211,7 +218,11 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         return total
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """One value for each entry of the batch: for losses of single numbers, their mean over the last axis."""
+        """One value for each entry of the batch: for losses of single numbers, their mean over the last axis.
+
+        Raises:
+            ParameterError: a loss of the whole batch, whose entries have none.
+        """
         target, prediction, original_dtype = self._aligned(y_true, y_pred)
         mask = self._counted(target, None)
         target = self._readied(target, prediction, unmasked=mask is None)

@@ -26,7 +26,7 @@ from lossary.define.definition import Definition
 from lossary.define.loss import Loss
 from lossary.define.objective import Objective
 from lossary.errors import UsageError
-from lossary.host import Classes
+from lossary.host import Classes, refuse_inputs
 from lossary.index import LOSSES
 from lossary.ops.call import Call
 from lossary.ops.missing import Missing, accepted
@@ -83,6 +83,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         if "from_logits" in getattr(self.definition, "__dataclass_fields__", ()):
             settings.setdefault("from_logits", False)
         self.loss = self.definition(*positional, **settings)
+        refuse_inputs("sklearn", self.loss, "(y_true, y_pred)")
         self.missing = accepted(self.loss, missing)
         super().__init__(self.metric, sign=-1, kwargs={}, response_method=self.response)
 

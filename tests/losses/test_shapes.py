@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+import lossary
 from lossary import errors
 from lossary.define.domain import ClassIndex, Columns, Domain, Learned, Logits, Positive, Probability, Real, Row
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
@@ -408,6 +409,31 @@ def test_adapters_take_what_the_loss_takes(random: Any) -> None:
             criterion(*arrays, arrays[0])
         with pytest.raises(errors.UsageError, match="takes"):
             function(*inputs.values(), 1.0)
+
+
+def test_keras_and_scikit_learn_take_a_prediction_and_a_target(random: Any) -> None:
+    for loss in (Cosine(), Quantiles(), Gaussian(), ImageDice(), BatchDice()):
+        inputs = inputs_of(loss, random)
+        wanted = expected(loss, inputs, np.ones(N), "mean")
+        hosted = loss.keras()(inputs["target"].astype("float32"), inputs["prediction"].astype("float32"))
+        assert float(hosted) == pytest.approx(wanted, rel=2e-5), loss
+        assert loss.sklearn().metric(inputs["target"], inputs["prediction"]) == pytest.approx(wanted, rel=1e-12)
+    inputs, where = inputs_of(BatchDice(), random), np.arange(N) % 2 == 0
+    kept = {name: x[where] for name, x in inputs.items()}
+    weighed = BatchDice().keras()(inputs["target"], inputs["prediction"].astype("float32"), where.astype("float32"))
+    assert float(weighed) == pytest.approx(expected(BatchDice(), kept, np.ones(3), "mean"), rel=2e-5)
+    for host in ("keras", "sklearn"):
+        for loss in (Cox(), Triplet(), InfoNCE()):
+            with pytest.raises(errors.UsageError, match=r"calls losses with \(y_true, y_pred\)"):
+                getattr(loss, host)()
+    with pytest.raises(errors.ParameterError, match="whole batch"):
+        BatchDice().keras(reduction="none")
+
+
+def test_explain_says_that_it_cannot_look_at_a_whole_batch(random: Any) -> None:
+    inputs = inputs_of(Cox(), random)
+    with pytest.warns(UserWarning, match="1 calls could not be looked at"), lossary.explain():
+        Cox()(**inputs)
 
 
 @pytest.mark.parametrize("loss", [Gaussian(), Triplet(), Cox(), InfoNCE()], ids=repr)

@@ -167,7 +167,9 @@ def _denominator(loss: Loss, prepared: Prepared) -> Array:
 
 def _looked_at(loss: Loss, prepared: Prepared, values: Array, result: Array, *, differentiated: bool = False) -> Array:
     """The result; within `lossary.explain`, it and all that it is made of are looked at."""
-    if explanation.blocks and not loss.pooled:
+    if explanation.blocks and loss.pooled:
+        explanation.overlook()
+    elif explanation.blocks:
         differentiated = differentiated or prepared.xp.differentiable(prepared.arrays[0])
         explanation.look(loss, prepared, values, result, differentiated=differentiated)
     return result

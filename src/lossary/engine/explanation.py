@@ -134,6 +134,12 @@ def look(loss: Loss, prepared: Prepared, values: Array, result: Array, *, differ
         block.unseen += not seen
 
 
+def overlook() -> None:
+    """Count a call that cannot be looked at: entries of a whole batch have no losses of their own."""
+    for block in blocks:
+        block.unseen += 1
+
+
 def look_at_product(what: str, xp: Framework, share: Array, product: Array) -> None:
     """Look at what a host or an objective makes of a loss that is finite itself: a sum, a product with a factor."""
     share, product = xp.stop_gradient(share), xp.stop_gradient(product)
