@@ -119,6 +119,16 @@ def logits(said: bool | None) -> dict[str, Any]:
     return {} if said is None else {"from_logits": said}
 
 
+def both(loss: Any, rng: Any, *lead: int) -> tuple[Any, Any]:
+    """Predictions and targets, each with the axes of its own domain; scales are positive."""
+    shape = (*lead, loss.prediction.size or 4)
+    prediction = points(loss.prediction, rng, shape)
+    for place, (_, domain) in enumerate(getattr(loss.prediction, "columns", ())):
+        if domain.low == 0.0:
+            prediction[..., place] = np.exp(prediction[..., place])
+    return prediction, points(loss.target, rng, loss.target.shape_beside(loss.prediction, shape))
+
+
 def points(domain: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     """Ordinary legal values: Keras' own losses clip what lies at the edge."""
     if domain.indices:
@@ -194,7 +204,7 @@ def test_it_reduces_as_keras_own_losses_do(loss: Any, twin: Any, reduction: Any)
 def test_mean_with_sample_weight_is_the_mean_of_the_free_call(cls: type[Any], settings: dict[str, Any]) -> None:
     rng = np.random.default_rng(1)
     loss = cls(**settings)
-    prediction, target = points(loss.prediction, rng, (6, 4)), points(loss.target, rng, (6, 4))
+    prediction, target = both(loss, rng, 6)
     weight = rng.uniform(0.5, 2.0, size=6).astype("float32")
     mask = np.array([True, False, True, True, True, False])
     hosted = getattr(lossary.keras, cls.__name__)(**settings, reduction="mean_with_sample_weight")
@@ -207,7 +217,7 @@ def test_mean_with_sample_weight_is_the_mean_of_the_free_call(cls: type[Any], se
 def test_the_other_mean_divides_by_the_number_of_entries(cls: type[Any], settings: dict[str, Any]) -> None:
     rng = np.random.default_rng(2)
     loss = cls(**settings)
-    prediction, target = points(loss.prediction, rng, (6, 4)), points(loss.target, rng, (6, 4))
+    prediction, target = both(loss, rng, 6)
     weight = rng.uniform(0.5, 2.0, size=6).astype("float32")
     entries = loss(prediction=prediction, target=target, weight=weight, reduction="none")
     hosted = loss.keras()
@@ -251,7 +261,7 @@ def test_what_stands_behind_a_mask_stays_out_of_value_and_gradient(cls: type[Any
     rng = np.random.default_rng(5)
     loss = cls(**settings)
     hosted = loss.keras(reduction="sum")
-    prediction, target = points(loss.prediction, rng, (2, 3, 4)), points(loss.target, rng, (2, 3, 4))
+    prediction, target = both(loss, rng, 2, 3)
     mask = np.array([[True, True, False], [True, False, False]])
     hidden_p, hidden_y = prediction.copy(), target.astype("float32")
     hidden_p[~mask] = np.nan
@@ -294,7 +304,7 @@ def test_an_ignored_class_counts_as_if_it_were_not_there(ignored: int, reduction
 def test_missing_targets_count_as_behind_a_mask(cls: Any, said: Any, missing: Any) -> None:
     rng = np.random.default_rng(0)
     hosted, plain = (getattr(lossary.keras, cls.__name__)(**logits(said), **o) for o in ({"missing": missing}, {}))
-    prediction, target = (points(domain, rng, (8, 4)) for domain in (hosted.loss.prediction, hosted.loss.target))
+    prediction, target = both(hosted.loss, rng, 8)
     mask = rng.uniform(size=(8,) if hosted.loss.prediction.rows else (8, 4)) < 0.6
     holes = target.copy()
     holes[~mask] = np.nan if missing == "skip" else missing
@@ -516,14 +526,14 @@ def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_pa
     hosted = getattr(lossary.keras, cls.__name__)(**said)
     loss = hosted.loss
     rows = loss.prediction.rows
-    x, y = data("rows" if rows else loss.task)
+    x, y = data("rows" if loss.prediction.says_class and rows else loss.task)
     target = encoded(loss, y)
     activation = None if from_logits is not False else "softmax" if rows else "sigmoid"
     model = keras.Sequential(
         [
             keras.Input(x.shape[1:]),
             keras.layers.Dense(24, activation="relu"),
-            keras.layers.Dense(10 if rows else 1, activation=activation),
+            keras.layers.Dense(loss.prediction.size or (10 if rows else 1), activation=activation),
         ]
     )
     # TensorFlow's graphs without XLA, JAX's always with it, for else it runs word by word.
