@@ -121,7 +121,7 @@ def test_engel_is_the_set_that_statsmodels_ships() -> None:
 def test_losses_with_the_same_gradient_run_once(engel: Result, digits: Result) -> None:
     standing = {candidate.name: candidate.stands_for for candidate in engel.plan.candidates + digits.plan.candidates}
     assert standing["MeanAbsoluteError()"] == ("Quantile(level=0.5)",)
-    assert standing["SparseCategoricalCrossEntropy()"] == ("CategoricalCrossEntropy", "KLDivergence")
+    assert set(standing["SparseCategoricalCrossEntropy()"]) == {"CategoricalCrossEntropy", "KLDivergence"}
     assert len(engel.plan.candidates) == 6
     assert "MeanAbsoluteError stands for Quantile(level=0.5)" in str(engel)
 
@@ -179,7 +179,7 @@ def test_include_and_exclude() -> None:
     names = [
         type(each.loss).__name__ for each in suggesting.suggest(profiled, exclude=["quantile", "huber"]).candidates
     ]
-    assert names == ["MeanSquaredError", "LogCosh", "MeanAbsoluteError"]
+    assert names == ["MeanSquaredError", "MeanAbsoluteError", "LogCosh"]
 
 
 # ── fair ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
