@@ -210,6 +210,27 @@ def test_a_weight_of_0_silences_an_infinite_slope_by_the_target(framework: Any) 
     np.testing.assert_allclose(framework.numpy(slope), [[0.0, 0.0], [1.0, 1.0]], atol=1e-6)
 
 
+class Surprise(Pointwise):
+    """Infinite at 0, which is what stands where a mask hides a number."""
+
+    task = "regression"
+    prediction, target = Real(), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return y - xp.log(xp.abs(p))
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)
+def test_what_is_left_out_may_have_no_finite_loss_in_its_place(framework: Any) -> None:
+    p, y = framework.array([1.0, np.nan, 2.0], "float32"), framework.array([1.0, 5.0, 1.0], "float32")
+    for leaving_out in ({"where": np.array([True, False, True])}, {"weight": np.array([1.0, 0.0, 1.0])}):
+        for reduction, wanted in (("mean", 1.0 - 0.5 * math.log(2.0)), ("sum", 2.0 - math.log(2.0))):
+            value = Surprise()(prediction=p, target=y, reduction=reduction, **leaving_out)
+            assert float(framework.numpy(value)) == pytest.approx(wanted, rel=1e-6)
+        each = framework.numpy(Surprise().values(prediction=p, target=y, **leaving_out))
+        np.testing.assert_allclose(each, [1.0, 0.0, 1.0 - math.log(2.0)], rtol=1e-6)
+
+
 @pytest.mark.parametrize("framework", AUTODIFF, indirect=True)
 def test_a_weight_of_0_silences_an_infinite_curvature(framework: Any) -> None:
     """The loss, and with it the derivative by the weight, is finite there, and so is the gradient."""
