@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 import lossary
-from lossary import catalogue
+from lossary import GaussianNLL, catalogue
 from lossary.cli import app
 from lossary.define.claim import Claim, Symmetric
 from lossary.define.loss import Pointwise
 from lossary.define.parameters import parameters_of
 from lossary.describe import show
+from lossary.describe.formula import formula
+from tests.grid import losses
 
 
 def shown(*arguments: str, code: int = 0) -> str:
@@ -136,3 +140,14 @@ def test_plain_text_through_a_pipe():
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "\x1b" not in result.stdout
     assert result.stdout.startswith("Hinge()")
+
+
+@losses()
+def test_no_exponent_has_an_exponent_of_its_own(loss: Any) -> None:
+    """TeX refuses e^{x}^2."""
+    assert not re.search(r"\^\{(?:[^{}]|\{[^{}]*\})*\}\^", formula(loss).latex)
+
+
+def test_a_twin_with_a_minus_says_so() -> None:
+    (line,) = [each for each in show.twin_lines(GaussianNLL(full=True)) if "scipy" in each and "std'" not in each]
+    assert line == "scipy.stats.norm.logpdf   (× -1, full=True)"

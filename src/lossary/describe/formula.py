@@ -252,7 +252,11 @@ class _Square(_Expression):
     strength: ClassVar[int] = _POWER
 
     def latex(self, used: tuple[str, ...]) -> str:
-        return self._base().within(_ATOM, used, latex=True) + "^2"
+        base = self._base()
+        inside = base.within(_ATOM, used, latex=True)
+        # TeX refuses a second exponent, and log x² would be another thing than (log x)².
+        bare = isinstance(base, _Function) and not inside.endswith(r"\right)")
+        return (rf"\left({inside}\right)" if bare else inside) + "^2"
 
     def text(self, used: tuple[str, ...]) -> str:
         return self._base().within(_ATOM, used, latex=False) + "²"

@@ -129,7 +129,8 @@ def twin_factor(twin: Twin) -> str:
     expression = ast.parse(twin.call, mode="eval").body
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mult):
         return ast.unparse(expression.right)
-    return f"{twin.factor:g}"
+    minus = isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub)
+    return f"{-twin.factor if minus else twin.factor:g}"
 
 
 def code(loss: Loss) -> dict[str, str]:
