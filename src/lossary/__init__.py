@@ -22,6 +22,7 @@ PUBLIC = {
     "Loss": "lossary.define.loss",
     "Pointwise": "lossary.define.loss",
     "Rowwise": "lossary.define.loss",
+    "Batchwise": "lossary.define.loss",
     "Objective": "lossary.define.objective",
     "Penalty": "lossary.define.penalty",
     "Total": "lossary.ops.reduce",

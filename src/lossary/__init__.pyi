@@ -1,6 +1,7 @@
 # Written by `make index` from the catalogue; do not edit.
 
 from lossary.catalogue import get as get
+from lossary.define.loss import Batchwise as Batchwise
 from lossary.define.loss import Loss as Loss
 from lossary.define.loss import Pointwise as Pointwise
 from lossary.define.loss import Rowwise as Rowwise
