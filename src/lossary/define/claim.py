@@ -96,7 +96,7 @@ def closure(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     return tuple(found.values())
 
 
-def stated(loss: Loss) -> tuple[Claim, ...]:
+def stated(loss: Loss | Objective) -> tuple[Claim, ...]:
     """What a loss claims, and what its shape says of it."""
     return (*loss.claims, Separable()) if loss.separable else loss.claims
 

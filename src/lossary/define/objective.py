@@ -135,6 +135,10 @@ class Objective:
         return self._first.pooled
 
     @property
+    def separable(self) -> bool:
+        return self._first.separable
+
+    @property
     def task(self) -> Task:
         return self._first.task
 
