@@ -120,21 +120,11 @@ def by_kernel(loss: Loss, call: Call, reduction: str, derivatives: tuple[Derivat
     """The loss by a kernel, reduced (a `Total` for "total"), and its derivatives where some are named; None where there
     is none for this call, or where the loss's own text must say what is wrong with it."""
     framework = dispatch.framework_of(call.inputs[0])
-    if not kernels.fits(loss):
+    if framework not in kernels.FRAMEWORKS or not kernels.fits(loss) or dispatch.ops(framework).compiling:
         return None
-    if framework == "numpy":
-        if explanation.blocks or kernels.unavailable() is not None:
-            return None
-        from lossary.kernels import numpy
-
-        return numpy.fused(loss, call, reduction, derivatives)
-    if framework == "torch":
-        if dispatch.ops(framework).compiling or explanation.blocks or kernels.unavailable() is not None:
-            return None
-        from lossary.kernels import torch
-
-        return torch.fused(loss, call, reduction)
-    return None
+    if explanation.blocks or kernels.unavailable() is not None:
+        return None
+    return kernels.fused(framework)(loss, call, reduction, derivatives)
 
 
 def _evaluated(loss: Loss, prepared: Prepared) -> Array:

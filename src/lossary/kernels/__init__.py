@@ -15,12 +15,15 @@ import contextlib
 import functools
 import importlib.util
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossary.define.loss import Loss
     from lossary.kernels.kernel import Kernel
     from lossary.kernels.program import Output, Variant
+
+FRAMEWORKS = ("numpy", "torch")  # on whose arrays there are kernels
 
 # Kernels are on unless LOSSARY_KERNELS=0 was set before lossary was first used.
 _ASKED = os.environ.get("LOSSARY_KERNELS", "1") != "0"
@@ -40,6 +43,18 @@ def unavailable() -> str | None:
     except Exception as error:  # an llvmlite that is broken or of another time
         return f"llvmlite does not work here: {_described(error)}"
     return None if supported else "this CPU does not multiply and add in one step"
+
+
+@functools.cache
+def fused(framework: str) -> Callable[..., Any]:
+    """What computes a call of a loss by a kernel, on this framework's arrays."""
+    if framework == "numpy":
+        from lossary.kernels.numpy import fused as on_numpy
+
+        return on_numpy
+    from lossary.kernels.torch import fused as on_torch
+
+    return on_torch
 
 
 def fits(loss: Loss) -> bool:

@@ -43,10 +43,11 @@ _BOTH: tuple[Output, ...] = ("total", "gradient")
 _SMALL = 1 << 14  # entries that one thread is enough for, whatever the loss
 
 
-def fused(loss: Loss, call: Call, reduction: str) -> Any:
-    """The loss by a kernel: a tensor, or a `Total` for reduction="total"; None where a kernel must not run."""
+def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...] = ()) -> Any:
+    """The loss by a kernel: a tensor, or a `Total` for reduction="total"; None where a kernel must not run, or where
+    PyTorch itself is to differentiate."""
     (prediction, target), weight, where, validate, original_dtype, missing = call
-    if _watched() or not _plain(prediction):
+    if derivatives or _watched() or not _plain(prediction):
         return None
     came, indices = prediction.dtype, loss.target.indices
     dtype = _COMPUTED_IN.get(came)
@@ -81,7 +82,7 @@ def fused(loss: Loss, call: Call, reduction: str) -> Any:
         return None
     work = _Work(loss, kernel, variant, shapes, reduction, ignored)
     if differentiated:
-        work.call = call._replace(inputs=(), weight=None, where=None, missing=ignored)  # arrays may be freed
+        work.call = Call((), None, None, validate, original_dtype, ignored)  # arrays may be freed
         result = _Fused.apply(arrays["prediction"], work, arrays)  # type: ignore[no-untyped-call]  # torch has no types
     else:
         result = work.forward(arrays, None)

@@ -19,6 +19,8 @@ _PACKAGES = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "jaxlib
 # What is not an array is known from the start: under a trace, `torch.compile` cannot look through its bases.
 _framework_of_class: dict[type, str] = dict.fromkeys((list, tuple, float, int, bool), "numpy")
 
+_ops_of_framework: dict[str, Framework] = {}
+
 
 def framework_of(x: Any) -> str:
     """The name of the operations that take `x`; "numpy" for NumPy, lists, numbers and all that NumPy converts."""
@@ -33,6 +35,13 @@ def framework_of(x: Any) -> str:
 
 def ops(name: str) -> Framework:
     """The operations of that name: "numpy", "torch", "tensorflow" or "jax"."""
+    found = _ops_of_framework.get(name)
+    if found is None:
+        found = _ops_of_framework[name] = _imported(name)
+    return found
+
+
+def _imported(name: str) -> Framework:
     # Import statements, rather than importlib, because torch.compile can trace them.
     if name == "torch":
         from lossary.ops.torch import ops as torch_words
