@@ -26,6 +26,12 @@ from lossary.index import FAMILIES
 NAMES = {cls.__name__ for cls in catalogue.classes()}
 
 
+@pytest.fixture(autouse=True)
+def nobody_has_defined_others(monkeypatch):
+    """Other tests have."""
+    monkeypatch.setattr(registry, "users", lambda: ())
+
+
 def listed(*arguments: str, code: int = 0) -> set[str]:
     result = CliRunner().invoke(app, ["list", *arguments])
     assert result.exit_code == code, result.output
@@ -50,8 +56,7 @@ def test_an_unknown_family_is_an_error():
         listing.matching("clustering")
 
 
-def test_the_overview_names_the_everyday_losses_of_each_family(monkeypatch):
-    monkeypatch.setattr(registry, "users", lambda: ())  # other tests have defined some
+def test_the_overview_names_the_everyday_losses_of_each_family():
     lines = listing.overview().splitlines()
     for (family, losses), line in zip(
         listing.by_family(cls() for cls in catalogue.classes()).items(), lines, strict=False
