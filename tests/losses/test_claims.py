@@ -20,6 +20,7 @@ from lossary import (
     MeanSquaredError,
     Quantile,
     SparseCategoricalCrossEntropy,
+    define,
 )
 from lossary.define import claim
 from lossary.define.claim import (
@@ -42,6 +43,7 @@ from lossary.define.claim import (
     closure,
     stated,
 )
+from lossary.define.domain import Domain
 from lossary.define.objective import Objective
 from lossary.define.parameters import parameters_of
 from tests.grid import ALL, CLASSES, DEFAULTS, losses, ordinary
@@ -365,3 +367,14 @@ def test_the_same_seed_finds_the_same_counterexample() -> None:
 def test_a_table_of_one_entry_can_be_tried(loss: Any) -> None:
     for each in closure(loss.claims):
         assert each.examine(loss, points=200).points == 200
+
+
+def test_a_loss_can_be_written_from_one_import() -> None:
+    """Whatever a loss may claim, or be of, is in `lossary.define`."""
+    needed = {kind.__name__ for kind in kinds()} | {kind.__name__ for kind in Domain.__subclasses__() if is_ours(kind)}
+    assert needed <= set(define.__all__)
+    assert all(hasattr(define, name) for name in define.__all__)
+
+
+def is_ours(kind: type) -> bool:
+    return kind.__module__.startswith("lossary.")
