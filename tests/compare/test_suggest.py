@@ -63,7 +63,7 @@ def labelled(share: float, classes: int = 2) -> tuple[np.ndarray, np.ndarray]:
 # ── which comes first ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_each_metric_has_the_loss_that_elicits_what_it_is_about() -> None:
+def test_each_metric_has_the_loss_that_estimates_what_it_is_about() -> None:
     data = table(skewed())
     assert names(advise(data, metric="rmse"))[0] == "MeanSquaredError"
     assert names(advise(data, metric="mae"))[0] in ("MeanAbsoluteError", "Huber")

@@ -176,7 +176,7 @@ WORDS: dict[str, type[Claim]] = {
     r"(?<!not )\bproper\b": Proper,
     r"estimates (the median|the mean|any quantile)": Estimates,
     r"no longer the probability": NotProper,
-    r"true mean and": claim.ElicitsMoments,
+    r"true mean and": claim.EstimatesMoments,
     r"pulls harder than|pull is capped": Lipschitz,
     r"gradient grows .* without bound": UnboundedGradient,
     r"do not pull at all": Sparse,

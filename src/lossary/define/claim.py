@@ -557,7 +557,7 @@ class EstimatesCentre(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class ElicitsMoments(Claim):
+class EstimatesMoments(Claim):
     """The expected loss is least where each column is what its name says of the targets' law, whatever that law is, and
     nowhere else: the mean, and the spread as `std`, `variance` or `log_std`."""
 

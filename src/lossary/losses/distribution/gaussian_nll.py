@@ -10,7 +10,7 @@ from lossary.define import (
     Departure,
     Differentiable,
     Domain,
-    ElicitsMoments,
+    EstimatesMoments,
     NotConvex,
     Positive,
     Real,
@@ -84,7 +84,7 @@ class GaussianNLL(Rowwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return ElicitsMoments(), NotConvex(), Differentiable(), UnboundedGradient()
+        return EstimatesMoments(), NotConvex(), Differentiable(), UnboundedGradient()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         mean, scale = xp.columns(p, 2)
