@@ -112,20 +112,20 @@ def generator(name: str) -> Any:
     return np.random.default_rng([SEED, zlib.crc32(name.encode())])
 
 
-def points(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
-    """Predictions and targets, float64 or integers: everything legal, edges and magnitudes included."""
-    (prediction, target), shapes = loss.domains.values(), shapes_of(loss, rows)
-    return prediction.sample(random, shapes[0]), target.sample(random, shapes[1])
+def points(loss: Loss, random: Any, rows: int = ROWS) -> dict[str, Any]:
+    """A batch of each input by its name, float64 or integers: everything legal, edges and magnitudes included."""
+    of_each = zip(loss.domains.items(), shapes_of(loss, rows), strict=True)
+    return {name: domain.sample(random, shape) for (name, domain), shape in of_each}
 
 
-def ordinary(loss: Loss, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
-    """Predictions and targets well inside the domain and of ordinary size: every answer is finite, no kink is near."""
-    (prediction, target), shapes = loss.domains.values(), shapes_of(loss, rows)
-    return _inside(prediction, random, shapes[0]), _inside(target, random, shapes[1])
+def ordinary(loss: Loss, random: Any, rows: int = ROWS) -> dict[str, Any]:
+    """As `points`, well inside the domains and of ordinary size: every answer is finite, no kink is near."""
+    of_each = zip(loss.domains.items(), shapes_of(loss, rows), strict=True)
+    return {name: _inside(domain, random, shape) for (name, domain), shape in of_each}
 
 
 def shapes_of(loss: Loss, rows: int = ROWS) -> list[tuple[int, ...]]:
-    """What `Domain.sample` is asked for: the rows that prediction and target are, or are one for each of."""
+    """What `Domain.sample` is asked for, for each input: the rows that it has, or of which each has one number."""
     first = loss.prediction
     shape = (rows, *(first.size or CLASSES for _ in range(max(first.axes, 1))))
     return [shape, *(domain.shape_beside(first, shape) for domain in list(loss.domains.values())[1:])]

@@ -72,7 +72,7 @@ def placed(x: Any, axes: str, placement: str) -> Any:
 def batch(loss: Loss) -> dict[str, Any]:
     """All inputs of a call, the numbers such that float32 holds them."""
     random = grid.generator(repr(loss))
-    arrays = dict(zip(("prediction", "target"), map(np.asarray, grid.ordinary(loss, random, ROWS)), strict=True))
+    arrays = grid.ordinary(loss, random, ROWS)
     shape = grid.of_losses(loss, ROWS)
     arrays |= {"weight": random.integers(1, 9, size=shape) / 4.0, "where": random.uniform(size=shape) < 0.7}
     arrays["row"] = random.integers(1, 9, size=ROWS) / 4.0

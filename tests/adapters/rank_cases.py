@@ -9,7 +9,6 @@ import os
 import sys
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -39,7 +38,7 @@ PLACEMENTS = (Replicate(), Shard(0), Shard(1))
 
 def batch(loss: Loss, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     random = grid.generator(repr(loss))
-    arrays = dict(zip(("prediction", "target"), map(np.asarray, grid.ordinary(loss, random, ROWS)), strict=True))
+    arrays = grid.ordinary(loss, random, ROWS)
     shape = grid.of_losses(loss, ROWS)
     arrays |= {"weight": random.uniform(0.5, 2.0, size=shape), "where": random.uniform(size=shape) < 0.7}
     tensors = {name: torch.from_numpy(x) for name, x in arrays.items()}

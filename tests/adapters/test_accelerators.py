@@ -63,7 +63,7 @@ def agree(here: dict[str, Any], there: dict[str, Any], dtype: str) -> None:
 
 
 def inputs(loss: Any, dtype: str, random: Any) -> dict[str, Any]:
-    p, y = ordinary(loss, random)
+    p, y = ordinary(loss, random).values()
     weight = random.uniform(0.5, 2.0, size=of_losses(loss))
     weight.flat[::3] = 0.0
     arrays = {"p": p, "y": y, "weight": weight, "along": random.normal(size=p.shape)}

@@ -17,7 +17,7 @@ TRAINABLE = tuple(loss for loss in grid.DEFAULTS if loss.trainable)
 
 
 def _batch(loss, rows=6):
-    prediction, target = grid.ordinary(loss, np.random.default_rng(0), rows)
+    prediction, target = grid.ordinary(loss, np.random.default_rng(0), rows).values()
     return jnp.asarray(prediction, dtype="float32"), jnp.asarray(target)
 
 

@@ -21,7 +21,7 @@ TRAINABLE = tuple(loss for loss in grid.DEFAULTS if loss.trainable)
 
 def _batch(loss, seed=0, dtype=torch.float32, rows=6):
     """An input that needs a gradient, and a target, with the classes last."""
-    prediction, target = grid.ordinary(loss, np.random.default_rng(seed), rows)
+    prediction, target = grid.ordinary(loss, np.random.default_rng(seed), rows).values()
     target = torch.tensor(target)
     return torch.tensor(prediction, dtype=dtype, requires_grad=True), target if loss.target.indices else target.to(
         dtype

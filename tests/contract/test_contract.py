@@ -143,7 +143,7 @@ def test_flags_are_never_positional_and_only_the_first_number_is(loss: Any) -> N
 
 @cases(dtypes=(*DTYPES, *HALVES), of=DEFAULTS)
 def test_the_prediction_rules(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     prediction = framework.array(prediction, dtype)
     whatever = ["float64", "float32", "float16"] if not loss.target.indices else ["int64", "int32", "uint8"]
     if isinstance(loss.target, Simplex):
@@ -221,7 +221,7 @@ BESIDE = [as_lists, negative_strides, not_contiguous, fortran_order, read_only, 
 
 @cases(dtypes=("float32",), of=DEFAULTS)
 def test_lists_and_numpy_arrays_stand_beside_any_prediction(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     target = target if loss.target.indices else target.astype(dtype)
     weight, where = random.integers(1, 4, size=ROWS).astype(dtype), np.arange(ROWS) != 2
     wanted = loss(
@@ -242,7 +242,7 @@ def test_lists_and_numpy_arrays_stand_beside_any_prediction(loss: Any, framework
 @pytest.mark.parametrize("made", [as_lists, own_arrays], ids=lambda f: f.__name__)
 def test_lists_and_numpy_arrays_stand_beside_a_traced_prediction(framework: Any, random: Any, made: Any) -> None:
     for loss in (Huber(), SparseCategoricalCrossEntropy()):
-        prediction, target = ordinary(loss, random)
+        prediction, target = ordinary(loss, random).values()
         prediction = framework.array(prediction, "float64" if framework.title == "PyTorch" else "float32")
         weight, where = np.arange(ROWS) + 0.1, np.arange(ROWS) != 2
         beside = {"target": made(target), "weight": made(weight), "where": made(where)}
@@ -254,7 +254,7 @@ def test_lists_and_numpy_arrays_stand_beside_a_traced_prediction(framework: Any,
 
 @losses(of=DEFAULTS)
 def test_numpy_predictions_of_any_layout(loss: Any, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     before = prediction.copy(), target.copy()
     wanted = loss(prediction=prediction, target=target)
     for made in (negative_strides, not_contiguous, fortran_order, read_only):
@@ -335,7 +335,7 @@ def has_its_own_domain(loss: Any) -> bool:
 
 def planted(loss: Any, random: Any, *elements: tuple[int, str, Any]) -> dict[str, Any]:
     """Legal inputs, but for these elements: (row, argument, element)."""
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     arrays = {"prediction": prediction, "target": target, "weight": np.ones(of_losses(loss))}
     for row, name, element in elements:
         arrays[name][(row,) + (1,) * (arrays[name].ndim - 1)] = element
@@ -416,7 +416,7 @@ def test_illegal_elements_become_nan_when_compiled(
 
 @cases(frameworks=("jax",), dtypes=("float32",), of=DEFAULTS, only=lambda loss: loss.trainable)
 def test_vmap_in_jax_equals_the_batch(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     one_row = framework.jax.grad(lambda p, y: loss(prediction=p, target=y, reduction="sum"))
     came = framework.jax.jit(framework.jax.vmap(one_row))(prediction, target)
     _, wanted = framework.value_and_gradient(loss, prediction, target, reduction="sum")
@@ -425,7 +425,7 @@ def test_vmap_in_jax_equals_the_batch(loss: Any, framework: Any, dtype: str, ran
 
 @cases(frameworks=("torch",), dtypes=("float32",), only=lambda loss: loss.trainable)
 def test_transforms_in_torch_equal_the_batch(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     func = framework.torch.func
     came = func.vmap(func.grad(lambda p, y: loss(prediction=p, target=y, reduction="sum")))(prediction, target)
     _, wanted = framework.value_and_gradient(loss, prediction, target, reduction="sum")
@@ -490,7 +490,7 @@ except ValueError as error:
 
 @cases()
 def test_reductions_are_what_they_say(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     weight = random.uniform(0.5, 2.0, size=of_losses(loss))
     where = random.uniform(size=of_losses(loss)) < 0.7
     arrays = {
@@ -519,7 +519,7 @@ def test_reductions_are_what_they_say(loss: Any, framework: Any, dtype: str, ran
 
 @cases(dtypes=("float32",), of=DEFAULTS, only=lambda loss: not loss.prediction.rows)
 def test_a_weight_per_row_counts_once_per_entry(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     weight, where = random.uniform(0.5, 2.0, size=ROWS), np.arange(ROWS) != 3
     full = {"weight": np.repeat(weight[:, None], CLASSES, 1), "where": np.repeat(where[:, None], CLASSES, 1)}
     for reduction in ("none", "sum", "mean"):
@@ -591,7 +591,7 @@ def test_ignored_indices_may_be_anything(framework: Any, random: Any) -> None:
 def test_a_total_of_micro_batches_differentiates_as_the_whole(
     loss: Any, framework: Any, dtype: str, random: Any
 ) -> None:
-    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     where = framework.array(np.arange(ROWS) % 3 != 1)
 
     def parts(p: Any) -> Any:
@@ -697,7 +697,7 @@ def test_totals_add_and_nothing_else(framework: Any) -> None:
 
 @cases(frameworks=("numpy",), dtypes=(*DTYPES, *HALVES), only=lambda loss: loss.trainable)
 def test_value_and_gradient_in_numpy(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     weight = framework.array(random.uniform(0.5, 2.0, size=of_losses(loss)), dtype)
     results = {}
     for reduction in ("mean", "sum", "none"):

@@ -54,7 +54,7 @@ def compiled(framework: Any, function: Callable[..., Any]) -> Callable[..., Any]
 @losses(of=DEFAULTS, framework=FRAMEWORKS, dtype=("float32",))
 def test_the_row_that_is_nan(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     """Compiled and run before, a layer before the loss: as it is where somebody begins to look for the reason."""
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     one, target = framework.array(1.0, dtype), framework.array(target, dtype)
     step = compiled(framework, lambda p, y: loss(prediction=p * one, target=y))
     step(framework.array(prediction, dtype), target)
@@ -71,7 +71,7 @@ def test_the_row_that_is_nan(loss: Any, framework: Any, dtype: str, random: Any)
 @cases(of=ALL, frameworks=("numpy", "torch"), dtypes=("float32",))
 def test_no_alarm_where_all_is_finite(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     """At edges and at any magnitude: an error where a loss or a gradient is not finite, and nowhere else."""
-    prediction, target = points(loss, random)
+    prediction, target = points(loss, random).values()
     p, y = framework.array(prediction, dtype), framework.array(target, dtype)
     if framework.name == "torch" and loss.trainable:
         p.requires_grad_()

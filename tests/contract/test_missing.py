@@ -58,7 +58,7 @@ def torn(loss: Any, target: Any, missing: Any) -> tuple[Any, Any]:
 @cases(only=has_float_targets, missing=("skip", SENTINEL))
 def test_what_has_no_target_is_dropped(loss: Any, framework: Any, dtype: str, random: Any, missing: Any) -> None:
     """By the same mask, value for value: that masks drop is a law of its own."""
-    prediction, whole = ordinary(loss, random)
+    prediction, whole = ordinary(loss, random).values()
     target, present = torn(loss, whole, missing)
 
     prediction, target, whole = (framework.array(x, dtype) for x in (prediction, target, whole))
@@ -75,7 +75,7 @@ def test_what_has_no_target_is_dropped(loss: Any, framework: Any, dtype: str, ra
 
 @losses(DEFAULTS, is_trained_on_floats, fused=(True, False), missing=("skip", SENTINEL))
 def test_pytorch(loss: Any, random: Any, missing: Any, fused: bool) -> None:
-    prediction, whole = ordinary(loss, random)
+    prediction, whole = ordinary(loss, random).values()
     target, present = torn(loss, whole, missing)
     options = {"class_axis": -1} if loss.prediction.rows else {}
     input, plain = torch.tensor(prediction, requires_grad=True), loss.torch(**options)
@@ -94,7 +94,7 @@ def test_pytorch(loss: Any, random: Any, missing: Any, fused: bool) -> None:
 @losses(DEFAULTS, is_trained_on_floats)
 def test_a_compiled_step_in_pytorch(loss: Any, random: Any) -> None:
     torch.compiler.reset()
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     target, _ = torn(loss, target, "skip")
     criterion = loss.torch(missing="skip", **({"class_axis": -1} if loss.prediction.rows else {}))
     layer = torch.nn.Linear(prediction.shape[1], prediction.shape[1], dtype=torch.float64)
@@ -114,7 +114,7 @@ def test_a_compiled_step_in_pytorch(loss: Any, random: Any) -> None:
 
 @losses(DEFAULTS, has_float_targets)
 def test_jax(loss: Any, random: Any) -> None:
-    prediction, whole = ordinary(loss, random)
+    prediction, whole = ordinary(loss, random).values()
     target, present = torn(loss, whole, "skip")
     prediction, target, whole = (x.astype("float32") for x in (prediction, target, whole))
     function, plain = loss.jax(missing="skip"), loss.jax()

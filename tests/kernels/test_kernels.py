@@ -88,7 +88,7 @@ def compare(loss: Loss, prediction: Any, target: Any, dtype: str, **more: Any) -
 
 
 def given(loss: Loss, dtype: str, random: Any, rows: int = ROWS) -> tuple[Any, Any]:
-    prediction, target = ordinary(loss, random, rows=rows)
+    prediction, target = ordinary(loss, random, rows=rows).values()
     kind = getattr(ml_dtypes, dtype, dtype)
     return prediction.astype(kind), target if loss.target.indices else target.astype(kind)
 
@@ -138,7 +138,7 @@ def test_an_ignored_class(loss: Any, dtype: str, random: Any) -> None:
 @dtypes
 def test_everything_legal(loss: Any, dtype: str, random: Any) -> None:
     """Edges and magnitudes, NaN and infinity among them: NaN, infinity and 0 are where the operations has them."""
-    prediction, target = (np.asarray(x) for x in points(loss, random, rows=400))
+    prediction, target = (np.asarray(x) for x in points(loss, random, rows=400).values())
     with np.errstate(over="ignore"):
         prediction = prediction.astype(dtype)
         target = target if loss.target.indices else target.astype(dtype)

@@ -37,7 +37,7 @@ def trainable(loss: Any) -> bool:
 
 
 def given(loss: Any, random: Any, dtype: str = "float32") -> tuple[Tensor, Tensor]:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     wanted = getattr(torch, dtype)
     y = torch.tensor(target)
     return torch.tensor(prediction).to(wanted), y if loss.target.indices else y.to(wanted)

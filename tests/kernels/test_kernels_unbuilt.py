@@ -53,7 +53,7 @@ def llvm() -> ModuleType:
 @faults
 @pytest.mark.parametrize("loss", [Huber(), BinaryCrossEntropy(), SparseCategoricalCrossEntropy()], ids=repr)
 def test_a_kernel_that_cannot_be_built_falls_back_once(loss: Loss, fault: Exception, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     with in_words():
         wanted = loss.value_and_gradient(prediction=prediction, target=target)
     with mock.patch("lossary.kernels.kernel.emit", side_effect=fault) as emit, counted() as count:
@@ -82,7 +82,7 @@ def test_an_llvmlite_that_does_not_work_is_said_to(fault: Exception) -> None:
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 def test_the_gradients_kernel_may_be_the_one_that_cannot_be_built(reduction: str, random: Any) -> None:
     """Where PyTorch asks for it in the backward pass, the forward pass has run by another."""
-    arrays = [torch.from_numpy(x) for x in ordinary(Huber(), random)]
+    arrays = [torch.from_numpy(x) for x in ordinary(Huber(), random).values()]
     upstream = torch.ones_like(arrays[0]) if reduction == "none" else torch.tensor(1.0, dtype=torch.float64)
     wanted = (arrays[0] - arrays[1]).clamp(-1.0, 1.0) / (arrays[0].numel() if reduction == "mean" else 1)
     build = kernels._built

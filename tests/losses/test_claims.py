@@ -264,7 +264,7 @@ def test_the_rule_of_thumb_for_delta_has_95_percent_of_the_means_efficiency() ->
 @losses(only=lambda loss: loss.task == "regression" and loss.prediction.link is not None)
 def test_units(loss: Any) -> None:
     """In the target's units, in their square, or by a hyper-parameter: with everything times 7."""
-    p, y = ordinary(loss, np.random.default_rng(0), rows=25)
+    p, y = ordinary(loss, np.random.default_rng(0), rows=25).values()
     ratio = loss.values(prediction=7 * p, target=7 * y) / loss.values(prediction=p, target=y)
     said = " ".join((*loss.strengths, *loss.weaknesses))
     assert np.allclose(ratio, 7.0) or "in the target's own units" not in said

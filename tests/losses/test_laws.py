@@ -102,7 +102,7 @@ def slopes(function: Any, at: Any, step: float = 1e-6) -> tuple[Any, Any]:
 
 @losses(only=trainable)
 def test_gradient_is_the_slope_of_value(loss: Any, random: Any) -> None:
-    prediction, target = ordinary(loss, random, rows=200)
+    prediction, target = ordinary(loss, random, rows=200).values()
     left, right = slopes(lambda p: method(loss, "value", p, target), prediction)
     gradient = method(loss, "gradient", prediction, target)
     assert gradient.shape == prediction.shape
@@ -111,7 +111,7 @@ def test_gradient_is_the_slope_of_value(loss: Any, random: Any) -> None:
 
 @losses(only=lambda loss: trainable(loss) and isinstance(loss.prediction, Real | Score))
 def test_gradient_at_a_kink_lies_between_the_slopes(loss: Any, random: Any) -> None:
-    _, target = ordinary(loss, random)
+    _, target = ordinary(loss, random).values()
     prediction = np.where(np.arange(CLASSES) % 2 == 0, target, np.sign(target))
     left, right = slopes(lambda p: method(loss, "value", p, target), prediction)
     gradient = method(loss, "gradient", prediction, target)
@@ -121,7 +121,7 @@ def test_gradient_at_a_kink_lies_between_the_slopes(loss: Any, random: Any) -> N
 
 @cases(frameworks=AUTODIFF, only=trainable)
 def test_framework_differentiates_as_the_method_says(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = (framework.array(x, dtype) for x in points(loss, random))
+    prediction, target = (framework.array(x, dtype) for x in points(loss, random).values())
     upstream = random.uniform(0.5, 2.0, size=of_losses(loss))  # a different one for each entry
     value, gradient = framework.pulled(
         lambda p: loss.values(prediction=p, target=target), prediction, framework.array(upstream, dtype)
@@ -137,7 +137,7 @@ def test_framework_differentiates_as_the_method_says(loss: Any, framework: Any, 
 
 @cases(frameworks=AUTODIFF, dtypes=("float64",), only=trainable)
 def test_frameworks_own_derivative_of_value_agrees(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random))
+    prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     _, own = framework.pulled(lambda p: loss.value(framework.ops, p, target), prediction)
     own, rule = framework.numpy(own), method(loss, "gradient", *map(framework.numpy, (prediction, target)))
     finite = np.isfinite(own)
@@ -147,7 +147,7 @@ def test_frameworks_own_derivative_of_value_agrees(loss: Any, framework: Any, dt
 
 @losses(only=has_curvature)
 def test_curvature_is_the_slope_of_gradient(loss: Any, random: Any) -> None:
-    prediction, target = ordinary(loss, random, rows=200)
+    prediction, target = ordinary(loss, random, rows=200).values()
     left, right = slopes(lambda p: method(loss, "gradient", p, target), prediction)
     smooth = np.abs(left - right) < 1e-2  # no kink of the gradient within the step
     assert smooth.mean() > 0.9
@@ -157,7 +157,7 @@ def test_curvature_is_the_slope_of_gradient(loss: Any, random: Any) -> None:
 
 @cases(frameworks=AUTODIFF, dtypes=("float64",), only=trainable)
 def test_second_derivative_is_the_slope_of_gradient(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     along = random.normal(size=prediction.shape)
     step = 1e-6
     counts = loss.row_weight(NUMPY, target, prediction)
@@ -173,7 +173,7 @@ def test_second_derivative_is_the_slope_of_gradient(loss: Any, framework: Any, d
 
 @cases(frameworks=AUTODIFF, dtypes=("float64",), only=has_smooth_target)
 def test_derivative_by_the_target_is_that_of_value(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     left, right = slopes(lambda y: unreduced(loss, prediction, y), target)
     p = framework.array(prediction, dtype)
     _, slope = framework.pulled(lambda y: loss(prediction=p, target=y, reduction="sum"), framework.array(target, dtype))
@@ -182,7 +182,7 @@ def test_derivative_by_the_target_is_that_of_value(loss: Any, framework: Any, dt
 
 @cases(frameworks=("torch", "jax"), dtypes=("float64",), only=trainable)
 def test_forward_mode_agrees_with_the_gradient(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     along = random.normal(size=prediction.shape)
     jvp = framework.torch.func.jvp if framework.title == "PyTorch" else framework.jax.jvp
     y = framework.array(target, dtype)
@@ -203,7 +203,7 @@ def test_forward_mode_agrees_with_the_gradient(loss: Any, framework: Any, dtype:
 
 @cases(frameworks=AUTODIFF)
 def test_all_frameworks_give_the_same_number(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = points(loss, random)
+    prediction, target = points(loss, random).values()
     weight = random.uniform(0.0, 3.0, size=ROWS)
     for reduction in ("none", "sum", "mean"):
         answers = [
@@ -225,7 +225,7 @@ def test_compiled_equals_eager_at_every_setting(loss: Any, framework: Any, dtype
 
 
 def _compiled_equals_eager(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    arrays = [framework.array(x, dtype) for x in (*points(loss, random), random.uniform(0.5, 2.0, size=ROWS))]
+    arrays = [framework.array(x, dtype) for x in (*points(loss, random).values(), random.uniform(0.5, 2.0, size=ROWS))]
 
     def call(prediction: Any, target: Any, weight: Any) -> Any:
         return loss(prediction=prediction, target=target, weight=weight)
@@ -276,9 +276,9 @@ def in_other_words(loss: Any, prediction: Any, target: Any) -> list[tuple[Any, A
     return others
 
 
-@cases(only=lambda loss: bool(in_other_words(loss, *ordinary(loss, np.random.default_rng(0)))))
+@cases(only=lambda loss: bool(in_other_words(loss, *ordinary(loss, np.random.default_rng(0)).values())))
 def test_equal_targets_in_other_words_cost_the_same(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     for reduction in ("none", "mean"):
         ours = both(framework, loss, prediction, target, dtype, reduction=reduction)
         for other, p, y in in_other_words(loss, prediction, target):
@@ -298,7 +298,7 @@ def weights_of(loss: Any, random: Any) -> Any:
 
 @cases()
 def test_sum_is_linear_in_the_weights(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     one, other = weights_of(loss, random), weights_of(loss, random)
     parts = [both(framework, loss, prediction, target, dtype, weight=w, reduction="sum") for w in (one, other)]
     whole = both(framework, loss, prediction, target, dtype, weight=2.0 * one + other, reduction="sum")
@@ -307,7 +307,7 @@ def test_sum_is_linear_in_the_weights(loss: Any, framework: Any, dtype: str, ran
 
 @cases()
 def test_mean_does_not_change_when_weights_are_scaled(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     weight = weights_of(loss, random)
     same(
         both(framework, loss, prediction, target, dtype, weight=weight),
@@ -318,7 +318,7 @@ def test_mean_does_not_change_when_weights_are_scaled(loss: Any, framework: Any,
 
 @cases()
 def test_weight_2_is_a_row_given_twice(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random, rows=HALF)
+    prediction, target = ordinary(loss, random, rows=HALF).values()
     times = np.array([1, 2, 3, 1, 3])
     rows = np.repeat(np.arange(HALF), times)
     for reduction in ("mean", "sum"):
@@ -334,7 +334,7 @@ KEPT = np.array([True, False, True, True, False, False, True, False, True, False
 
 @cases()
 def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     hidden = np.array([math.nan, math.inf, -math.inf, 1e30, math.nan])[:, None]
     prediction[~KEPT] = hidden
     target[~KEPT] = -100 if loss.target.indices else hidden.reshape(-1, *(1,) * (target.ndim - 1))
@@ -351,7 +351,7 @@ def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, rand
 
 @cases()
 def test_two_totals_add_to_one_call(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     arrays = {
         name: framework.array(x, dtype)
         for name, x in {"prediction": prediction, "target": target, "weight": weights_of(loss, random)}.items()
@@ -366,7 +366,7 @@ def test_two_totals_add_to_one_call(loss: Any, framework: Any, dtype: str, rando
 
 @cases()
 def test_nothing_to_count_costs_0_with_zero_gradient(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = points(loss, random)
+    prediction, target = points(loss, random).values()
     hidden = np.full_like(prediction, math.nan)
     empty = prediction[:0], target[:0]
     for reduction in ("mean", "sum"):
@@ -385,7 +385,7 @@ def test_nothing_to_count_costs_0_with_zero_gradient(loss: Any, framework: Any, 
 
 @cases(of=DEFAULTS, dtypes=("float32",))
 def test_sums_accumulate_in_float64(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random, rows=50)
+    prediction, target = ordinary(loss, random, rows=50).values()
     costly = np.unravel_index(np.argmax(unreduced(loss, prediction, target)), of_losses(loss, rows=50))
     count = 50_000
     prediction, target = (framework.array(np.array([x[costly]] * count), dtype) for x in (prediction, target))
@@ -407,7 +407,7 @@ def test_sums_accumulate_in_float64(loss: Any, framework: Any, dtype: str, rando
 
 @cases(dtypes=HALVES)
 def test_half_types_are_computed_in_float32(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    half = [framework.array(x, dtype) for x in ordinary(loss, random)]
+    half = [framework.array(x, dtype) for x in ordinary(loss, random).values()]
     wide = [framework.array(framework.numpy(x), "float32") for x in half]
 
     def call(arrays: Any, reduction: Any = "mean") -> Any:
@@ -476,7 +476,7 @@ def test_settings_differ() -> None:
 
 @cases(of=DEFAULTS, dtypes=("float32",))
 def test_the_row_that_is_not_finite_is_named(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random)
+    prediction, target = ordinary(loss, random).values()
     prediction[3, 1] = math.nan
     p, y = framework.array(prediction, dtype), framework.array(target, dtype)
 

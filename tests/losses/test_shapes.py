@@ -260,7 +260,7 @@ def test_the_judge_and_the_points_follow_the_axes_of_each_input(loss: Any, monke
     for module in (grid, accuracy_grid):
         monkeypatch.setattr(module, "CLASSES", 3)  # one entry for each level
     torch = pytest.importorskip("torch")
-    first, second = grid.ordinary(loss, np.random.default_rng(0), rows=4)
+    first, second = grid.ordinary(loss, np.random.default_rng(0), rows=4).values()
     p, y = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (first, second))
     loss(prediction=p, target=y, reduction="sum").backward()
     for of_target, wanted in ((False, p.grad), (True, y.grad)):

@@ -63,7 +63,7 @@ class Step(nn.Module):
 
 def batch(loss: Loss, rows: int = ROWS) -> tuple[Tensor, Tensor]:
     random = np.random.default_rng(0)
-    target = torch.tensor(grid.ordinary(loss, random, rows)[1])
+    target = torch.tensor(grid.ordinary(loss, random, rows)["target"])
     input = torch.tensor(random.normal(size=(rows, 5)), dtype=torch.float32)
     return input, target if loss.target.indices else target.float()
 

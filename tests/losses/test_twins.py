@@ -74,7 +74,7 @@ def both(loss: Any, twin: Twin, prediction: Any, target: Any) -> tuple[Any, Any]
 
 @pytest.mark.parametrize(("loss", "twin"), pairs())
 def test_the_twin_agrees(loss: Any, twin: Twin, random: Any) -> None:
-    ours, theirs = both(loss, twin, *ordinary(loss, random, rows=20))
+    ours, theirs = both(loss, twin, *ordinary(loss, random, rows=20).values())
     assert theirs.shape == ours.shape
     np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
 
@@ -216,7 +216,7 @@ def test_the_page_says_where_a_twin_departs() -> None:
 
 def test_a_wrong_factor_would_be_seen(random: Any) -> None:
     (huber,) = (loss for loss in DEFAULTS if type(loss).__name__ == "Huber")
-    prediction, target = (adapter("torch").array(x, "float32") for x in ordinary(huber, random))
+    prediction, target = (adapter("torch").array(x, "float32") for x in ordinary(huber, random).values())
     twin = Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", factor=0.5)
     theirs = twin.factor * twin.evaluate(huber, prediction, target)
     assert not np.allclose(theirs, huber.values(prediction=prediction, target=target))

@@ -126,7 +126,9 @@ def agree(came: Any, answer: tuple[Any, Any], *, flushed: bool = False) -> None:
 def test_derivatives_are_exact_whatever_the_weights(
     loss: Any, framework: Any, dtype: str, reduction: Any, random: Any
 ) -> None:
-    prediction, target = (x if x.dtype.kind == "i" else x.astype(dtype) for x in ordinary(loss, random, rows=ROWS))
+    prediction, target = (
+        x if x.dtype.kind == "i" else x.astype(dtype) for x in ordinary(loss, random, rows=ROWS).values()
+    )
     columns = prediction.shape[1]
     along = random.normal(size=prediction.shape).astype(dtype)
     y, of_class = framework.array(target), weights_of_classes(loss, prediction, target)
@@ -161,7 +163,9 @@ TRACED = {
 
 @losses(only=lambda loss: loss.trainable)
 def test_the_gradient_in_numpy_is_exact_whatever_the_weights(loss: Any, random: Any) -> None:
-    prediction, target = (x if x.dtype.kind == "i" else x.astype("float32") for x in ordinary(loss, random, rows=ROWS))
+    prediction, target = (
+        x if x.dtype.kind == "i" else x.astype("float32") for x in ordinary(loss, random, rows=ROWS).values()
+    )
     of_class, exact = weights_of_classes(loss, prediction, target), judged(loss, prediction, target)
     heaviest = of_class.max()  # weights count times those of the classes
     for reduction in ("mean", "sum"):
