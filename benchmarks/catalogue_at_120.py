@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = pathlib.Path("src", "lossary")
 
 FAMILIES = (
-    *("adversarial", "boxes", "count", "distillation", "distribution", "imbalance", "metric", "multilabel", "noise"),
+    *("adversarial", "boxes", "count", "distillation", "distribution", "embedding", "imbalance", "multilabel", "noise"),
     *("ordinal", "preference", "ranking", "segmentation", "survival"),
 )
 

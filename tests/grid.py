@@ -47,8 +47,17 @@ def has_table(loss: Loss) -> bool:
     return any(isinstance(getattr(loss, name), tuple) and getattr(loss, name) for name in loss.tables)
 
 
-ALL = tuple(cls(**settings) for cls in catalogue.classes() for settings in settings_of(cls))
-DEFAULTS = tuple(cls() for cls in catalogue.classes())
+def has_pairs(loss: Loss) -> bool:
+    """Whether it takes a prediction and a target, and each entry or row has a loss of its own: those are tried one by
+    one. The others are tried by whole batches, in tests/losses/test_shapes.py."""
+    return loss.paired and loss.separable and type(loss)().prediction.axes < 2
+
+
+EVERY = tuple(cls(**settings) for cls in catalogue.classes() for settings in settings_of(cls))
+ALL = tuple(loss for loss in EVERY if has_pairs(loss))
+SHAPED = tuple(loss for loss in EVERY if not has_pairs(loss))
+EACH = tuple(cls() for cls in catalogue.classes())
+DEFAULTS = tuple(loss for loss in ALL if loss in EACH)
 
 
 def losses(
@@ -85,7 +94,7 @@ def _sampled(
     def decorate(law: Law) -> Law:
         params = []
         for loss in of:
-            always = first_points if loss in DEFAULTS else set()
+            always = first_points if loss in EACH else set()
             others = [point for point in points if point not in always]
             kept = always | {chosen(others, law.__name__, loss)} if others and settings(loss) else always
             params += [

@@ -26,6 +26,7 @@ from lossary.losses.binary.hinge import Hinge as Hinge
 from lossary.losses.binary.zero_one import ZeroOne as ZeroOne
 from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL
 from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
+from lossary.losses.embedding.info_nce import InfoNCE as InfoNCE
 from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
 from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy
 from lossary.losses.regression.huber import Huber as Huber
@@ -33,6 +34,8 @@ from lossary.losses.regression.log_cosh import LogCosh as LogCosh
 from lossary.losses.regression.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
 from lossary.losses.regression.mean_squared_error import MeanSquaredError as MeanSquaredError
 from lossary.losses.regression.quantile import Quantile as Quantile
+from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
+from lossary.losses.segmentation.dice import Dice as Dice
 from lossary.ops.reduce import Total as Total
 from lossary.penalties.elastic_net import ElasticNet as ElasticNet
 from lossary.penalties.l1 import L1 as L1

@@ -85,7 +85,7 @@ def refuse_inputs(host: str, loss: Loss | Objective, habit: str) -> None:
         host: "keras" or "sklearn".
         habit: what it calls losses with.
     """
-    if len(loss.inputs) != 2 or "target" not in loss.inputs:
+    if not loss.paired:
         raise UsageError(
             f"lossary.{host} calls losses with {habit}, and {loss!r} takes {', '.join(loss.inputs)}.",
             received=f"a loss of {len(loss.inputs)} inputs.",

@@ -8,6 +8,7 @@ LOSSES = {
     "ZeroOne": "lossary.losses.binary.zero_one",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "KLDivergence": "lossary.losses.divergence.kl_divergence",
+    "InfoNCE": "lossary.losses.embedding.info_nce",
     "CategoricalCrossEntropy": "lossary.losses.multiclass.categorical_cross_entropy",
     "SparseCategoricalCrossEntropy": "lossary.losses.multiclass.sparse_categorical_cross_entropy",
     "Huber": "lossary.losses.regression.huber",
@@ -15,6 +16,8 @@ LOSSES = {
     "MeanAbsoluteError": "lossary.losses.regression.mean_absolute_error",
     "MeanSquaredError": "lossary.losses.regression.mean_squared_error",
     "Quantile": "lossary.losses.regression.quantile",
+    "BatchDice": "lossary.losses.segmentation.batch_dice",
+    "Dice": "lossary.losses.segmentation.dice",
 }
 
 PENALTIES = {
@@ -27,6 +30,8 @@ FAMILIES = {
     "binary": "Losses for one of two classes.",
     "distribution": "Losses for a whole distribution as the prediction.",
     "divergence": "Losses for a whole distribution as the target.",
+    "embedding": "Embeddings: what belongs together is near, what does not is far.",
     "multiclass": "Losses for one of K classes.",
     "regression": "Losses for a number as the target.",
+    "segmentation": "Masks: which pixels belong to something.",
 }

@@ -96,19 +96,19 @@ def is_default(cls: type[Any], settings: dict[str, Any]) -> bool:
 
 
 CASES = sampled(
-    [pytest.param(cls, s, id=f"{cls.__name__}-{s}") for cls in catalogue.classes() for s in settings_of(cls)],
+    [pytest.param(cls, s, id=f"{cls.__name__}-{s}") for cls in map(type, grid.DEFAULTS) for s in settings_of(cls)],
     always=is_default,
 )
 TWINS = [
     pytest.param(cls(**s), twin, id=f"{cls(**s)!r}-{s}")
-    for cls in catalogue.classes()
+    for cls in map(type, grid.DEFAULTS)
     for s in settings_of(cls)
     for twin in cls.same_as
     if twin.framework == "keras" and twin.applies(cls(**s))
 ]
 TRAINABLE = [
     pytest.param(cls, said, id=f"{cls.__name__}{'' if said is None else '-logits' if said else '-probabilities'}")
-    for cls in catalogue.classes()
+    for cls in map(type, grid.DEFAULTS)
     if cls.trainable
     for said in ((True, False) if "from_logits" in parameters_of(cls) else (None,))
 ]
@@ -689,7 +689,7 @@ def test_whether_predictions_are_logits_must_be_said(cls: type[Any]) -> None:
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX's tensors remember nothing of where they come from")
-@pytest.mark.parametrize("cls", [cls for cls in catalogue.classes() if "from_logits" in parameters_of(cls)])
+@pytest.mark.parametrize("cls", [type(loss) for loss in grid.DEFAULTS if "from_logits" in loss.settings])
 def test_activated_predictions_given_as_logits_are_caught(cls: type[Any]) -> None:
     loss = cls(from_logits=True)
     x, y = data("rows" if loss.prediction.rows else "binary")

@@ -13,9 +13,9 @@ import pytest
 
 import lossary
 from lossary import metrics
-from lossary.catalogue import classes
 from lossary.define.domain import Columns, Positive
 from lossary.errors import DomainError, ShapeError, UsageError
+from tests.grid import DEFAULTS
 
 # Five logits, of which 0.3 is above 0 and below 0.5 and −0.2 is below 0: said + + − − +, true + − − + +.
 LOGITS = np.array([0.3, 0.9, -0.2, -3.0, 0.4], "float32")
@@ -123,7 +123,13 @@ def test_pinball_has_the_level_of_the_loss():
     assert "pinball" not in metrics.sklearn(lossary.MeanSquaredError())
 
 
-@pytest.mark.parametrize("cls", classes())
+def test_losses_of_other_tasks_have_none():
+    for library in (metrics.sklearn, metrics.torchmetrics, metrics.keras):
+        with pytest.raises(UsageError, match="none of segmentation"):
+            library(lossary.Dice())
+
+
+@pytest.mark.parametrize("cls", map(type, DEFAULTS))
 def test_every_loss_has_metrics_in_every_library(cls):
     loss = cls()
     settings = {"classes": 3} if loss.prediction.rows else {}

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import lossary
-from lossary import catalogue
 from lossary.check.inference import find
 from lossary.check.inference.infer import subject
 from lossary.define.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
 from lossary.errors import DataError, LossaryError, MissingExtraError, UnknownNameError, UsageError
+from tests.grid import DEFAULTS, EACH, SHAPED
 
 REAL = (Real(), Real())
 POSITIVE = (Positive(), Positive())
@@ -144,7 +144,15 @@ def test_keras_by_name() -> None:
 # ── lossary's own ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("definition", catalogue.classes(), ids=lambda each: each.__name__)
+@pytest.mark.parametrize("loss", [loss for loss in SHAPED if loss in EACH], ids=repr)
+def test_losses_of_whole_batches_are_not_judged(loss: Any) -> None:
+    with pytest.raises(UsageError, match="which no rule here can judge"):
+        subject(loss)
+    with pytest.raises(UsageError, match=f"lossary show {type(loss).__name__} --claims"):
+        subject(loss.torch())
+
+
+@pytest.mark.parametrize("definition", map(type, DEFAULTS), ids=lambda each: each.__name__)
 @pytest.mark.parametrize("host", ["lossary", "torch", "keras", "jax"])
 def test_lossary_says_itself_what_it_is(definition: Any, host: str) -> None:
     if host != "lossary":

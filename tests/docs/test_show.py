@@ -37,7 +37,7 @@ def test_every_loss_has_a_page(cls):
     assert "\x1b" not in text
     loss = cls()
     assert lines[0].startswith(repr(loss))
-    assert lines[0].endswith(("pointwise", "rowwise"))
+    assert lines[0].endswith(("pointwise", "rowwise", "batchwise"))
     labels = [line[:14].strip() for line in lines if line[:1].strip()]
     twins = ["Same as"] if loss.same_as else []
     wanted = [
@@ -46,11 +46,11 @@ def test_every_loss_has_a_page(cls):
         "Strengths",
         "Weaknesses",
         "Output",
-        "Target",
+        "Target" if loss.paired else "Inputs",
         "Runs",
         *twins,
         "PyTorch",
-        "Keras",
+        *(["Keras"] if loss.paired else []),
         "JAX",
     ]
     assert [label for label in labels if label in {*wanted, "Same as"}] == wanted

@@ -13,12 +13,12 @@ import pytest
 import lossary
 from lossary import catalogue
 from lossary.check.backends import backend as adapter
-from lossary.define.domain import Columns, Labels, Logits, Probability, Simplex
+from lossary.define.domain import Columns, Labels, Logits, Probability, Row, Simplex
 from lossary.define.parameters import parameters_of
 from lossary.define.twin import Departure, Twin
 from lossary.describe import show
 from tests.accuracy.grid import in_columns
-from tests.grid import ALL, CLASSES, DEFAULTS, has_table, losses, ordinary
+from tests.grid import CLASSES, EACH, EVERY, has_table, losses, ordinary
 
 # The arrays that a library computes with.
 HOME = collections.defaultdict(
@@ -26,7 +26,9 @@ HOME = collections.defaultdict(
 )
 
 # Settings that no library has a word for, and why.
-ALONE: dict[Any, str] = {}
+ALONE: dict[Any, str] = {loss: "optax and Keras do not square" for loss in EVERY if loss.settings.get("squared")} | {
+    lossary.BatchDice(from_logits=False): "optax takes no probabilities of one class",
+}
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)
 FEW = 1e-30  # a probability that is not 0
@@ -35,15 +37,15 @@ FEW = 1e-30  # a probability that is not 0
 def pairs() -> list[Any]:
     return [
         pytest.param(loss, twin, id=f"{loss!r}: {twin.call}")
-        for loss in ALL
+        for loss in EVERY
         for twin in loss.same_as
         if twin.applies(loss)
     ]
 
 
-def as_taken(loss: Any, twin: Twin, prediction: Any, target: Any) -> tuple[Any, Any]:
-    """The arrays as the twin takes them: labels where it takes labels alone."""
-    arrays = {"prediction": prediction, "target": target}
+def as_taken(loss: Any, twin: Twin, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs as the twin takes them: labels where it takes labels alone."""
+    arrays = {name: np.asarray(x) for name, x in inputs.items()}
     for name in twin.labels:
         domain = getattr(loss, name)
         values = getattr(domain, "labels", domain)
@@ -55,32 +57,34 @@ def as_taken(loss: Any, twin: Twin, prediction: Any, target: Any) -> tuple[Any, 
         else:
             arrays[name] = np.round(arrays[name])
     if twin.framework == "sklearn" and not loss.prediction.rows:  # which takes vectors
-        return arrays["prediction"].ravel(), arrays["target"].ravel()
-    return arrays["prediction"], arrays["target"]
+        return {name: x.ravel() for name, x in arrays.items()}
+    return arrays
 
 
-def both(loss: Any, twin: Twin, prediction: Any, target: Any) -> tuple[Any, Any]:
+def both(loss: Any, twin: Twin, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """Our answer and theirs, by `evaluate` and nothing else."""
     framework = adapter(HOME[twin.framework])
-    arrays = [
-        framework.array(x) if x.dtype == np.int64 else framework.array(x, "float32")
-        for x in as_taken(loss, twin, np.asarray(prediction), np.asarray(target))
-    ]
+    arrays = {
+        name: framework.array(x) if x.dtype == np.int64 else framework.array(x, "float32")
+        for name, x in as_taken(loss, twin, inputs).items()
+    }
     with np.errstate(all="ignore"):
-        theirs = framework.numpy(twin.factor * twin.evaluate(loss, *arrays))
-    ours = framework.numpy(loss(prediction=arrays[0], target=arrays[1], reduction="none" if theirs.ndim else "mean"))
+        theirs = framework.numpy(twin.factor * twin.evaluate(loss, **arrays))
+    ours = framework.numpy(loss(**arrays, reduction="none" if theirs.ndim else "mean"))
     return ours, theirs
 
 
 @pytest.mark.parametrize(("loss", "twin"), pairs())
 def test_the_twin_agrees(loss: Any, twin: Twin, random: Any) -> None:
-    ours, theirs = both(loss, twin, *ordinary(loss, random, rows=20).values())
+    ours, theirs = both(loss, twin, ordinary(loss, random, rows=20))
     assert theirs.shape == ours.shape
     np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
 
 
-def edges(loss: Any) -> list[tuple[Any, Any]]:
-    """Batches of one at the edge of what the loss takes: probabilities of 0 and 1, and large numbers."""
+def edges(loss: Any) -> list[dict[str, Any]]:
+    """Batches of one, or a few, at the edge of what the loss takes: probabilities of 0 and 1, and large numbers."""
+    if loss.pooled or isinstance(loss.prediction, Row):
+        return [_at_edges(loss, size, low) for size in (1e-4, 1.0, 300.0) for low in (False, True)]
     match loss.prediction:
         case Simplex() | Logits():
             wrong, right = np.eye(CLASSES)[:1], np.eye(CLASSES)[1:2]
@@ -102,7 +106,16 @@ def edges(loss: Any) -> list[tuple[Any, Any]]:
             targets = [np.array([low]), np.array([high])]
     if has_table(loss) and not loss.prediction.rows:  # a column for each of its entries
         predictions, targets = ([np.tile(x, (1, CLASSES)) for x in batches] for batches in (predictions, targets))
-    return list(itertools.product(predictions, targets))
+    return [{"prediction": p, "target": y} for p, y in itertools.product(predictions, targets)]
+
+
+def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
+    """Three entries of such numbers, of which each other one is at the lower edge, or all."""
+    batch = {}
+    for name, domain in loss.domains.items():
+        x = np.full((3, *(2,) * domain.axes), min(size, domain.high))
+        batch[name] = np.where((np.arange(x.size).reshape(x.shape) % 2 == 0) | low, max(-size, domain.low), x)
+    return batch
 
 
 def log(loss: Any) -> bool:
@@ -112,25 +125,28 @@ def log(loss: Any) -> bool:
 @pytest.mark.parametrize(("loss", "twin"), pairs())
 def test_a_twin_that_says_nothing_of_edges_agrees_there(loss: Any, twin: Twin) -> None:
     apart = []
-    for prediction, target in edges(loss):
-        ours, theirs = both(loss, twin, prediction, target)
+    for inputs in edges(loss):
+        ours, theirs = both(loss, twin, inputs)
         if not np.allclose(ours, theirs, rtol=1e-4, atol=1e-6, equal_nan=True):
-            apart.append((prediction, target, ours, theirs))
+            apart.append((inputs, ours, theirs))
     assert bool(apart) == (twin.departs is not None), apart
 
 
 @pytest.mark.parametrize(
     ("loss", "twin"),
     [
-        pytest.param(next(each for each in ALL if type(each) is type(loss) and twin.applies(each)), twin, id=twin.call)
-        for loss in DEFAULTS
+        pytest.param(
+            next(each for each in EVERY if type(each) is type(loss) and twin.applies(each)), twin, id=twin.call
+        )
+        for loss in EACH
         for twin in loss.same_as
         if twin.departs is not None
     ],
 )
 def test_a_departure_is_what_it_says(loss: Any, twin: Twin) -> None:
     assert twin.departs is not None
-    ours, theirs = both(loss, twin, twin.departs.prediction, twin.departs.target)
+    inputs = dict(zip(loss.inputs, (twin.departs.prediction, twin.departs.target), strict=True))
+    ours, theirs = both(loss, twin, inputs)
     assert theirs.item() == pytest.approx(twin.departs.theirs, rel=1e-6, nan_ok=True)
     assert ours.item() != pytest.approx(twin.departs.theirs, rel=1e-2, nan_ok=True)
     exact = loss(prediction=np.asarray(twin.departs.prediction), target=np.asarray(twin.departs.target))
@@ -147,7 +163,7 @@ def test_a_wrong_departure_would_be_seen() -> None:
         test_a_twin_that_says_nothing_of_edges_agrees_there(loss, dataclasses.replace(twin, departs=None))
 
 
-@losses()
+@losses(of=EVERY)
 def test_every_setting_has_a_twin(loss: Any) -> None:
     assert any(twin.applies(loss) for twin in loss.same_as) == (loss not in ALONE)
 
@@ -179,18 +195,18 @@ def test_what_users_know_it_by(name: str, loss: Any) -> None:
     assert name in {twin.name for twin in catalogue.find(name).same_as}
 
 
-@losses(of=tuple(loss for loss in DEFAULTS if loss.same_as))
+@losses(of=tuple(loss for loss in EACH if loss.same_as))
 def test_every_twin_is_tried(loss: Any) -> None:
     for twin in loss.same_as:
-        assert any(twin.applies(each) for each in ALL if type(each) is type(loss)), twin.call
+        assert any(twin.applies(each) for each in EVERY if type(each) is type(loss)), twin.call
         assert set(twin.when) | set(twin.given) <= set(loss.settings)
         assert set(twin.given) <= twin.mentions
-        assert set(twin.labels) <= {"prediction", "target"}
+        assert set(twin.labels) <= set(loss.inputs)
         assert twin.factor > 0
 
 
 def test_a_twin_that_does_not_apply_is_not_tried() -> None:
-    for loss in ALL:
+    for loss in EVERY:
         for twin in loss.same_as:
             for name, value in twin.when.items():
                 assert twin.applies(loss) <= (loss.settings[name] == value)
@@ -206,7 +222,7 @@ def test_part_of_a_longer_name_is_no_mention() -> None:
 
 
 def test_the_page_says_where_a_twin_departs() -> None:
-    for loss in DEFAULTS:
+    for loss in EACH:
         words = " ".join(show.page(loss).split())
         for twin in loss.same_as:
             assert twin.departs is None or f"; {twin.departs.rule})" in words
@@ -215,8 +231,8 @@ def test_the_page_says_where_a_twin_departs() -> None:
 
 
 def test_a_wrong_factor_would_be_seen(random: Any) -> None:
-    (huber,) = (loss for loss in DEFAULTS if type(loss).__name__ == "Huber")
-    prediction, target = (adapter("torch").array(x, "float32") for x in ordinary(huber, random).values())
+    huber = lossary.Huber()
+    inputs = {name: adapter("torch").array(x, "float32") for name, x in ordinary(huber, random).items()}
     twin = Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", factor=0.5)
-    theirs = twin.factor * twin.evaluate(huber, prediction, target)
-    assert not np.allclose(theirs, huber.values(prediction=prediction, target=target))
+    theirs = twin.factor * twin.evaluate(huber, **inputs)
+    assert not np.allclose(theirs, huber.values(**inputs))

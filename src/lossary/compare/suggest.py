@@ -30,6 +30,9 @@ _PURPOSE = {
     "binary": "one of two classes",
     "multiclass": "one of several classes",
     "distribution": "a whole distribution",
+    "segmentation": "the masks of images",
+    "embedding": "embeddings, which are compared with each other",
+    "survival": "how soon something happens, of what may not have happened yet",
 }
 _OF_PROBABILITIES = ("log_loss", "brier", "calibration_error")  # metrics that probabilities are judged by
 _OF_ALL_ROWS = ("accuracy", "roc_auc", "average_precision")  # metrics that do not count classes alike
@@ -230,7 +233,7 @@ def _misfit(loss: Loss, task: Task) -> str | None:
     """Why a loss cannot be trained with on this task; None where it can."""
     prediction, target = loss.prediction, loss.target
     amounts = not (prediction.says_class or target.says_class)
-    free = prediction.unbounded  # whatever number a network ends in is legal
+    free = prediction.unbounded and loss.paired and loss.separable  # whatever number a network ends in is legal
     said = free and prediction.says_class and target.certain and not target.logarithms
     fits = {
         "regression": loss.task == "regression" and amounts and free and target.unbounded and not prediction.rows,
@@ -241,6 +244,8 @@ def _misfit(loss: Loss, task: Task) -> str | None:
         return None if loss.trainable else _EVALUATION
     if loss.task != task:
         return f"predicts {_PURPOSE[loss.task]}"
+    if not (loss.paired and loss.separable):
+        return "sees more at once than a prediction and its target"
     if task == "regression" and prediction.rows:
         return "takes rows of predictions, and the models that are compared here predict one number"
     return f"takes predictions that are {prediction.wanted} and targets that are {target.wanted}"

@@ -43,6 +43,7 @@ from lossary.define.domain import (
     Simplex,
 )
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
+from lossary.define.notation import Notation
 from lossary.define.parameters import NumberOrTable, Pair, Table, parameter
 from lossary.define.penalty import Penalty
 from lossary.define.twin import Departure, Twin
@@ -76,6 +77,7 @@ __all__ = [
     "NotConvex",
     "NotProper",
     "NotSymmetricInArguments",
+    "Notation",
     "NumberOrTable",
     "Pair",
     "Penalty",

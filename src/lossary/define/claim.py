@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lossary.define.objective import Objective
 
 _NO_PROBABILITIES = "its predictions are no probabilities"
+_NO_ENTRIES = "the losses of a batch are one"
 _NO_NUMBERS = "its predictions are no estimates of a number"
 
 
@@ -77,11 +78,12 @@ class Claim(ABC):
     @final
     def examine(self, loss: Loss | Objective, *, points: int = 20_000, seed: int = 0) -> Evidence:
         """Try to refute the claim of this loss, or weighted sum of losses, on that many points."""
+        probe = Probe(loss, points, seed)
         try:
-            counterexample = self.refute(Probe(loss, points, seed))
+            counterexample = self.refute(probe)
         except DifferentiationError:
             counterexample = "it has no gradient"
-        return Evidence(self, points, counterexample)
+        return Evidence(self, probe.points, counterexample)
 
 
 def closure(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
@@ -132,13 +134,15 @@ class Separable(Claim):
     name = "separable"
 
     def refute(self, probe: Probe) -> str | None:
+        if probe.pooled:
+            return _NO_ENTRIES
         np = probe.np
         prediction, target = probe.prediction(), probe.target()
         whole = probe.values(prediction, target)
         order = probe.generator.permutation(len(prediction))
         apart = np.empty_like(whole)
         for part in np.array_split(order, 3):
-            apart[part] = probe.values(prediction[part], target[part])
+            apart[part] = probe.values(prediction[part], target[part], part)
         with np.errstate(invalid="ignore"):
             near = np.abs(apart - whole) <= 1e-12 * (probe.scale + np.abs(whole))
         same = near | (apart == whole) | (np.isnan(apart) & np.isnan(whole))
@@ -612,8 +616,8 @@ class Proper(Claim):
         return self.functional
 
     def refute(self, probe: Probe) -> str | None:
-        if not probe.loss.prediction.probabilities:
-            return _NO_PROBABILITIES
+        if probe.pooled or not probe.loss.prediction.probabilities:
+            return _NO_ENTRIES if probe.pooled else _NO_PROBABILITIES
         np = probe.np
         outcomes = probe.outcomes()
         chances = np.moveaxis(probe.generator.dirichlet(np.ones(len(outcomes)), size=probe.lead), -1, 0)
@@ -646,8 +650,8 @@ class NotProper(Claim):
         return "biased probability"
 
     def refute(self, probe: Probe) -> str | None:
-        if not probe.loss.prediction.probabilities:
-            return _NO_PROBABILITIES
+        if probe.pooled or not probe.loss.prediction.probabilities:
+            return _NO_ENTRIES if probe.pooled else _NO_PROBABILITIES
         return None if Proper().refute(probe) else "nothing was found that costs less than the true probability"
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
@@ -667,8 +671,8 @@ class ClassificationCalibrated(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         np, prediction, threshold = probe.np, probe.loss.prediction, probe.loss.prediction.threshold
-        if threshold is None or not probe.loss.target.certain:
-            return "its prediction has no side"
+        if probe.pooled or threshold is None or not probe.loss.target.certain:
+            return _NO_ENTRIES if probe.pooled else "its prediction has no side"
         (low, _), (high, _) = probe.outcomes()[:2]
         few = max(2, probe.points // 40 // (probe.classes if len(probe.shape) > 1 else 1))
         low, high = low[:few], high[:few]

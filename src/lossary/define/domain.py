@@ -234,7 +234,7 @@ class Domain(ABC):
 
     def edges(self, dtype: str, classes: int = 3) -> Any:
         """The legal values at the edges of the domain and of the dtype, as numbers of that dtype in a float64 (or
-        integer) NumPy array, (n,), or (n, classes) for rows.
+        integer) NumPy array, (n,), or (n, classes) for rows, (n, classes, classes) for rows of rows.
 
         Edges are 0, ±1, the bounds and what is next to them, the smallest and largest numbers, and the infinities.
         """
@@ -243,9 +243,9 @@ class Domain(ABC):
         numbers = _edges(dtype, self.low, self.high)
         if not self.rows:
             return self._legal(numbers, dtype, classes)
-        rows = np.empty((len(numbers), classes))
+        rows = np.empty((len(numbers), *(classes,) * self.axes))
         rows[...] = self.safe(_numpy(), rows)
-        rows[:, 0] = numbers
+        rows.reshape(len(numbers), -1)[:, 0] = numbers
         return self._legal(rows, dtype, classes)
 
     @final
@@ -619,6 +619,10 @@ class Row(Domain):
         return self.entry.link
 
     @property
+    def symbol(self) -> str | None:
+        return self.entry.symbol
+
+    @property
     def wanted(self) -> str:
         return f"rows whose entries are {self.entry.wanted}" if self.entry.rows else self.entry.wanted
 
@@ -634,6 +638,9 @@ class Row(Domain):
 
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         return self.entry.ordinary(generator, shape)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return self.entry.sample(generator, shape)
 
 
 @final

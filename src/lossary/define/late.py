@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossary.define.loss import Loss
+    from lossary.define.notation import Notation
     from lossary.define.objective import Objective
     from lossary.define.penalty import Penalty
-    from lossary.describe.formula import Formula
     from lossary.jax import LossFunction
     from lossary.keras import KerasLoss, Regularizer
     from lossary.sklearn import Scorer
@@ -48,7 +48,7 @@ def regularizer(penalty: Penalty) -> Regularizer:
     return of_penalty(penalty)
 
 
-def formula(loss: Loss) -> Formula:
+def formula(loss: Loss) -> Notation:
     from lossary.describe.formula import formula as of_loss
 
     return of_loss(loss)

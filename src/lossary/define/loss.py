@@ -15,6 +15,7 @@ from lossary.ops.reduce import Total
 
 if TYPE_CHECKING:
     from lossary.define.claim import Claim
+    from lossary.define.notation import Notation
     from lossary.define.objective import Objective
     from lossary.define.twin import Twin
     from lossary.jax import LossFunction
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lossary.torch import LossModule
 
 Reduction = Literal["mean", "sum", "none"]
-Task = Literal["regression", "binary", "multiclass", "distribution"]
+Task = Literal["regression", "binary", "multiclass", "distribution", "segmentation", "embedding", "survival"]
 
 
 class Loss(Definition, abstract=True):
@@ -48,6 +49,8 @@ class Loss(Definition, abstract=True):
     pooled: ClassVar[bool] = False
 
     task: ClassVar[Task]
+    # Its formula, where operations on whole batches do not say it to a reader; else it is read from `formula`.
+    notation: ClassVar[Notation | None] = None
     strengths: ClassVar[tuple[str, ...]] = ()
     weaknesses: ClassVar[tuple[str, ...]] = ()
     sources: ClassVar[tuple[str, ...]] = ()
@@ -263,6 +266,12 @@ class Loss(Definition, abstract=True):
         """What each input may be, by its name."""
         fixed = self._domains
         return {name: getattr(self, name) for name in self.inputs} if fixed is None else fixed
+
+    @final
+    @property
+    def paired(self) -> bool:
+        """Whether it takes a prediction and a target and nothing else, as scikit-learn and Keras call a loss."""
+        return self.inputs == ("prediction", "target")
 
     @final
     @property

@@ -131,6 +131,10 @@ class Objective:
         return self._first.domains
 
     @property
+    def paired(self) -> bool:
+        return self._first.paired
+
+    @property
     def pooled(self) -> bool:
         return self._first.pooled
 

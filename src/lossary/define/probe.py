@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, final
 
 from lossary.define import link
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lossary.define.domain import Domain
     from lossary.define.link import Link
     from lossary.define.loss import Loss
     from lossary.define.objective import Objective
 
 _CLASSES = 4  # of the rows on which claims about rowwise losses are tried
+_ENTRIES = 5  # of the batches on which claims about losses of a whole batch are tried
 
 
 @final
@@ -20,7 +24,10 @@ class Probe:
     """A loss, and legal points to try it on; everything in float64 NumPy.
 
     A loss of single numbers is tried on single numbers, one for each label where it has a table with an entry for each;
-    a loss of rows on whole rows. What is measured (sizes, distances) is measured of each number, or of each row.
+    a loss of rows on whole rows, one of the whole batch on small batches. What is measured (sizes, distances) is
+    measured of each number, of each row, or of each batch.
+
+    A claim is about the first input, beside the second, the target; what else a loss takes is drawn once.
     """
 
     def __init__(self, loss: Loss | Objective, points: int, seed: int, classes: int = _CLASSES) -> None:
@@ -28,17 +35,26 @@ class Probe:
 
         self.np = np
         self.loss = loss
-        self.points = points
+        self.pooled = not loss.separable
+        # Batches are evaluated one by one, and rows of rows have many numbers.
+        fewer = 50 if self.pooled else 4 ** max(0, loss.prediction.axes - 1)
+        self.points = points = max(min(points, 25), points // fewer)
         self.generator = np.random.default_rng(seed)
-        self.rows = loss.prediction.rows
+        # The trailing axes of what has one loss.
+        self.axes = loss.prediction.axes + self.pooled
+        self.rows = self.axes > 0
         # What a sum multiplies its losses by, and their rounding with them.
         self.scale = sum(factor for factor, _ in getattr(loss, "summands", ((1.0, loss),)))
         entries = _table_entries(loss)
         self.classes = entries or loss.prediction.size or classes
-        if self.rows:
-            self.shape: tuple[int, ...] = (points, self.classes)
-        else:
-            self.shape = (max(1, points // entries), entries) if entries else (points,)
+        row = (self.classes,) * loss.prediction.axes
+        self.shape: tuple[int, ...] = (points, _ENTRIES, *row) if self.pooled else (points, *row)
+        if entries and not self.rows:
+            self.shape = (max(1, points // entries), entries)
+        self.beside = {
+            name: domain.sample(self.generator, domain.shape_beside(loss.prediction, self.shape))
+            for name, domain in list(loss.domains.items())[2:]
+        }
         self.counterexample: dict[str, Any] = {}  # what `first` put into words, as numbers
 
     # ── points ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -52,6 +68,11 @@ class Probe:
         if self.loss.target.rows and self.loss.target.certain:  # every fifth is
             index = self.generator.integers(self.classes, size=self.lead)
             target[::5] = self.loss.target.encode(index, self.classes)[::5]
+        elif self.rows and math.isfinite(self.loss.target.high - self.loss.target.low):  # or all entries near one edge
+            lead = (*self.lead, *(1,) * (target.ndim - len(self.lead)))
+            edge = self.generator.choice([self.loss.target.low, self.loss.target.high], size=lead)
+            near = self.generator.choice([1e-3, 0.01, 0.1], size=lead)
+            target[::5] = (edge + near * (target - edge))[::5]
         return target
 
     def segments(self) -> tuple[Any, Any, Any]:
@@ -79,12 +100,12 @@ class Probe:
     @property
     def lead(self) -> tuple[int, ...]:
         """The shape of the losses."""
-        return self.shape[:-1] if self.rows else self.shape
+        return self.shape[: len(self.shape) - self.axes]
 
     @property
     def rows_of_classes(self) -> bool:
         """Whether its rows are distributions over classes."""
-        return self.rows and self.loss.target.says_class and not self.loss.target.indices
+        return self.loss.prediction.rows and self.loss.target.says_class and not self.loss.target.indices
 
     @property
     def is_regression(self) -> bool:
@@ -99,7 +120,7 @@ class Probe:
 
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""
-        if self.rows:
+        if self.loss.prediction.rows:
             return self.generator.dirichlet(self.np.ones(self.classes), size=self.lead)
         return self.generator.uniform(1e-9, 1.0 - 1e-9, size=self.shape)
 
@@ -125,7 +146,7 @@ class Probe:
         """Targets that may come up, and the share that each stands for: the classes, and others where the target is a
         distribution itself."""
         np, domain = self.np, self.loss.target
-        shares = np.eye(self.classes) if self.rows else (0.0, 1.0)
+        shares = np.eye(self.classes) if self.loss.prediction.rows else (0.0, 1.0)
         found = []
         if domain.certain:
             found = [(domain.encode(np.full(self.lead, k), len(shares)), share) for k, share in enumerate(shares)]
@@ -162,11 +183,33 @@ class Probe:
 
     # ── what the loss says ───────────────────────────────────────────────────────────────────────────────────────
 
-    def values(self, prediction: Any, target: Any) -> Any:
-        return self.loss.values(prediction=prediction, target=target)
+    def values(self, prediction: Any, target: Any, chosen: Any = slice(None)) -> Any:
+        """The loss of each point; where these are some of all, `chosen` says which."""
+        inputs = self._inputs(prediction, target, chosen)
+        if not self.pooled:
+            return self.loss.values(**inputs)
+        return self.np.array([self.loss(**batch, reduction="sum") for batch in self._batches(inputs)])
 
     def gradient(self, prediction: Any, target: Any) -> Any:
-        return self.loss.value_and_gradient(prediction=prediction, target=target, reduction="none")[1]
+        """The gradient by the first input."""
+        inputs = self._inputs(prediction, target, slice(None))
+        if not self.pooled:
+            return self._first(self.loss.value_and_gradient(**inputs, reduction="none")[1])
+        gradients = [self.loss.value_and_gradient(**batch, reduction="sum")[1] for batch in self._batches(inputs)]
+        return self.np.stack([self._first(each) for each in gradients])
+
+    def _inputs(self, prediction: Any, target: Any, chosen: Any) -> dict[str, Any]:
+        others = {name: x[chosen] for name, x in self.beside.items()}
+        return dict(zip(self.loss.inputs[:2], (prediction, target), strict=True)) | others
+
+    @staticmethod
+    def _batches(inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        names = list(inputs)
+        return (dict(zip(names, batch, strict=True)) for batch in zip(*inputs.values(), strict=True))
+
+    @staticmethod
+    def _first(gradient: Any) -> Any:
+        return gradient[0] if isinstance(gradient, tuple) else gradient
 
     def mean_costs(self, candidates: Any, values: Any, shares: Any) -> Any:
         """The expected loss of each candidate (laws, candidates), where the target has the values (laws, n) with these
@@ -194,9 +237,11 @@ class Probe:
         return f"at {self.describe(index, **arrays)}"
 
     def size(self, x: Any) -> Any:
-        """Euclidean, of each row; of each number where the loss is one of numbers."""
+        """Euclidean, of each row or batch; of each number where the loss is one of numbers."""
         with self.np.errstate(over="ignore"):
-            return self.np.hypot.reduce(x, axis=-1) if self.rows else self.np.abs(x)
+            if not self.rows:
+                return self.np.abs(x)
+            return self.np.hypot.reduce(x.reshape(*x.shape[: x.ndim - self.axes], -1), axis=-1)
 
     def distance(self, x: Any, y: Any) -> Any:
         """Euclidean, as the size; NaN between infinities."""
@@ -205,7 +250,7 @@ class Probe:
 
     def over_rows(self, x: Any) -> Any:
         """What there is one of for each loss, beside predictions."""
-        return x[..., None] if self.rows else x
+        return x[(..., *(None,) * self.axes)]
 
 
 def _table_entries(loss: Any) -> int:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, final
 
 from lossary.define.loss import Loss
+from lossary.define.notation import Notation
 from lossary.define.parameters import parameters_of
 from lossary.ops.ops import Array, Operations
 
@@ -26,26 +27,20 @@ _OPPOSITE = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 
 
-@final
-@dataclasses.dataclass(frozen=True)
-class Formula:
-    """A loss as its reader knows it."""
-
-    latex: str
-    text: str  # of several lines where there are several cases
-
-
-def formula(loss: Loss) -> Formula:
-    """The formula of one entry (or row) of `loss`; numbers that can be chosen stand as their symbols."""
+def formula(loss: Loss) -> Notation:
+    """The formula of one entry (or row) of `loss`, or of the whole batch; numbers that can be chosen stand as their
+    symbols."""
+    if loss.notation is not None:
+        return loss.notation
     textbook = getattr(_with_symbols(loss), "formula", None) or _with_symbols(loss).value
     symbols = {"prediction": loss.prediction.symbol or "ŷ", "target": "y"}
-    rows = [domain.rows for domain in loss.domains.values()]
+    rows = [domain.rows or loss.pooled for domain in loss.domains.values()]
     first, second, *rest = (
         _Symbol(symbols.get(name, name), row=row) for name, row in zip(loss.inputs, rows, strict=True)
     )
-    named = dict(zip(loss.inputs[2:], rest, strict=True))
+    named = dict(zip(loss.inputs[2:], rest, strict=True)) | ({"weight": _Number(1)} if loss.pooled else {})
     expression = _expression(textbook(LaTeX(getattr(loss.prediction, "names", ())), first, second, **named))
-    return Formula(latex=expression.latex(()), text=expression.lines())
+    return Notation(latex=expression.latex(()), text=expression.lines())
 
 
 def _with_symbols(loss: Loss) -> Any:
@@ -507,6 +502,8 @@ class LaTeX(Operations):
 
     def sum(self, x: Array) -> Array:
         x = _expression(x)
+        if isinstance(x, _OverClasses):  # over another axis of the same row
+            return x
         return -_OverClasses("sum", x.of) if isinstance(x, _Negative) else _OverClasses("sum", x)
 
     def max(self, x: Array) -> Array:
@@ -521,6 +518,9 @@ class LaTeX(Operations):
 
     def is_class(self, index: Array, like: Array) -> Array:
         return _Comparison(_Symbol("", row=True), "=", _expression(index))
+
+    def positions(self, like: Array) -> Array:
+        return _Symbol("", row=True)
 
     def row(self, x: Array) -> Array:
         return x

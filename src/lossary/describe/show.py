@@ -62,7 +62,8 @@ def about(loss: Loss) -> list[tuple[str, list[str]]]:
         ("Weaknesses", list(loss.weaknesses)),
         (choose, [loss.choosing]),
         ("Output", [loss.output_layer]),
-        ("Target", [loss.target.wanted]),
+        *(("Target", [domain.wanted]) for name, domain in loss.domains.items() if name == "target"),
+        ("Inputs", [] if loss.paired else [f"{name}: {domain.wanted}" for name, domain in loss.domains.items()]),
         ("Parameters", [described(name, known) for name, known in parameters_of(loss).items()]),
     ]
     return [(label, [entry for entry in entries if entry]) for label, entries in rows if any(entries)]
@@ -134,8 +135,10 @@ def twin_factor(twin: Twin) -> str:
 
 
 def code(loss: Loss) -> dict[str, str]:
-    """How it is made in each framework."""
+    """How it is made in each framework that can call it."""
     hosts = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
+    if not loss.paired:
+        del hosts["Keras"], hosts["scikit-learn"]
     return {framework: spelling.at_home(host, loss) for framework, host in hosts.items()}
 
 

@@ -40,12 +40,16 @@ class Guarded:
 
     def value(self, xp: Framework, *arrays: Array) -> Array:
         """The loss of each entry or row; of a loss of the whole batch, their sum."""
+        if self._is_empty(xp, arrays):
+            return functools.reduce(lambda x, _: xp.sum(x), range(1 + self.loss.prediction.axes), arrays[0])
         arrays, legal = self._checked(xp, arrays)
         value = self.loss.value(xp, *arrays[:2], **self._named(arrays))
         return value if legal is None else xp.stamped(value, legal)
 
     def gradients(self, xp: Framework, *arrays: Array) -> tuple[Array, ...]:
         """The derivatives of `value` with respect to each learned input, each in its shape."""
+        if self._is_empty(xp, arrays):
+            return arrays[: self.learned]
         arrays, legal = self._checked(xp, arrays)
         gradients = self.loss.gradient(xp, *arrays[:2], **self._named(arrays))
         gradients = gradients if self.learned > 1 else (gradients,)
@@ -73,6 +77,10 @@ class Guarded:
         arrays, legal = self._checked(xp, arrays)
         weight = self.loss.row_weight(xp, arrays[1], arrays[0])
         return weight if weight is None or legal is None else xp.stamped(weight, legal)
+
+    def _is_empty(self, xp: Framework, arrays: tuple[Array, ...]) -> bool:
+        """Whether a whole batch has no entries: there is no largest of them, and nobody should have to think of it."""
+        return self.loss.pooled and (xp.shape(arrays[0]) or (None,))[0] == 0
 
     def _named(self, arrays: tuple[Array, ...]) -> dict[str, Array]:
         """What the loss takes by name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from typing import Any, final
 
 import mpmath
@@ -20,6 +21,7 @@ from lossary.ops.ops import Array, Operations
 
 _MOST_DIGITS = 800  # what float64 needs: answers down to 1e-308 of inputs up to 1e308, and the step of a difference
 _INFINITY = 700  # the power of 10 that stands for infinity: also times 1e-323 it is beyond every float
+_BATCH_DIGITS = 150  # of a batch that is judged as a whole
 _STEP = 25  # the power of 10 by which a difference's step is smaller than what it steps on
 
 
@@ -120,7 +122,10 @@ class Exact(Operations):
         return np.take_along_axis(x, np.asarray(index)[..., None], axis=-1)[..., 0]
 
     def is_class(self, index: Array, like: Array) -> Array:
-        return np.asarray(index)[..., None] == np.arange(like.shape[-1])
+        return np.asarray(index)[..., None] == self.positions(like)
+
+    def positions(self, like: Array) -> Array:
+        return np.arange(like.shape[-1])
 
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)
@@ -218,6 +223,40 @@ def judge_curvature(loss: Loss, prediction: Any, target: Any) -> tuple[Any, Any]
 
     low, high = _in_groups(loss, curvatures, prediction, target, order=2)
     return low, high
+
+
+def judge_total(loss: Loss, inputs: Mapping[str, Any], weight: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The weighted sum of a batch of any shape, exactly, and its derivatives by each learned input, in its shape.
+
+    Args:
+        inputs: each as a NumPy array of one axis of entries, by its name: finite, and no derivative jumps there.
+        weight: (entries,).
+    """
+    xp = exact(_BATCH_DIGITS)
+    arrays = {
+        name: inputs[name] if domain.indices else xp.numbers(np.asarray(inputs[name]).astype(np.float64))
+        for name, domain in loss.domains.items()
+    }
+    weight = xp.numbers(np.asarray(weight).astype(np.float64))
+
+    def total(arrays: Mapping[str, Array]) -> Any:
+        first, second, *rest = arrays.values()
+        named = dict(zip(loss.inputs[2:], rest, strict=True))
+        if loss.pooled:
+            return np.asarray(_textbook(loss)(xp, first, second, **named, weight=weight)).item()
+        return np.sum(weight * _textbook(loss)(xp, first, second, **named))
+
+    step = xp.power_of_10(-_BATCH_DIGITS // 3)
+    slopes = {name: np.empty(arrays[name].shape, dtype=object) for name in loss.learned}
+    for name, slope in slopes.items():
+        for place in np.ndindex(slope.shape):
+            ends = []
+            for h in (step, -step):
+                moved = arrays[name].copy()
+                moved[place] += h
+                ends.append(total({**arrays, name: moved}))
+            slope[place] = (ends[0] - ends[1]) / (2 * step)
+    return total(arrays), tuple(slopes.values())
 
 
 def _textbook(loss: Loss) -> Any:

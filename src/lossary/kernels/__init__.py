@@ -78,12 +78,14 @@ def path(loss: Loss) -> str:
     reason = unavailable()
     if reason is None:
         from lossary.kernels.program import Variant
+        from lossary.kernels.symbolic import UntraceableError
 
         outputs: tuple[Output, ...] = ("total", "gradient") if loss.trainable and loss.has_gradient else ("total",)
         try:
             _built(loss, Variant("float32", outputs))
         except Exception as error:
-            reason = f"no kernel can be made of it: {_described(error)}"
+            known = isinstance(error, UntraceableError)
+            reason = str(error).rstrip(".") if known else f"no kernel can be made of it: {_described(error)}"
         else:
             return "compiled, one pass over memory (NumPy; PyTorch in eager mode on the CPU)"
     return f"operation by operation, because {reason}"

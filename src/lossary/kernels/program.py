@@ -69,7 +69,7 @@ def program(loss: Loss, variant: Variant) -> Program:
         UntraceableError: the loss cannot be read so; operation by operation it can.
     """
     if not fits(loss):
-        raise UntraceableError("kernels know a prediction, of numbers or rows, and a target; not what else it takes.")
+        raise UntraceableError("kernels read one entry or row of a prediction and a target, and it takes more at once.")
     xp = Scalar(variant.dtype, rows=by_rows(loss))
     p = xp.input("prediction")
     one = loss.prediction.rows and not loss.target.rows  # target for each row

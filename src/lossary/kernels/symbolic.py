@@ -481,6 +481,9 @@ class Scalar(Operations):
         self._check_rows()
         return self._node("is_class", (index,), kind="truth", row=True)
 
+    def positions(self, like: Array) -> Array:
+        raise UntraceableError("positions are more than one entry at a time.")
+
     def row(self, x: Array) -> Array:
         return x
 

@@ -270,6 +270,12 @@ def _want_a_loss(host: str, loss: object) -> None:
             received=f"{loss!r}.",
             hint=f"lossary.metrics.{host}(lossary.Huber()); lossary.get('bce') finds a loss by name.",
         )
+    if loss.task not in ("regression", "binary", "multiclass", "distribution"):
+        raise UsageError(
+            f"lossary.metrics knows metrics of numbers and of classes, none of {loss.task}.",
+            received=f"{loss!r}.",
+            hint="the loss itself is one: loss(...) on data that were kept back.",
+        )
 
 
 def _of_classes(loss: Loss | Objective, missing: Any, ignored: int | None, option: str, host: str) -> Missing | None:

@@ -93,7 +93,10 @@ class JAX(XLA):
         return jnp.take_along_axis(x, self.row(index), axis=-1)[..., 0]
 
     def is_class(self, index: Array, like: Array) -> Array:
-        return self.row(index) == jnp.arange(like.shape[-1])
+        return self.row(index) == self.positions(like)
+
+    def positions(self, like: Array) -> Array:
+        return jnp.arange(like.shape[-1])
 
     def row(self, x: Array) -> Array:
         return jnp.expand_dims(x, -1)

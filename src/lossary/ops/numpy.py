@@ -85,7 +85,10 @@ class NumPy(Framework):
         return np.take_along_axis(x, self.row(index).astype(np.intp), axis=-1)[..., 0]
 
     def is_class(self, index: Array, like: Array) -> Array:
-        return self.row(index) == np.arange(like.shape[-1])
+        return self.row(index) == self.positions(like)
+
+    def positions(self, like: Array) -> Array:
+        return np.arange(like.shape[-1])
 
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)

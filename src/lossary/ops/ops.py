@@ -103,6 +103,10 @@ class Operations(ABC):
         """Of the shape of `like`: true where the last axis' position equals `index`."""
 
     @abstractmethod
+    def positions(self, like: Array) -> Array:
+        """0, 1, … up to the size of the last axis of `like`, less 1: (K,), integers."""
+
+    @abstractmethod
     def row(self, x: Array) -> Array:
         """`x` with a last axis of size 1, to stand beside rows."""
 

@@ -98,7 +98,10 @@ class TensorFlow(XLA):
         return tf.reshape(tf.gather(rows, tf.reshape(index, [-1]), batch_dims=1), tf.shape(index))
 
     def is_class(self, index: Array, like: Array) -> Array:
-        return self.row(tf.cast(index, tf.int64)) == tf.range(tf.shape(like, tf.int64)[-1])
+        return self.row(tf.cast(index, tf.int64)) == self.positions(like)
+
+    def positions(self, like: Array) -> Array:
+        return tf.range(tf.shape(like, tf.int64)[-1])
 
     def row(self, x: Array) -> Array:
         return tf.expand_dims(x, -1)

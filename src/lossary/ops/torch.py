@@ -99,7 +99,10 @@ class PyTorch(Framework):
         return torch.gather(x, -1, index.long().unsqueeze(-1)).squeeze(-1)
 
     def is_class(self, index: Array, like: Array) -> Array:
-        return index.long().unsqueeze(-1) == _replicated(torch.arange(like.shape[-1], device=like.device), like)
+        return index.long().unsqueeze(-1) == self.positions(like)
+
+    def positions(self, like: Array) -> Array:
+        return _replicated(torch.arange(like.shape[-1], device=like.device), like)
 
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)

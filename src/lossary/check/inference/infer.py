@@ -69,6 +69,7 @@ def subject(
     _check("order", None if order is None else order.partition("-")[0].partition(",")[0], ("prediction", "target"))
     with contained():
         found = candidate(loss, framework)
+        _refuse_batches(found)
         told = _Told(framework, task, order, reduction, logits)
         made = _hosted(found, told)
         if source is not None and made.constructor is not None:
@@ -78,6 +79,18 @@ def subject(
         made = _understood(made, found, told) if found.domains is None else made
         made = _reduced(made, found, told)
         return _recognised(dataclasses.replace(made, **facts), frozenset(facts))
+
+
+def _refuse_batches(found: Candidate) -> None:
+    """Raises UsageError for a loss of lossary's shapes that is more than a prediction and a target row by row."""
+    loss = found.definition
+    if loss is None or (loss.paired and loss.separable and loss.prediction.axes < 2):
+        return
+    takes = "a whole batch at once" if loss.pooled else "rows of rows" if loss.paired else ", ".join(loss.inputs)
+    raise UsageError(
+        f"{found.name} takes {takes}, which no rule here can judge: the rules try entries and rows one by one.",
+        hint=f"lossary show {type(loss).__name__} --claims tries to refute what it claims.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,6 +267,8 @@ def _hint(found: Candidate) -> tuple[bool, str | None]:
     try:
         known = catalogue.find(found.word)()
     except UnknownNameError:
+        return False, conventions.task(found.word)
+    if known.task not in TASKS:
         return False, conventions.task(found.word)
     return bool(found.public), "sparse" if known.target.indices else known.task
 

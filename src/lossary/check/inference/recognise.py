@@ -141,6 +141,8 @@ def _candidates(subject: Subject) -> Iterator[Loss]:
                 loss = cls(**settings)
             except LossaryError:  # what one bound allows, another setting may not
                 continue
+            if not (loss.paired and loss.separable):
+                continue
             if _fits(subject.prediction, loss.prediction) and _fits(subject.target, loss.target):
                 yield loss
 
@@ -157,7 +159,7 @@ def _named(subject: Subject) -> type[Loss] | None:
 
 def _fits(mine: Domain, its: Domain) -> bool:
     """Whether all that the subject takes, the catalogue's loss takes in the same sense."""
-    senses = [(each.rows, each.indices, each.says_class, each.logarithms, each.low, each.high) for each in (mine, its)]
+    senses = [(each.axes, each.indices, each.says_class, each.logarithms, each.low, each.high) for each in (mine, its)]
     return senses[0] == senses[1] and (mine.discrete or not its.discrete)
 
 

@@ -24,6 +24,8 @@ class AsLoss:
     def __init__(self, subject: Subject) -> None:
         self.subject = in_float64(subject)
         self.prediction, self.target = subject.prediction, subject.target
+        self.domains = {"prediction": self.prediction, "target": self.target}
+        self.inputs, self.separable = tuple(self.domains), True
         self.task = "" if subject.prediction.says_class else "regression"
 
     def values(self, *, prediction: Any, target: Any) -> Any:

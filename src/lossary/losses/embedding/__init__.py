@@ -1,0 +1,1 @@
+"""Embeddings: what belongs together is near, what does not is far."""

@@ -1,0 +1,1 @@
+"""Masks: which pixels belong to something."""
