@@ -481,6 +481,18 @@ class Scalar(Operations):
         self._check_rows()
         return self._node("is_class", (index,), kind="truth", row=True)
 
+    def argsort(self, x: Array) -> Array:
+        raise UntraceableError("an order is of more than one entry at a time.")
+
+    def gather(self, x: Array, index: Array) -> Array:
+        raise UntraceableError("entries that change places are more than one at a time.")
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        raise UntraceableError("entries that change places are more than one at a time.")
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x  # nothing is differentiated here
+
     def row(self, x: Array) -> Array:
         return x
 

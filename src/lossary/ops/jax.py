@@ -15,7 +15,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.ops.arrays import Differentiable, Look, of_one
-from lossary.ops.ops import Array
+from lossary.ops.ops import Array, Arrays
 from lossary.ops.reduce import Exact, Total, two_sum
 from lossary.ops.xla import XLA
 
@@ -94,6 +94,26 @@ class JAX(XLA):
 
     def is_class(self, index: Array, like: Array) -> Array:
         return self.row(index) == jnp.arange(like.shape[-1])
+
+    def argsort(self, x: Array) -> Array:
+        return jnp.argsort(x, axis=-1, stable=True)
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return jnp.take_along_axis(x, index, axis=-1)
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        beside, size = jnp.full_like(x, fill), x.shape[-1]
+        whole = jnp.concatenate([beside, x, beside], axis=-1)
+        return jax.lax.dynamic_slice_in_dim(whole, size - steps, size, axis=-1)
+
+    def _doubling(self, doubled: Callable[[Any, Arrays], Arrays], arrays: Arrays) -> Arrays:
+        # A loop, which XLA compiles once: one after the other, the steps would take it seconds.
+        def body(power: Array, arrays: Arrays) -> Arrays:
+            return doubled(1 << power, arrays)
+
+        steps = max(arrays[0].shape[-1] - 1, 0).bit_length()
+        result: Arrays = jax.lax.fori_loop(0, steps, body, arrays)
+        return result
 
     def row(self, x: Array) -> Array:
         return jnp.expand_dims(x, -1)

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 # Whatever operations compute with: a framework's array, an array of high-precision numbers, an expression.
 Array = Any
+Arrays = tuple[Array, ...]
 
 _FAR = 2.0**40  # a quotient whose logarithm is large enough to be taken in two parts
 
@@ -103,6 +105,24 @@ class Operations(ABC):
         """Of the shape of `like`: true where the last axis' position equals `index`."""
 
     @abstractmethod
+    def argsort(self, x: Array) -> Array:
+        """The indices that put the last axis in order, the smallest entry first and NaN last; equal ones stay as they
+        stand."""
+
+    @abstractmethod
+    def gather(self, x: Array, index: Array) -> Array:
+        """The entries of the last axis that `index` (the other axes' shape, and a last axis of indices) names."""
+
+    @abstractmethod
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        """`x` moved by so many places towards the end of the last axis, or towards its front where `steps` is negative,
+        and `fill` where nothing comes from."""
+
+    @abstractmethod
+    def stop_gradient(self, x: Array) -> Array:
+        """`x`, as a constant to whatever differentiates."""
+
+    @abstractmethod
     def row(self, x: Array) -> Array:
         """`x` with a last axis of size 1, to stand beside rows."""
 
@@ -165,6 +185,39 @@ class Operations(ABC):
     def _exp_towards_0(self, x: Array) -> Array:
         """exp(−|x|) with a one-sided derivative at 0: that of `abs` is 0 there, and would make `sigmoid` flat."""
         return self.exp(self.where(x >= 0.0, -x, x))
+
+    @final
+    def associative_scan(
+        self,
+        combine: Callable[[Arrays, Arrays], Arrays],
+        arrays: Arrays,
+        identity: tuple[float, ...],
+        *,
+        backwards: bool = False,
+    ) -> Arrays:
+        """For each place of the last axis, all entries up to it, combined: in about log₂ n steps for n entries.
+
+        Args:
+            combine: of what comes before and what comes after it, both in the shape of `arrays`; associative. The
+                arrays' entries at one place belong together: a sum and what it is scaled by, say.
+            identity: what, combined with anything that comes after it, leaves that as it is.
+            backwards: from the end to the front: "before" is what is nearer to the end.
+        """
+        sign = -1 if backwards else 1
+
+        def doubled(step: Any, arrays: Arrays) -> Arrays:
+            before = tuple(self.shift(x, sign * step, fill) for x, fill in zip(arrays, identity, strict=True))
+            return combine(before, arrays)
+
+        return self._doubling(doubled, arrays)
+
+    def _doubling(self, doubled: Callable[[Any, Arrays], Arrays], arrays: Arrays) -> Arrays:
+        """The arrays after steps of 1, 2, 4, … places, up to the length of the last axis."""
+        step = 1
+        while step < self.classes(arrays[0]):
+            arrays = doubled(step, arrays)
+            step *= 2
+        return arrays
 
     def _series(self, x: Array, coefficients: list[float], size: float = 1.0) -> Array:
         """The polynomial with these coefficients, the constant first, for |x| up to `size` (Horner)."""

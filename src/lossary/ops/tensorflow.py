@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from lossary.ops.arrays import Differentiable, Look, of_one
-from lossary.ops.ops import Array
+from lossary.ops.ops import Array, Arrays
 from lossary.ops.xla import XLA
 
 if TYPE_CHECKING:
@@ -99,6 +99,35 @@ class TensorFlow(XLA):
 
     def is_class(self, index: Array, like: Array) -> Array:
         return self.row(tf.cast(index, tf.int64)) == tf.range(tf.shape(like, tf.int64)[-1])
+
+    def argsort(self, x: Array) -> Array:
+        return tf.argsort(x, axis=-1, stable=True)
+
+    def gather(self, x: Array, index: Array) -> Array:
+        rows, places = self._as_rows(x), self._as_rows(tf.cast(index, tf.int64))
+        return tf.reshape(tf.gather(rows, places, batch_dims=1), tf.shape(index))
+
+    def _as_rows(self, x: Array) -> Array:
+        shape = tf.shape(x)
+        return tf.reshape(x, [tf.reduce_prod(shape[:-1]), shape[-1]])
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        size = tf.shape(x)[-1]
+        place = tf.range(size) - steps
+        inside = tf.logical_and(place >= 0, place < size)
+        return self.where(inside, tf.gather(x, tf.clip_by_value(place, 0, size - 1), axis=-1), fill)
+
+    def _doubling(self, doubled: Callable[[Any, Arrays], Arrays], arrays: Arrays) -> Arrays:
+        if arrays[0].shape.rank is not None and arrays[0].shape[-1] is not None:
+            return super()._doubling(doubled, arrays)
+        size = tf.shape(arrays[0])[-1]
+        _, arrays = tf.while_loop(
+            lambda step, arrays: step < size,
+            lambda step, arrays: (2 * step, doubled(step, arrays)),
+            (1, arrays),
+            maximum_iterations=31,
+        )
+        return arrays
 
     def row(self, x: Array) -> Array:
         return tf.expand_dims(x, -1)

@@ -101,6 +101,20 @@ class PyTorch(Framework):
     def is_class(self, index: Array, like: Array) -> Array:
         return index.long().unsqueeze(-1) == _replicated(torch.arange(like.shape[-1], device=like.device), like)
 
+    def argsort(self, x: Array) -> Array:
+        return torch.argsort(x, dim=-1, stable=True)
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return torch.gather(x, -1, index.long())
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        size = x.shape[-1]
+        count = min(abs(steps), size)
+        filled = x.new_full((*x.shape[:-1], count), fill)
+        if steps < 0:
+            return torch.cat([x[..., count:], filled], dim=-1)
+        return torch.cat([filled, x[..., : size - count]], dim=-1)
+
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)
 
