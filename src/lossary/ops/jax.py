@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, final
@@ -15,7 +16,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.ops.arrays import Differentiable, Look, of_one
-from lossary.ops.ops import Array, Arrays
+from lossary.ops.ops import Array
 from lossary.ops.reduce import Exact, Total, two_sum
 from lossary.ops.xla import XLA
 
@@ -101,19 +102,29 @@ class JAX(XLA):
     def gather(self, x: Array, index: Array) -> Array:
         return jnp.take_along_axis(x, index, axis=-1)
 
-    def shift(self, x: Array, steps: int, fill: float) -> Array:
+    def shift(self, x: Array, steps: Any, fill: float) -> Array:
         beside, size = jnp.full_like(x, fill), x.shape[-1]
         whole = jnp.concatenate([beside, x, beside], axis=-1)
         return jax.lax.dynamic_slice_in_dim(whole, size - steps, size, axis=-1)
 
-    def _doubling(self, doubled: Callable[[Any, Arrays], Arrays], arrays: Arrays) -> Arrays:
-        # A loop, which XLA compiles once: one after the other, the steps would take it seconds.
-        def body(power: Array, arrays: Arrays) -> Arrays:
-            return doubled(1 << power, arrays)
+    def cumulative_sum(self, x: Array) -> Array:
+        return jnp.cumsum(x, axis=-1)
 
-        steps = max(arrays[0].shape[-1] - 1, 0).bit_length()
-        result: Arrays = jax.lax.fori_loop(0, steps, body, arrays)
-        return result
+    def cumulative_max(self, x: Array) -> Array:
+        def doubled(step: Array, x: Array) -> Array:
+            return jnp.maximum(x, self.shift(x, step, -math.inf))
+
+        return self._doubling(doubled, jax.lax.stop_gradient(x))
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        flat, runs = x.reshape(-1), jnp.cumsum(starts.at[..., :1].set(True).reshape(-1)) - 1
+        sums = jax.ops.segment_sum(flat, runs, num_segments=x.size, indices_are_sorted=True)
+        return sums[runs].reshape(x.shape)
+
+    def _doubling(self, doubled: Callable[[Any, Array], Array], x: Array) -> Array:
+        # A loop, which XLA compiles once: one after the other, the steps would take it seconds.
+        steps = max(x.shape[-1] - 1, 0).bit_length()
+        return jax.lax.fori_loop(0, steps, lambda power, x: doubled(1 << power, x), x)
 
     def row(self, x: Array) -> Array:
         return jnp.expand_dims(x, -1)

@@ -96,6 +96,16 @@ class NumPy(Framework):
     def shift(self, x: Array, steps: int, fill: float) -> Array:
         return shifted(x, steps, fill)
 
+    def cumulative_sum(self, x: Array) -> Array:
+        return np.cumsum(x, axis=-1, dtype=np.float64).astype(x.dtype)
+
+    def cumulative_max(self, x: Array) -> Array:
+        return np.maximum.accumulate(x, axis=-1)
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        runs = run_of(starts)
+        return np.bincount(runs, weights=x.ravel())[runs].reshape(x.shape).astype(x.dtype)
+
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)
 
@@ -201,6 +211,13 @@ def shifted(x: Any, steps: int, fill: Any) -> Any:
     moved[..., here] = fill
     moved[..., there] = x[..., count:] if steps < 0 else x[..., : x.shape[-1] - count]
     return moved
+
+
+def run_of(starts: Any) -> Any:
+    """The number of the run that each entry is in, of all rows one after the other."""
+    starts = np.array(starts)
+    starts[..., :1] = True
+    return np.cumsum(starts.ravel()) - 1
 
 
 ops = NumPy()

@@ -16,7 +16,6 @@ from typing import Any, ClassVar, final
 
 # Whatever operations compute with: a framework's array, an array of high-precision numbers, an expression.
 Array = Any
-Arrays = tuple[Array, ...]
 
 _FAR = 2.0**40  # a quotient whose logarithm is large enough to be taken in two parts
 
@@ -119,6 +118,20 @@ class Operations(ABC):
         and `fill` where nothing comes from."""
 
     @abstractmethod
+    def cumulative_sum(self, x: Array) -> Array:
+        """For each place of the last axis the sum of the entries up to it."""
+
+    @abstractmethod
+    def cumulative_max(self, x: Array) -> Array:
+        """For each place of the last axis the largest entry up to it, NaN from the first NaN on; a constant to whatever
+        differentiates."""
+
+    @abstractmethod
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        """For each place of the last axis the sum of the run that it is in. A run begins where `starts` holds, and at
+        the first place."""
+
+    @abstractmethod
     def stop_gradient(self, x: Array) -> Array:
         """`x`, as a constant to whatever differentiates."""
 
@@ -186,38 +199,31 @@ class Operations(ABC):
         """exp(−|x|) with a one-sided derivative at 0: that of `abs` is 0 there, and would make `sigmoid` flat."""
         return self.exp(self.where(x >= 0.0, -x, x))
 
-    @final
-    def associative_scan(
-        self,
-        combine: Callable[[Arrays, Arrays], Arrays],
-        arrays: Arrays,
-        identity: tuple[float, ...],
-        *,
-        backwards: bool = False,
-    ) -> Arrays:
-        """For each place of the last axis, all entries up to it, combined: in about log₂ n steps for n entries.
+    def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
+        """For each place of the last axis the sum of the entries up to it, each times exp(−|its level − the level
+        there|): in as many steps as the length has binary digits.
+
+        Levels rise or fall along the axis, are finite, and constants to whatever differentiates. No partial sum is
+        larger or smaller than what it is a part of, so that levels may differ by any amount.
 
         Args:
-            combine: of what comes before and what comes after it, both in the shape of `arrays`; associative. The
-                arrays' entries at one place belong together: a sum and what it is scaled by, say.
-            identity: what, combined with anything that comes after it, leaves that as it is.
-            backwards: from the end to the front: "before" is what is nearer to the end.
+            backwards: from the end to the front: the sum of the entries from each place on.
         """
-        sign = -1 if backwards else 1
+        sign, level = -1 if backwards else 1, self.stop_gradient(level)
 
-        def doubled(step: Any, arrays: Arrays) -> Arrays:
-            before = tuple(self.shift(x, sign * step, fill) for x, fill in zip(arrays, identity, strict=True))
-            return combine(before, arrays)
+        def doubled(step: Any, x: Array) -> Array:
+            distance = self.abs(self.shift(level, sign * step, 0.0) - level)
+            return x + self.shift(x, sign * step, 0.0) * self.exp(-distance)
 
-        return self._doubling(doubled, arrays)
+        return self._doubling(doubled, x)
 
-    def _doubling(self, doubled: Callable[[Any, Arrays], Arrays], arrays: Arrays) -> Arrays:
-        """The arrays after steps of 1, 2, 4, … places, up to the length of the last axis."""
+    def _doubling(self, doubled: Callable[[Any, Array], Array], x: Array) -> Array:
+        """The array after steps of 1, 2, 4, … places, up to the length of the last axis."""
         step = 1
-        while step < self.classes(arrays[0]):
-            arrays = doubled(step, arrays)
+        while step < x.shape[-1]:
+            x = doubled(step, x)
             step *= 2
-        return arrays
+        return x
 
     def _series(self, x: Array, coefficients: list[float], size: float = 1.0) -> Array:
         """The polynomial with these coefficients, the constant first, for |x| up to `size` (Horner)."""

@@ -115,6 +115,27 @@ class PyTorch(Framework):
             return torch.cat([x[..., count:], filled], dim=-1)
         return torch.cat([filled, x[..., : size - count]], dim=-1)
 
+    def cumulative_sum(self, x: Array) -> Array:
+        return self._widened(x).cumsum(-1).to(x.dtype)
+
+    def cumulative_max(self, x: Array) -> Array:
+        return torch.cummax(x.detach(), dim=-1).values
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        later = starts[..., 1:]
+        starts = torch.cat([torch.ones_like(starts[..., :1]), later], dim=-1)
+        runs, flat = starts.reshape(-1).cumsum(0) - 1, self._widened(x).reshape(-1)
+        return torch.zeros_like(flat).scatter_add(0, runs, flat)[runs].reshape(x.shape).to(x.dtype)
+
+    def _widened(self, x: Array) -> Array:
+        """In the dtype that sums are taken in."""
+        return x.double() if self.has_float64(x) else x
+
+    def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
+        if torch.compiler.is_compiling():  # which would look at each step, and compile anew for each number of them
+            return _discounted_sum(x, level.detach(), backwards)
+        return super().discounted_sum(x, level, backwards=backwards)
+
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)
 
@@ -341,6 +362,30 @@ def _replicated(x: Tensor, like: Tensor) -> Tensor:
 
 
 ops = PyTorch()
+
+
+@torch.library.custom_op("lossary::discounted_sum", mutates_args=())
+def _discounted_sum(x: Tensor, level: Tensor, backwards: bool) -> Tensor:
+    """`discounted_sum` as one operation of a compiled graph."""
+    return Framework.discounted_sum(ops, x, level, backwards=backwards).clone()
+
+
+@_discounted_sum.register_fake
+def _(x: Tensor, level: Tensor, backwards: bool) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _keep(ctx: Any, inputs: Any, output: Tensor) -> None:
+    _, level, ctx.backwards = inputs
+    ctx.save_for_backward(level)
+
+
+def _pulled(ctx: Any, upstream: Tensor) -> Any:
+    return _discounted_sum(upstream, *ctx.saved_tensors, not ctx.backwards), None, None
+
+
+_discounted_sum.register_autograd(_pulled, setup_context=_keep)
+
 dispatch.framework_of(np.empty(0))  # remembered now: under a trace, `torch.compile` cannot look up a class
 
 

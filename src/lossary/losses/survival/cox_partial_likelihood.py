@@ -46,7 +46,7 @@ class CoxPartialLikelihood(Batchwise):
         own = weight
         if self.ties == "efron":
             rank = xp.argsort(xp.argsort(time))
-            count = xp.sum(xp.where(tied, happened, 0.0))
+            count = xp.maximum(xp.sum(xp.where(tied, happened, 0.0)), 1.0)
             before = xp.sum(xp.where(xp.logical_and(tied, rank < xp.row(rank)), happened, 0.0))
             risk = risk - before / count * xp.sum(xp.where(tied, happened * weight * xp.exp(p), 0.0))
             own = xp.sum(xp.where(tied, happened * weight, 0.0)) / count
@@ -68,10 +68,9 @@ class CoxPartialLikelihood(Batchwise):
         _, part = self._shares(xp, sets)
         happens = sets.happened > 0.0
         inverse = xp.where(happens, 1.0 / xp.where(happens, sets.others + part * sets.tied, 1.0), 0.0)
-        _, (whole, left) = _over_ties(xp, sets.time, inverse, part * inverse)
         count = xp.where(sets.count > 0.0, sets.count, 1.0)
-        whole, left = whole / count, left / count
-        later = sets.scan(xp, sets.starts * sets.of_tied * whole, backwards=True)
+        whole, left = (xp.run_sum(x, sets.starts) / count for x in (inverse, part * inverse))
+        later = sets.beyond(xp, xp.where(sets.starts, sets.of_tied * whole, 0.0), backwards=True)
         hazard = sets.weight * sets.hazard
         # What a single event has besides itself is nothing, to the last digit.
         excess = xp.where(sets.count > 1.0, sets.tied - sets.hazard * sets.of_tied, 0.0)
@@ -86,7 +85,7 @@ class CoxPartialLikelihood(Batchwise):
         """What each event's logarithm counts for, and which part of those that it is tied with it still has beside
         it."""
         if self.ties == "breslow":
-            return sets.weight, xp.where(sets.happened > 0.0, 1.0, 1.0)
+            return sets.weight, 1.0
         count = xp.where(sets.count > 0.0, sets.count, 1.0)
         return sets.of_tied / count, (count - sets.rank) / count
 
@@ -107,7 +106,7 @@ class _RiskSets:
     happened: Array  # 1 for events that count, else 0
     level: Array
     hazard: Array  # exp(prediction − level); 0 for entries without a weight
-    starts: Array  # 1 for the first entry of each time, else 0
+    starts: Array  # whether an entry is the first of its time
     others: Array  # the hazards of those at risk that have no event at this time, each times its weight
     tied: Array  # the hazards of those that have, each times its weight
     of_tied: Array  # the sum of their weights
@@ -122,53 +121,28 @@ class _RiskSets:
         p, time, event, weight = (xp.gather(x, order) for x in (p, time, event, weight))
         counts = weight > 0.0
         happened = xp.where(counts, event, 0.0)
-        largest = xp.where(counts, xp.stop_gradient(p), -math.inf)
-        (level,) = xp.associative_scan(lambda one, other: (xp.maximum(one[0], other[0]),), (largest,), (-math.inf,))
+        largest = xp.where(counts, p, -math.inf)
+        level = xp.cumulative_max(largest)
         level = xp.where(xp.isfinite(level), level, 0.0)
         hazard = xp.where(counts, xp.exp(xp.where(counts, p - level, 0.0)), 0.0)
+        starts = xp.logical_not(xp.equal(time, xp.shift(time, 1, math.nan)))
+        ends = xp.logical_not(xp.equal(time, xp.shift(time, -1, math.nan)))
         at_risk = weight * hazard
-        running, whole = _over_ties(
-            xp, time, (1.0 - happened) * at_risk, happened * at_risk, happened * weight, happened
+        censored, tied, of_tied, count = (
+            xp.run_sum(x, starts)
+            for x in ((1.0 - happened) * at_risk, happened * at_risk, happened * weight, happened)
         )
-        censored, tied, of_tied, count = whole
-        starts = xp.where(xp.equal(time, xp.shift(time, 1, math.nan)), 0.0, 1.0)
-        ends = xp.where(xp.equal(time, xp.shift(time, -1, math.nan)), 0.0, 1.0)
-        sets = cls(
-            order, p, time, weight, happened, level, hazard, starts, censored, tied, of_tied, count, running[3] - 1.0
-        )
-        return dataclasses.replace(sets, others=censored + sets.scan(xp, ends * (censored + tied)))
+        events = xp.cumulative_sum(happened)
+        rank = events - 1.0 - xp.run_sum(xp.where(starts, events - happened, 0.0), starts)
+        sets = cls(order, p, time, weight, happened, level, hazard, starts, censored, tied, of_tied, count, rank)
+        earlier = sets.beyond(xp, xp.where(ends, censored + tied, 0.0))
+        return dataclasses.replace(sets, others=censored + earlier)
 
-    def scan(self, xp: Any, x: Array, *, backwards: bool = False) -> Array:
-        """The sum of what comes before each entry (after it, if backwards), each beside the level of its own time."""
-
-        def add(one: Any, other: Any) -> Any:
-            return other[0], one[1] * _exp_of_minus_distance(xp, one[0], other[0]) + other[1]
-
-        _, total = xp.associative_scan(add, (self.level, x), (0.0, 0.0), backwards=backwards)
-        step = -1 if backwards else 1
-        before, level = xp.shift(total, step, 0.0), xp.shift(self.level, step, 0.0)
-        return before * _exp_of_minus_distance(xp, level, self.level)
-
-
-def _exp_of_minus_distance(xp: Any, x: Array, y: Array) -> Array:
-    return xp.exp(-xp.abs(x - y))
-
-
-def _over_ties(xp: Any, time: Array, *arrays: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """The sums over entries of equal times, which stand side by side: up to each entry, and of all of them."""
-
-    def add(one: Any, other: Any) -> Any:
-        same = xp.equal(one[0], other[0])
-        return other[0], *(xp.where(same, x, 0.0) + y for x, y in zip(one[1:], other[1:], strict=True))
-
-    def last(one: Any, other: Any) -> Any:
-        same = xp.equal(one[0], other[0])
-        return other[0], *(xp.where(same, x, y) for x, y in zip(one[1:], other[1:], strict=True))
-
-    fill = (math.nan, *(0.0 for _ in arrays))
-    _, *running = xp.associative_scan(add, (time, *arrays), fill)
-    _, *whole = xp.associative_scan(last, (time, *running), fill, backwards=True)
-    return tuple(running), tuple(whole)
+    def beyond(self, xp: Any, x: Array, *, backwards: bool = False) -> Array:
+        """The sum of what stands before each entry (after it, if backwards), beside the level of its own time."""
+        total, step = xp.discounted_sum(x, self.level, backwards=backwards), -1 if backwards else 1
+        distance = xp.abs(xp.shift(self.level, step, 0.0) - self.level)
+        return xp.shift(total, step, 0.0) * xp.exp(-distance)
 
 
 def _total(xp: Any, x: Array) -> Array:
@@ -177,4 +151,4 @@ def _total(xp: Any, x: Array) -> Array:
 
 def _nan_of(xp: Any, *arrays: Array) -> Array:
     """NaN where anything is, else 0."""
-    return sum(xp.sum(xp.where(xp.isnan(x), math.nan, 0.0)) for x in arrays)
+    return sum(xp.sum(xp.where(xp.isnan(x), x, 0.0)) for x in arrays)
