@@ -30,6 +30,7 @@ _PURPOSE = {
     "binary": "one of two classes",
     "multiclass": "one of several classes",
     "distribution": "a whole distribution",
+    "survival": "when something happens",
 }
 _OF_PROBABILITIES = ("log_loss", "brier", "calibration_error")  # metrics that probabilities are judged by
 _OF_ALL_ROWS = ("accuracy", "roc_auc", "average_precision")  # metrics that do not count classes alike

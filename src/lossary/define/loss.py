@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lossary.torch import LossModule
 
 Reduction = Literal["mean", "sum", "none"]
-Task = Literal["regression", "binary", "multiclass", "distribution"]
+Task = Literal["regression", "binary", "multiclass", "distribution", "survival"]
 
 
 class Loss(Definition, abstract=True):
@@ -440,15 +440,16 @@ def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: lis
     )
     came += [f"{name}=" for name in foreign]
     code, names = spelling.in_use(loss), [f"{name}=" for name in loss.inputs]
+    theirs = ", ".join(loss.inputs) if len(code) < 3 else ""  # where they have no names of their own for it
+    at_home = {"PyTorch": f"{code['PyTorch']}; criterion({theirs or 'input, target'})", "Keras": code.get("Keras")}
+    at_home |= {"JAX": f"{code['JAX']}; loss_fn({theirs or 'predictions, targets'})"}
+    at_home |= {"scikit-learn": None if theirs else f"scoring={spelling.at_home('sklearn', loss)}"}
     return UsageError(
         f"{type(loss).__name__} takes {', '.join(names[:-1])} and {names[-1]} by name, because frameworks disagree on "
         "the order.",
         received=" and ".join(came) + ".",
         hint=f"here loss({', '.join(f'{name}...' for name in names)}); at home in a framework:\n"
-        f"  PyTorch       {code['PyTorch']}; criterion(input, target)\n"
-        f"  Keras         {code['Keras']}\n"
-        f"  JAX           {code['JAX']}; loss_fn(predictions, targets)\n"
-        f"  scikit-learn  scoring={spelling.at_home('sklearn', loss)}",
+        + "\n".join(f"  {framework:<14}{line}" for framework, line in at_home.items() if line),
     )
 
 

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, final
 from lossary.define import link
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lossary.define.domain import Domain
     from lossary.define.link import Link
     from lossary.define.loss import Loss
     from lossary.define.objective import Objective
 
 _CLASSES = 4  # of the rows on which claims about rowwise losses are tried
+_ENTRIES = 8  # of the batches on which claims about losses of whole batches are tried
+_CALLS = 100  # points of other losses that cost as much as one batch
 
 
 @final
@@ -20,7 +24,8 @@ class Probe:
     """A loss, and legal points to try it on; everything in float64 NumPy.
 
     A loss of single numbers is tried on single numbers, one for each label where it has a table with an entry for each;
-    a loss of rows on whole rows. What is measured (sizes, distances) is measured of each number, or of each row.
+    a loss of rows on whole rows, and a loss of whole batches on batches, each of which is a row here. What is measured
+    (sizes, distances) is measured of each number, or of each row.
     """
 
     def __init__(self, loss: Loss | Objective, points: int, seed: int, classes: int = _CLASSES) -> None:
@@ -28,15 +33,17 @@ class Probe:
 
         self.np = np
         self.loss = loss
-        self.points = points
-        self.generator = np.random.default_rng(seed)
-        self.rows = loss.prediction.rows
+        self.points = max(1, points // _CALLS) if loss.pooled else points  # each batch is a call of its own
+        self.seed, self.generator = seed, np.random.default_rng(seed)
+        self.rows = loss.prediction.rows or loss.pooled
         # What a sum multiplies its losses by, and their rounding with them.
         self.scale = sum(factor for factor, _ in getattr(loss, "summands", ((1.0, loss),)))
         entries = _table_entries(loss)
         self.classes = entries or loss.prediction.size or classes
-        if self.rows:
-            self.shape: tuple[int, ...] = (points, self.classes)
+        if loss.pooled:
+            self.shape: tuple[int, ...] = (self.points, _ENTRIES, *(self.classes,) * loss.prediction.axes)
+        elif self.rows:
+            self.shape = (points, self.classes)
         else:
             self.shape = (max(1, points // entries), entries) if entries else (points,)
         self.counterexample: dict[str, Any] = {}  # what `first` put into words, as numbers
@@ -49,6 +56,8 @@ class Probe:
     def target(self) -> Any:
         shape = self.loss.target.shape_beside(self.loss.prediction, self.shape)
         target = self.loss.target.sample(self.generator, shape)
+        if self.loss.pooled and not self.loss.target.rows:
+            target[::2, 1::2] = target[::2, ::2]  # of every other batch, entries are alike in pairs
         if self.loss.target.rows and self.loss.target.certain:  # every fifth is
             index = self.generator.integers(self.classes, size=self.lead)
             target[::5] = self.loss.target.encode(index, self.classes)[::5]
@@ -79,6 +88,8 @@ class Probe:
     @property
     def lead(self) -> tuple[int, ...]:
         """The shape of the losses."""
+        if self.loss.pooled:
+            return self.shape[:1]
         return self.shape[:-1] if self.rows else self.shape
 
     @property
@@ -163,10 +174,22 @@ class Probe:
     # ── what the loss says ───────────────────────────────────────────────────────────────────────────────────────
 
     def values(self, prediction: Any, target: Any) -> Any:
+        if self.loss.pooled:
+            return self.np.array([self.loss(**batch) for batch in self._batches(prediction, target)])
         return self.loss.values(prediction=prediction, target=target)
 
     def gradient(self, prediction: Any, target: Any) -> Any:
+        if self.loss.pooled:
+            return self.np.stack([self.loss.value_and_gradient(**x)[1] for x in self._batches(prediction, target)])
         return self.loss.value_and_gradient(prediction=prediction, target=target, reduction="none")[1]
+
+    def _batches(self, *inputs: Any) -> Iterator[dict[str, Any]]:
+        """The inputs of each batch, by their names; those that nobody asked for are the same at each call."""
+        domains = list(self.loss.domains.values())[len(inputs) :]
+        generator = self.np.random.default_rng(self.seed)
+        others = [each.sample(generator, each.shape_beside(self.loss.prediction, self.shape)) for each in domains]
+        for batch in zip(*inputs, *others, strict=True):
+            yield dict(zip(self.loss.inputs, batch, strict=True))
 
     def mean_costs(self, candidates: Any, values: Any, shares: Any) -> Any:
         """The expected loss of each candidate (laws, candidates), where the target has the values (laws, n) with these
@@ -196,6 +219,7 @@ class Probe:
     def size(self, x: Any) -> Any:
         """Euclidean, of each row; of each number where the loss is one of numbers."""
         with self.np.errstate(over="ignore"):
+            x = x.reshape(len(x), -1) if self.loss.pooled else x
             return self.np.hypot.reduce(x, axis=-1) if self.rows else self.np.abs(x)
 
     def distance(self, x: Any, y: Any) -> Any:
@@ -205,7 +229,7 @@ class Probe:
 
     def over_rows(self, x: Any) -> Any:
         """What there is one of for each loss, beside predictions."""
-        return x[..., None] if self.rows else x
+        return x.reshape(-1, *(1 for _ in self.shape[1:])) if self.rows else x
 
 
 def _table_entries(loss: Any) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels
 from lossary.define import spelling
-from lossary.define.claim import Estimates, EstimatesCentre, EstimatesMoments, closure, stated
+from lossary.define.claim import Estimates, EstimatesCentre, EstimatesHazardRatio, EstimatesMoments, closure, stated
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def about(loss: Loss) -> list[tuple[str, list[str]]]:
         ("Weaknesses", list(loss.weaknesses)),
         (choose, [loss.choosing]),
         ("Output", [loss.output_layer]),
-        ("Target", [loss.target.wanted]),
+        *((name.capitalize(), [loss.domains[name].wanted]) for name in loss.inputs[1:]),
         ("Parameters", [described(name, known) for name, known in parameters_of(loss).items()]),
     ]
     return [(label, [entry for entry in entries if entry]) for label, entries in rows if any(entries)]
@@ -96,7 +96,8 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    functionals = Estimates | EstimatesCentre | EstimatesMoments  # which have a line of their own
+    # What it estimates has a line of its own.
+    functionals = Estimates | EstimatesCentre | EstimatesMoments | EstimatesHazardRatio
     shown = " · ".join(str(claim) for claim in stated(loss) if not isinstance(claim, functionals))
     return [shown, f"({verdict}; --claims shows each)"]
 
@@ -135,8 +136,7 @@ def twin_factor(twin: Twin) -> str:
 
 def code(loss: Loss) -> dict[str, str]:
     """How it is made in each framework."""
-    hosts = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
-    return {framework: spelling.at_home(host, loss) for framework, host in hosts.items()}
+    return {framework: spelling.at_home(host, loss) for framework, host in spelling.hosts(loss).items()}
 
 
 def row(label: str, entries: list[str], heading: Callable[[str], str]) -> list[str]:

@@ -118,8 +118,17 @@ class JAX(XLA):
 
     def run_sum(self, x: Array, starts: Array) -> Array:
         flat, runs = x.reshape(-1), jnp.cumsum(starts.at[..., :1].set(True).reshape(-1)) - 1
-        sums = jax.ops.segment_sum(flat, runs, num_segments=x.size, indices_are_sorted=True)
-        return sums[runs].reshape(x.shape)
+
+        def summed(x: Array) -> Array:
+            return jax.ops.segment_sum(x, runs, num_segments=flat.size, indices_are_sorted=True)[runs]
+
+        if self.has_float64(x):
+            total = summed(flat.astype(jnp.float64)).astype(x.dtype)
+        else:  # rounded beside a larger number, entries add up without an error; then what rounding has left of them
+            beside = 3.0 * summed(jnp.abs(flat))
+            rounded = jax.lax.stop_gradient((beside + flat) - beside)
+            total = summed(rounded) + summed(flat - rounded)
+        return total.reshape(x.shape)
 
     def _doubling(self, doubled: Callable[[Any, Array], Array], x: Array) -> Array:
         # A loop, which XLA compiles once: one after the other, the steps would take it seconds.

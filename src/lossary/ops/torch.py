@@ -133,7 +133,8 @@ class PyTorch(Framework):
 
     def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
         if torch.compiler.is_compiling():  # which would look at each step, and compile anew for each number of them
-            return _discounted_sum(x, level.detach(), backwards)
+            total: Tensor = _discounted_sum(x, level.detach(), backwards)
+            return total
         return super().discounted_sum(x, level, backwards=backwards)
 
     def row(self, x: Array) -> Array:
@@ -367,7 +368,8 @@ ops = PyTorch()
 @torch.library.custom_op("lossary::discounted_sum", mutates_args=())
 def _discounted_sum(x: Tensor, level: Tensor, backwards: bool) -> Tensor:
     """`discounted_sum` as one operation of a compiled graph."""
-    return Framework.discounted_sum(ops, x, level, backwards=backwards).clone()
+    total: Tensor = Framework.discounted_sum(ops, x, level, backwards=backwards)
+    return total.clone()  # a single entry is its own sum, and an operation must not return what it was given
 
 
 @_discounted_sum.register_fake
@@ -381,7 +383,8 @@ def _keep(ctx: Any, inputs: Any, output: Tensor) -> None:
 
 
 def _pulled(ctx: Any, upstream: Tensor) -> Any:
-    return _discounted_sum(upstream, *ctx.saved_tensors, not ctx.backwards), None, None
+    (level,) = ctx.saved_tensors
+    return _discounted_sum(upstream, level, not ctx.backwards), None, None
 
 
 _discounted_sum.register_autograd(_pulled, setup_context=_keep)

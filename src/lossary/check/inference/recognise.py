@@ -141,7 +141,8 @@ def _candidates(subject: Subject) -> Iterator[Loss]:
                 loss = cls(**settings)
             except LossaryError:  # what one bound allows, another setting may not
                 continue
-            if _fits(subject.prediction, loss.prediction) and _fits(subject.target, loss.target):
+            pair = loss.inputs == ("prediction", "target") and not loss.pooled
+            if pair and _fits(subject.prediction, loss.prediction) and _fits(subject.target, loss.target):
                 yield loss
 
 
