@@ -77,12 +77,11 @@ class Claim(ABC):
     @final
     def examine(self, loss: Loss | Objective, *, points: int = 20_000, seed: int = 0) -> Evidence:
         """Try to refute the claim of this loss, or weighted sum of losses, on that many points."""
-        probe = Probe(loss, points, seed)
         try:
-            counterexample = self.refute(probe)
+            counterexample = self.refute(Probe(loss, points, seed))
         except DifferentiationError:
             counterexample = "it has no gradient"
-        return Evidence(self, probe.points, counterexample)
+        return Evidence(self, points, counterexample)
 
 
 def closure(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
@@ -133,6 +132,8 @@ class Separable(Claim):
     name = "separable"
 
     def refute(self, probe: Probe) -> str | None:
+        if probe.loss.pooled:
+            return "a batch is one loss"
         np = probe.np
         prediction, target = probe.prediction(), probe.target()
         whole = probe.values(prediction, target)
@@ -346,12 +347,15 @@ class ShiftInvariant(Claim):
     def refute(self, probe: Probe) -> str | None:
         if not probe.rows:
             return "its predictions are single numbers"
+        if math.isfinite(probe.loss.prediction.high):
+            return "its predictions have a bound"
         np = probe.np
-        prediction, target = np.clip(probe.prediction(), -1e6, 1e6), probe.target()
-        moved = prediction + probe.generator.uniform(-100.0, 100.0, size=(len(prediction), 1))
+        prediction, target = probe.prediction(), probe.target()
+        moved = prediction + probe.over_rows(probe.generator.uniform(0.0, 100.0, size=probe.lead))
         here, there = probe.values(prediction, target), probe.values(moved, target)
-        slack = 1e-12 * (1.0 + np.abs(here) + probe.size(prediction))
-        return probe.first(~(np.abs(here - there) <= slack), prediction=prediction, moved=moved, target=target)
+        with np.errstate(invalid="ignore"):
+            same = (here == there) | (np.abs(here - there) <= 1e-12 * (1.0 + np.abs(here) + probe.size(prediction)))
+        return probe.first(~same, prediction=prediction, moved=moved, target=target)
 
 
 # ── the slope ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, final
 from lossary.define import link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lossary.define.domain import Domain
     from lossary.define.link import Link
     from lossary.define.loss import Loss
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
 
 _CLASSES = 4  # of the rows on which claims about rowwise losses are tried
 _ENTRIES = 8  # of the batches on which claims about losses of whole batches are tried
-_CALLS = 100  # points of other losses that cost as much as one batch
 
 
 @final
@@ -33,7 +30,7 @@ class Probe:
 
         self.np = np
         self.loss = loss
-        self.points = max(1, points // _CALLS) if loss.pooled else points  # each batch is a call of its own
+        self.points = points
         self.seed, self.generator = seed, np.random.default_rng(seed)
         self.rows = loss.prediction.rows or loss.pooled
         # What a sum multiplies its losses by, and their rounding with them.
@@ -41,7 +38,8 @@ class Probe:
         entries = _table_entries(loss)
         self.classes = entries or loss.prediction.size or classes
         if loss.pooled:
-            self.shape: tuple[int, ...] = (self.points, _ENTRIES, *(self.classes,) * loss.prediction.axes)
+            batches = max(1, points // _ENTRIES)
+            self.shape: tuple[int, ...] = (batches, _ENTRIES, *(self.classes,) * loss.prediction.axes)
         elif self.rows:
             self.shape = (points, self.classes)
         else:
@@ -81,7 +79,7 @@ class Probe:
             one, other = self.generator.permutation(self.classes)[:2]
             second[-4::-8] = first[-4::-8]
             second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
-            if self.loss.prediction.of_logits:
+            if self.loss.prediction.of_logits or self.loss.pooled:
                 second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
         return first, second, target
 
@@ -175,21 +173,35 @@ class Probe:
 
     def values(self, prediction: Any, target: Any) -> Any:
         if self.loss.pooled:
-            return self.np.array([self.loss(**batch) for batch in self._batches(prediction, target)])
+            return self._of_batches("value", prediction, target)
         return self.loss.values(prediction=prediction, target=target)
 
     def gradient(self, prediction: Any, target: Any) -> Any:
         if self.loss.pooled:
-            return self.np.stack([self.loss.value_and_gradient(**x)[1] for x in self._batches(prediction, target)])
+            return self._of_batches("gradient", prediction, target)
         return self.loss.value_and_gradient(prediction=prediction, target=target, reduction="none")[1]
 
-    def _batches(self, *inputs: Any) -> Iterator[dict[str, Any]]:
-        """The inputs of each batch, by their names; those that nobody asked for are the same at each call."""
-        domains = list(self.loss.domains.values())[len(inputs) :]
-        generator = self.np.random.default_rng(self.seed)
-        others = [each.sample(generator, each.shape_beside(self.loss.prediction, self.shape)) for each in domains]
-        for batch in zip(*inputs, *others, strict=True):
-            yield dict(zip(self.loss.inputs, batch, strict=True))
+    def _of_batches(self, method: str, *inputs: Any) -> Any:
+        """The means of whole batches, or their gradient in the first input, of all batches at once: operations act on
+        the last axes. What a loss takes beside a prediction and a target is the same at each call."""
+        from lossary.ops.numpy import ops
+
+        np, generator = self.np, self.np.random.default_rng(self.seed)
+        domains = list(self.loss.domains.items())[len(inputs) :]
+        named = {
+            name: each.sample(generator, each.shape_beside(self.loss.prediction, self.shape)) for name, each in domains
+        }
+        named["weight"] = np.ones(self.shape[:2])
+        summands: Any = getattr(self.loss, "summands", ((1.0, self.loss),))
+        total = 0.0
+        for factor, loss in summands:
+            with np.errstate(all="ignore"):
+                results = getattr(loss, method)(ops, *inputs, **named)
+                result = results[0] if isinstance(results, tuple) else results
+                weight = loss.denominator(ops, *inputs, **named)
+                weight = weight.reshape(-1, *(1 for _ in result.shape[1:]))
+                total = total + factor * np.where(weight > 0.0, result, 0.0) / np.where(weight > 0.0, weight, 1.0)
+        return total
 
     def mean_costs(self, candidates: Any, values: Any, shares: Any) -> Any:
         """The expected loss of each candidate (laws, candidates), where the target has the values (laws, n) with these
@@ -229,7 +241,7 @@ class Probe:
 
     def over_rows(self, x: Any) -> Any:
         """What there is one of for each loss, beside predictions."""
-        return x.reshape(-1, *(1 for _ in self.shape[1:])) if self.rows else x
+        return x.reshape(*self.lead, *(1 for _ in self.shape[len(self.lead) :]))
 
 
 def _table_entries(loss: Any) -> int:

@@ -12,6 +12,7 @@ from lossary.define import (
     EstimatesHazardRatio,
     Indicator,
     Lipschitz,
+    NonNegative,
     Positive,
     Real,
     ShiftInvariant,
@@ -82,9 +83,9 @@ class CoxPartialLikelihood(Batchwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        # Each event's logarithm is of a sum of exponentials: its slope is a share of each less one of one, and its
-        # curvature that of a softmax.
-        return Convex(), Smooth(0.5), Lipschitz(math.sqrt(2.0)), ShiftInvariant(), EstimatesHazardRatio()
+        # Each event has the logarithm of a sum of exponentials less one prediction, as a class has in a softmax.
+        shape = Convex(), Smooth(0.5), Lipschitz(2**0.5), NonNegative()
+        return *shape, ShiftInvariant(), EstimatesHazardRatio()
 
     def formula(self, xp: Any, p: Array, time: Array, *, event: Array, weight: Array) -> Array:
         at_risk = xp.sum(xp.where(time >= xp.row(time), weight * xp.exp(p), 0.0))
@@ -121,7 +122,7 @@ class CoxPartialLikelihood(Batchwise):
         excess = xp.where(sets.count > 1.0, sets.tied - sets.hazard * sets.of_tied, 0.0)
         of_event = at_risk * later - sets.weight * (sets.others * whole + excess * left)
         slope = xp.where(happens, of_event, at_risk * (later + sets.of_tied * whole))
-        return xp.gather(slope, xp.argsort(sets.order)) + _nan_of(xp, p, time, event, weight)
+        return xp.gather(slope, xp.argsort(sets.order)) + xp.row(_nan_of(xp, p, time, event, weight))
 
     def denominator(self, xp: Any, p: Array, time: Array, *, event: Array, weight: Array) -> Array:
         return xp.sum(event * weight)
