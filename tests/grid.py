@@ -124,13 +124,20 @@ def generator(name: str) -> Any:
 def points(loss: Loss, random: Any, rows: int = ROWS) -> dict[str, Any]:
     """A batch of each input by its name, float64 or integers: everything legal, edges and magnitudes included."""
     of_each = zip(loss.domains.items(), shapes_of(loss, rows), strict=True)
-    return {name: domain.sample(random, shape) for (name, domain), shape in of_each}
+    return _tied(loss, {name: domain.sample(random, shape) for (name, domain), shape in of_each})
 
 
 def ordinary(loss: Loss, random: Any, rows: int = ROWS) -> dict[str, Any]:
     """As `points`, well inside the domains and of ordinary size: every answer is finite, no kink is near."""
     of_each = zip(loss.domains.items(), shapes_of(loss, rows), strict=True)
-    return {name: _inside(domain, random, shape) for (name, domain), shape in of_each}
+    return _tied(loss, {name: _inside(domain, random, shape) for (name, domain), shape in of_each})
+
+
+def _tied(loss: Loss, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Of a whole batch, what is given beside the learned inputs is the same for some neighbours, as times are."""
+    for name in inputs.keys() - set(loss.learned) if loss.pooled else ():
+        inputs[name][1::3] = inputs[name][: 3 * len(inputs[name][1::3]) : 3]
+    return inputs
 
 
 def shapes_of(loss: Loss, rows: int = ROWS) -> list[tuple[int, ...]]:

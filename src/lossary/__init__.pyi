@@ -36,6 +36,7 @@ from lossary.losses.regression.mean_squared_error import MeanSquaredError as Mea
 from lossary.losses.regression.quantile import Quantile as Quantile
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
+from lossary.losses.survival.cox_partial_likelihood import CoxPartialLikelihood as CoxPartialLikelihood
 from lossary.ops.reduce import Total as Total
 from lossary.penalties.elastic_net import ElasticNet as ElasticNet
 from lossary.penalties.l1 import L1 as L1

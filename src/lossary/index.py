@@ -18,6 +18,7 @@ LOSSES = {
     "Quantile": "lossary.losses.regression.quantile",
     "BatchDice": "lossary.losses.segmentation.batch_dice",
     "Dice": "lossary.losses.segmentation.dice",
+    "CoxPartialLikelihood": "lossary.losses.survival.cox_partial_likelihood",
 }
 
 PENALTIES = {
@@ -34,4 +35,5 @@ FAMILIES = {
     "multiclass": "Losses for one of K classes.",
     "regression": "Losses for a number as the target.",
     "segmentation": "Masks: which pixels belong to something.",
+    "survival": "Losses for the time until something happens, not seen for all.",
 }

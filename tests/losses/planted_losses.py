@@ -19,6 +19,7 @@ from lossary.define.claim import (
     Differentiable,
     Estimates,
     EstimatesCentre,
+    EstimatesHazardRatio,
     EstimatesMoments,
     Kinked,
     Lipschitz,
@@ -28,6 +29,7 @@ from lossary.define.claim import (
     NotSymmetricInArguments,
     Proper,
     Separable,
+    ShiftInvariant,
     Smooth,
     Sparse,
     StrictlyConvex,
@@ -36,9 +38,10 @@ from lossary.define.claim import (
     UnboundedGradient,
     ZeroAtTarget,
 )
-from lossary.define.domain import Columns, Labels, Positive, Probability, Real, Score, Simplex
-from lossary.define.loss import Loss, Pointwise, Rowwise
+from lossary.define.domain import Columns, Indicator, Labels, Positive, Probability, Real, Score, Simplex
+from lossary.define.loss import Batchwise, Loss, Pointwise, Rowwise
 from lossary.define.objective import Objective
+from lossary.losses.survival.cox_partial_likelihood import CoxPartialLikelihood
 
 
 class Welsch(Pointwise):
@@ -248,6 +251,20 @@ class AmongOthers(Pointwise):
         return (p - y) * (p - y) + xp.row(xp.sum(p)) * (p - y)
 
 
+class TwiceTheHazard(Batchwise):
+    """A partial likelihood that takes the prediction for half of the logarithm, and what keeps predictions small."""
+
+    task = "survival"
+    prediction, time, event = Real(), Positive(), Indicator()
+
+    def value(self, xp: Any, p: Any, time: Any, *, event: Any, weight: Any) -> Any:
+        likelihood = CoxPartialLikelihood().value(xp, 2.0 * p, time, event=event, weight=weight)
+        return likelihood + 1e-6 * xp.sum(weight * p * p)
+
+    def denominator(self, xp: Any, p: Any, time: Any, *, event: Any, weight: Any) -> Any:
+        return xp.sum(event * weight)
+
+
 FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (Separable(), AmongOthers()),
     (Convex(), Welsch()),
@@ -272,6 +289,10 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (ZeroAtTarget(), Logistic()),
     (ZeroAtTarget(), ShiftedSquare()),
     (NotSymmetricInArguments(), RowDistance()),
+    (ShiftInvariant(), Logistic()),
+    (ShiftInvariant(), LaplaceNLL()),
+    (ShiftInvariant(), TwiceTheHazard()),
+    (ShiftInvariant(), CategoricalCrossEntropy(from_logits=False)),
     (Differentiable(), Absolute()),
     (Differentiable(), Insensitive()),
     (Differentiable(), Tilted()),
@@ -280,7 +301,9 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (Smooth(1.9), Square()),
     (Smooth(100.0), Absolute()),
     (Smooth(0.2), Logistic()),
+    (Smooth(0.1), CoxPartialLikelihood(ties="breslow")),
     (Lipschitz(2.9), BinaryCrossEntropy(pos_weight=(1.0, 3.0))),
+    (Lipschitz(1.0), CoxPartialLikelihood()),
     (Lipschitz(1.9), Tilted()),
     (Lipschitz(1000.0), Square()),
     (Lipschitz(0.99), Logistic()),
@@ -306,6 +329,8 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (EstimatesMoments(), Square()),
     (EstimatesMoments(), LaplaceNLL()),
     (EstimatesMoments(), FreeScale()),
+    (EstimatesHazardRatio(), TwiceTheHazard()),
+    (EstimatesHazardRatio(), Square()),
     (Proper(), ProbabilityDistance()),
     (Proper(), FreeProbability()),
     (Proper(), RowDistance()),

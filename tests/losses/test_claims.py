@@ -132,11 +132,11 @@ def sums() -> Iterator[Objective]:
     """Every loss with every plain one that may be added to it: a mixture of both, and one of one alone."""
     plain = [
         loss
-        for loss in ALL
+        for loss in EVERY
         if all(known.is_flag or getattr(loss, name) == known.default for name, known in parameters_of(loss).items())
     ]
-    for one, other in itertools.product(ALL, plain):
-        if (one.prediction, one.target) == (other.prediction, other.target):
+    for one, other in itertools.product(EVERY, plain):
+        if one.domains == other.domains and one.pooled == other.pooled:
             yield 0.3 * one + 20.0 * other
             # 0 · ∞, of a probability or a scale of 0, is nothing to make claims about.
             if other.trainable and not (other.prediction.shares or other.prediction.size):
@@ -219,8 +219,8 @@ def test_the_pull_is_capped_where_it_is_said_to_be(loss: Any) -> None:
 def test_what_is_estimated_is_a_claim() -> None:
     for loss in EVERY:
         assert loss.estimates in {"", *(each.estimated for each in loss.claims)}
-        # Masks, embeddings and risks stand for no number that somebody could ask for.
-        assert bool(loss.estimates) == (loss.task not in ("segmentation", "embedding", "survival"))
+        # Masks and embeddings stand for no number that somebody could ask for.
+        assert bool(loss.estimates) == (loss.task not in ("segmentation", "embedding"))
     assert BinaryCrossEntropy(pos_weight=(1.0, 0.5)).estimates == "biased probability"
     assert (Huber().estimates, LogCosh().estimates) == ("centre of symmetry",) * 2
     assert Hinge().estimates == "likelier class"

@@ -339,6 +339,27 @@ class NotSymmetricInArguments(Claim):
         return _alone(self, others)  # what one order costs more by one loss it may cost less by another
 
 
+@final
+@dataclasses.dataclass(frozen=True)
+class ShiftInvariant(Claim):
+    """The same number added to all predictions of a row, or of a batch that is one loss, changes nothing."""
+
+    name = "shift-invariant"
+
+    def refute(self, probe: Probe) -> str | None:
+        if not probe.rows:
+            return "its predictions are single numbers"
+        if math.isfinite(probe.loss.prediction.high):
+            return "its predictions have a bound"
+        np = probe.np
+        prediction, target = probe.prediction(), probe.target()
+        moved = prediction + probe.over_rows(probe.generator.uniform(0.0, 100.0, size=probe.lead))
+        here, there = probe.values(prediction, target), probe.values(moved, target)
+        with np.errstate(invalid="ignore"):
+            same = (here == there) | (np.abs(here - there) <= 1e-12 * (1.0 + np.abs(here) + probe.size(prediction)))
+        return probe.first(~same, prediction=prediction, moved=moved, target=target)
+
+
 # ── the slope ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -601,6 +622,34 @@ class EstimatesMoments(Claim):
         law = np.repeat(values[:, None], len(shift), axis=1)
         true = np.repeat(candidates[:, :1], len(shift), axis=1)
         return probe.first(cheaper, true=true, better=candidates, targets=law)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class EstimatesHazardRatio(Claim):
+    """Of two groups whose hazards keep their ratio, the loss is least where the predictions differ by its logarithm."""
+
+    name = "estimates the hazard ratio"
+
+    @property
+    def estimated(self) -> str:
+        return "log hazard ratio"
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.loss.inputs != ("prediction", "time", "event"):
+            return "its inputs are no times and events"
+        np, size = probe.np, 500
+        quantiles = -np.log1p(-(np.arange(size) + 0.5) / size)  # of the time at which a hazard of 1 strikes
+        for wanted in (-1.5, *probe.generator.uniform(-1.0, 1.0, size=3)):
+            strikes = np.concatenate([quantiles, quantiles * math.exp(-wanted)])
+            seen = np.tile(probe.generator.permutation(quantiles) * 2.0 + 0.01, 2)  # and nobody is seen for longer
+            data = {"time": np.minimum(strikes, seen), "event": (strikes <= seen).astype("float64")}
+            tried = wanted + np.array([0.0, -0.5, -0.25, 0.25, 0.5])
+            costs = [probe.loss(prediction=np.repeat([0.0, each], size), **data) for each in tried]
+            best = tried[int(np.argmin(costs))]
+            if best != wanted or np.ptp(costs) == 0.0:
+                return f"{best:g} costs no more than the logarithm of the hazards' ratio, {wanted:g}"
+        return None
 
 
 @final

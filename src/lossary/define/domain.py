@@ -450,6 +450,28 @@ class Labels(Domain):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class Indicator(Domain):
+    """Whether something happened: 1 if it did, 0 if not; booleans say the same."""
+
+    low, high = 0.0, 1.0
+    discrete = True
+    wanted = "0 or 1"
+
+    def advice(self, argument: str) -> str:
+        return f"of several kinds, say which one is meant: {argument} == kind."
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_or(xp.logical_or(xp.equal(x, 0.0), xp.equal(x, 1.0)), xp.isnan(x))
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0.0
+
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return generator.integers(0, 2, size=shape).astype("float64")
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class Logits(Domain):
     """Rows of any numbers, of which the softmax is a distribution."""
 

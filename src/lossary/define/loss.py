@@ -49,8 +49,6 @@ class Loss(Definition, abstract=True):
     pooled: ClassVar[bool] = False
 
     task: ClassVar[Task]
-    # Its formula, where operations on whole batches do not say it to a reader; else it is read from `formula`.
-    notation: ClassVar[Notation | None] = None
     strengths: ClassVar[tuple[str, ...]] = ()
     weaknesses: ClassVar[tuple[str, ...]] = ()
     sources: ClassVar[tuple[str, ...]] = ()
@@ -84,6 +82,11 @@ class Loss(Definition, abstract=True):
     @abstractmethod
     def value(self, xp: Any, *inputs: Any, **others: Any) -> Any:
         """The loss of each entry (Pointwise) or row (Rowwise); the weighted sum over the batch (Batchwise)."""
+
+    @property
+    def notation(self) -> Notation | None:
+        """Its formula, where the operations on a whole batch do not say it to a reader; None where they do."""
+        return None
 
     def gradient(self, xp: Any, *inputs: Any, **others: Any) -> Any:
         """The derivative of `value` with respect to the prediction, in the prediction's shape; where several inputs are
@@ -449,15 +452,16 @@ def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: lis
     )
     came += [f"{name}=" for name in foreign]
     code, names = spelling.in_use(loss), [f"{name}=" for name in loss.inputs]
+    theirs = ", ".join(loss.inputs) if len(code) < 3 else ""  # where they have no names of their own for it
+    at_home = {"PyTorch": f"{code['PyTorch']}; criterion({theirs or 'input, target'})", "Keras": code.get("Keras")}
+    at_home |= {"JAX": f"{code['JAX']}; loss_fn({theirs or 'predictions, targets'})"}
+    at_home |= {"scikit-learn": None if theirs else f"scoring={spelling.at_home('sklearn', loss)}"}
     return UsageError(
         f"{type(loss).__name__} takes {', '.join(names[:-1])} and {names[-1]} by name, because frameworks disagree on "
         "the order.",
         received=" and ".join(came) + ".",
         hint=f"here loss({', '.join(f'{name}...' for name in names)}); at home in a framework:\n"
-        f"  PyTorch       {code['PyTorch']}; criterion(input, target)\n"
-        f"  Keras         {code['Keras']}\n"
-        f"  JAX           {code['JAX']}; loss_fn(predictions, targets)\n"
-        f"  scikit-learn  scoring={spelling.at_home('sklearn', loss)}",
+        + "\n".join(f"  {framework:<14}{line}" for framework, line in at_home.items() if line),
     )
 
 

@@ -271,7 +271,11 @@ class Objective:
             for factor, loss in self.summands
             if isinstance(loss, Loss)
         ]
-        return sum(factor * pair[0] for factor, pair in pairs), sum(factor * pair[1] for factor, pair in pairs)
+        value = sum(factor * one for factor, (one, _) in pairs)
+        if len(self._first.learned) == 1:
+            return value, sum(factor * gradient for factor, (_, gradient) in pairs)
+        of_each = zip(*(tuple(factor * x for x in gradients) for factor, (_, gradients) in pairs), strict=True)
+        return value, tuple(sum(parts) for parts in of_each)
 
     def _shares(self, call: Call, reduction: Reduction, parameters: Any) -> list[Any]:
         reduce.check_reduction("Objective", reduction)

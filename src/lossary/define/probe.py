@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lossary.define.objective import Objective
 
 _CLASSES = 4  # of the rows on which claims about rowwise losses are tried
-_ENTRIES = 5  # of the batches on which claims about losses of a whole batch are tried
+_ENTRIES = 6  # of the batches on which claims about losses of a whole batch are tried
 
 
 @final
@@ -65,6 +65,8 @@ class Probe:
     def target(self) -> Any:
         shape = self.loss.target.shape_beside(self.loss.prediction, self.shape)
         target = self.loss.target.sample(self.generator, shape)
+        if self.loss.pooled and not self.loss.target.rows:
+            target[::2, 1::2] = target[::2, ::2]  # of every other batch, entries are alike in pairs
         if self.loss.target.rows and self.loss.target.certain:  # every fifth is
             index = self.generator.integers(self.classes, size=self.lead)
             target[::5] = self.loss.target.encode(index, self.classes)[::5]
@@ -93,7 +95,7 @@ class Probe:
             one, other = self.generator.permutation(self.classes)[:2]
             second[-4::-8] = first[-4::-8]
             second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
-            if self.loss.prediction.of_logits:
+            if self.loss.prediction.of_logits or (self.pooled and self.loss.prediction.unbounded):
                 second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
         return first, second, target
 
@@ -188,14 +190,14 @@ class Probe:
         inputs = self._inputs(prediction, target, chosen)
         if not self.pooled:
             return self.loss.values(**inputs)
-        return self.np.array([self.loss(**batch, reduction="sum") for batch in self._batches(inputs)])
+        return self.np.array([self.loss(**batch) for batch in self._batches(inputs)])
 
     def gradient(self, prediction: Any, target: Any) -> Any:
         """The gradient by the first input."""
         inputs = self._inputs(prediction, target, slice(None))
         if not self.pooled:
             return self._first(self.loss.value_and_gradient(**inputs, reduction="none")[1])
-        gradients = [self.loss.value_and_gradient(**batch, reduction="sum")[1] for batch in self._batches(inputs)]
+        gradients = [self.loss.value_and_gradient(**batch)[1] for batch in self._batches(inputs)]
         return self.np.stack([self._first(each) for each in gradients])
 
     def _inputs(self, prediction: Any, target: Any, chosen: Any) -> dict[str, Any]:

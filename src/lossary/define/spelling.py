@@ -29,10 +29,18 @@ def at_home(host: str, loss: Loss | Objective, **options: Any) -> str:
     return code
 
 
+def hosts(loss: Loss | Objective) -> dict[str, str]:
+    """The frameworks in which it is at home, and what they are called here. Keras and scikit-learn know of nothing but
+    a prediction and a target."""
+    everywhere = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
+    return {name: host for name, host in everywhere.items() if loss.paired or host in {"torch", "jax"}}
+
+
 def in_use(loss: Loss | Objective, **options: Any) -> dict[str, str]:
     """A line of code for each framework in which a loss trains; with options of the hosts, as `at_home` takes them."""
-    return {
+    lines = {
         "PyTorch": f"criterion = {at_home('torch', loss, **options)}",
         "Keras": f"model.compile(loss={at_home('keras', loss, **options)})",
         "JAX": f"loss_fn = {at_home('jax', loss, **options)}",
     }
+    return {framework: line for framework, line in lines.items() if framework in hosts(loss)}

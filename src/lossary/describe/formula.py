@@ -20,8 +20,11 @@ _LATEX = {
     "θ": r"\theta", "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau",
     "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
 }  # fmt: skip
+_TEX = {"log", "max", "min", "tanh"}  # functions that TeX has names for
 _SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "k": "ₖ"}
 _OPPOSITE = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}
+
+_STABLE_FORM = "a loss that is written with what came before an entry has a formula of its own"
 
 # How tightly an expression holds together; what stands in a place that asks for more is put in parentheses.
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -33,12 +36,11 @@ def formula(loss: Loss) -> Notation:
     if loss.notation is not None:
         return loss.notation
     textbook = getattr(_with_symbols(loss), "formula", None) or _with_symbols(loss).value
-    symbols = {"prediction": loss.prediction.symbol or "ŷ", "target": "y"}
-    rows = [domain.rows or loss.pooled for domain in loss.domains.values()]
-    first, second, *rest = (
-        _Symbol(symbols.get(name, name), row=row) for name, row in zip(loss.inputs, rows, strict=True)
-    )
-    named = dict(zip(loss.inputs[2:], rest, strict=True)) | ({"weight": _Number(1)} if loss.pooled else {})
+    symbols = {"prediction": loss.prediction.symbol or "ŷ", "target": "y", "weight": "w"}
+    names = (*loss.inputs, "weight") if loss.pooled else loss.inputs
+    rows = [loss.pooled or loss.domains[name].rows for name in names]  # a whole batch is read at an entry
+    first, second, *rest = (_Symbol(symbols.get(name, name), row=row) for name, row in zip(names, rows, strict=True))
+    named = dict(zip(names[2:], rest, strict=True))
     expression = _expression(textbook(LaTeX(getattr(loss.prediction, "names", ())), first, second, **named))
     return Notation(latex=expression.latex(()), text=expression.lines())
 
@@ -157,6 +159,7 @@ class _Symbol(_Expression):
     name: str
     row: bool = False  # whether it has an entry for each class
     at: _Expression | None = None  # the entry meant, where it is not the running one
+    outer: bool = False  # whether it is read at the index before the innermost one
 
     def latex(self, used: tuple[str, ...]) -> str:
         name = _LATEX.get(self.name) or (
@@ -164,11 +167,13 @@ class _Symbol(_Expression):
         )
         if self.at is not None:
             return f"{name}_{{{self.at.latex(used)}}}"
+        used = used[:-1] if self.outer else used
         return f"{name}_{used[-1]}" if self.row and used else name
 
     def text(self, used: tuple[str, ...]) -> str:
         if self.at is not None:
             return f"{self.name}[{self.at.text(used)}]"
+        used = used[:-1] if self.outer else used
         if not (self.row and used):
             return self.name
         return self.name + _SUBSCRIPTS.get(used[-1], f"[{used[-1]}]")
@@ -285,7 +290,10 @@ class _Function(_Expression):
             return rf"\log {inside}"
         if self.name == "exp":
             return f"e^{{{inside}}}"
-        return rf"\sqrt{{{inside}}}" if self.name == "sqrt" else rf"\{self.name}\left({inside}\right)"
+        if self.name == "sqrt":
+            return rf"\sqrt{{{inside}}}"
+        name = self.name if self.name in _TEX else rf"operatorname{{{self.name}}}"
+        return rf"\{name}\left({inside}\right)"
 
     def text(self, used: tuple[str, ...]) -> str:
         inside = ", ".join(each.text(used) for each in self.of)
@@ -297,20 +305,31 @@ class _Function(_Expression):
 @final
 @dataclasses.dataclass(frozen=True)
 class _OverClasses(_Expression):
-    """A sum (or a maximum) over the classes."""
+    """A sum (or a maximum) over the classes, or over those for which something holds."""
 
     name: str
     of: _Expression
     strength: ClassVar[int] = _PRODUCT
 
     def latex(self, used: tuple[str, ...]) -> str:
-        index = self._index(used)
-        return rf"\{self.name}_{index} {self.of.within(_PRODUCT, (*used, index), latex=True)}"
+        index, (of, when) = self._index(used), self._chosen()
+        within = (*used, index)
+        below = index if when is None else rf"{{{index}:\, {when.latex(within)}}}"
+        return rf"\{self.name}_{below} {of.within(_PRODUCT, within, latex=True)}"
 
     def text(self, used: tuple[str, ...]) -> str:
-        index = self._index(used)
-        inside = self.of.within(_PRODUCT, (*used, index), latex=False)
-        return f"{self.name.replace('sum', 'Σ')}{_SUBSCRIPTS[index]} {inside}"
+        index, (of, when) = self._index(used), self._chosen()
+        within = (*used, index)
+        chosen = "" if when is None else f"[{when.text(within)}] "
+        inside = of.within(_PRODUCT, within, latex=False)
+        return f"{self.name.replace('sum', 'Σ')}{_SUBSCRIPTS[index]} {chosen}{inside}"
+
+    def _chosen(self) -> tuple[_Expression, _Condition | None]:
+        """What is added up, and where; everywhere, if that is None."""
+        of = self.of
+        if self.name == "sum" and isinstance(of, _Cases) and len(of.cases) == 1 and of.otherwise == _Number(0):
+            return of.cases[0]
+        return of, None
 
     def _index(self, used: tuple[str, ...]) -> str:
         return next(letter for letter in "kji" if letter not in used)
@@ -522,8 +541,35 @@ class LaTeX(Operations):
     def positions(self, like: Array) -> Array:
         return _Symbol("", row=True)
 
-    def row(self, x: Array) -> Array:
+    def argsort(self, x: Array) -> Array:
+        ranked = isinstance(x, _Function) and x.name == "order"
+        return _Function("rank", x.of) if ranked else _Function("order", (_expression(x),))
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return _At(_expression(x), _expression(index))
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        raise NotImplementedError(_STABLE_FORM)
+
+    def cumulative_sum(self, x: Array) -> Array:
+        raise NotImplementedError(_STABLE_FORM)
+
+    def cumulative_max(self, x: Array) -> Array:
+        raise NotImplementedError(_STABLE_FORM)
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        raise NotImplementedError(_STABLE_FORM)
+
+    def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
+        raise NotImplementedError(_STABLE_FORM)
+
+    def stop_gradient(self, x: Array) -> Array:
         return x
+
+    def row(self, x: Array) -> Array:
+        if isinstance(x, _Function):
+            return dataclasses.replace(x, of=tuple(map(self.row, x.of)))
+        return dataclasses.replace(x, outer=True) if isinstance(x, _Symbol) and x.row else x
 
     def columns(self, x: Array, count: int) -> list[Array]:
         return [_Symbol(name) for name in self._columns]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels
 from lossary.define import spelling
-from lossary.define.claim import Estimates, EstimatesCentre, EstimatesMoments, closure, stated
+from lossary.define.claim import Estimates, EstimatesCentre, EstimatesHazardRatio, EstimatesMoments, closure, stated
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    functionals = Estimates | EstimatesCentre | EstimatesMoments  # which have a line of their own
+    # What it estimates has a line of its own.
+    functionals = Estimates | EstimatesCentre | EstimatesMoments | EstimatesHazardRatio
     shown = " · ".join(str(claim) for claim in stated(loss) if not isinstance(claim, functionals))
     return [shown, f"({verdict}; --claims shows each)"]
 
@@ -135,11 +136,8 @@ def twin_factor(twin: Twin) -> str:
 
 
 def code(loss: Loss) -> dict[str, str]:
-    """How it is made in each framework that can call it."""
-    hosts = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
-    if not loss.paired:
-        del hosts["Keras"], hosts["scikit-learn"]
-    return {framework: spelling.at_home(host, loss) for framework, host in hosts.items()}
+    """How it is made in each framework."""
+    return {framework: spelling.at_home(host, loss) for framework, host in spelling.hosts(loss).items()}
 
 
 def row(label: str, entries: list[str], heading: Callable[[str], str]) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from lossary.define.domain import Domain
 from lossary.define.loss import Loss
+from lossary.ops.numpy import run_of, shifted
 from lossary.ops.ops import Array, Operations
 
 _MOST_DIGITS = 800  # what float64 needs: answers down to 1e-308 of inputs up to 1e308, and the step of a difference
@@ -126,6 +127,29 @@ class Exact(Operations):
 
     def positions(self, like: Array) -> Array:
         return np.arange(like.shape[-1])
+
+    def argsort(self, x: Array) -> Array:
+        return np.argsort(x, axis=-1, kind="stable")
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return np.take_along_axis(x, index, axis=-1)
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        return shifted(x, steps, self.numbers(fill))
+
+    def cumulative_sum(self, x: Array) -> Array:
+        return np.cumsum(x, axis=-1)
+
+    def cumulative_max(self, x: Array) -> Array:
+        return np.maximum.accumulate(x, axis=-1)
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        runs, sums = run_of(starts), np.zeros(x.size, dtype=object)
+        np.add.at(sums, runs, x.ravel())
+        return sums[runs].reshape(x.shape)
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x
 
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)

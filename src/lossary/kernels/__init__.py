@@ -76,6 +76,8 @@ def compiled(loss: Loss, variant: Variant) -> Kernel | None:
 def path(loss: Loss) -> str:
     """Which way this loss is computed here, on NumPy arrays and PyTorch tensors in the CPU's memory, in words."""
     reason = unavailable()
+    if reason is None and not fits(loss):
+        reason = "kernels are made of losses of two inputs that each entry or row has by itself"
     if reason is None:
         from lossary.kernels.program import Variant
         from lossary.kernels.symbolic import UntraceableError

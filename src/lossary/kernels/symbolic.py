@@ -484,6 +484,30 @@ class Scalar(Operations):
     def positions(self, like: Array) -> Array:
         raise UntraceableError("positions are more than one entry at a time.")
 
+    def argsort(self, x: Array) -> Array:
+        raise UntraceableError("an order is of more than one entry at a time.")
+
+    def gather(self, x: Array, index: Array) -> Array:
+        raise UntraceableError("entries that change places are more than one at a time.")
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        raise UntraceableError("entries that change places are more than one at a time.")
+
+    def cumulative_sum(self, x: Array) -> Array:
+        raise UntraceableError("what came before is more than one entry at a time.")
+
+    def cumulative_max(self, x: Array) -> Array:
+        raise UntraceableError("what came before is more than one entry at a time.")
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        raise UntraceableError("a run is of more than one entry at a time.")
+
+    def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
+        raise UntraceableError("what came before is more than one entry at a time.")
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x  # nothing is differentiated here
+
     def row(self, x: Array) -> Array:
         return x
 

@@ -102,9 +102,6 @@ class Framework(Operations):
     def expand(self, x: Array, like: Array) -> Array:
         """`x`, whose shape is a leading part of that of `like`, repeated over the missing trailing axes."""
 
-    @abstractmethod
-    def stop_gradient(self, x: Array) -> Array: ...
-
     def stamped(self, x: Array, legal: Array) -> Array:
         """x, and NaN where not legal: by a product, so that the derivative is NaN there too."""
         return x * self.cast(self.where(legal, 1.0, float("nan")), self.dtype(x))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, final
@@ -97,6 +98,45 @@ class JAX(XLA):
 
     def positions(self, like: Array) -> Array:
         return jnp.arange(like.shape[-1])
+
+    def argsort(self, x: Array) -> Array:
+        return jnp.argsort(x, axis=-1, stable=True)
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return jnp.take_along_axis(x, index, axis=-1)
+
+    def shift(self, x: Array, steps: Any, fill: float) -> Array:
+        beside, size = jnp.full_like(x, fill), x.shape[-1]
+        whole = jnp.concatenate([beside, x, beside], axis=-1)
+        return jax.lax.dynamic_slice_in_dim(whole, size - steps, size, axis=-1)
+
+    def cumulative_sum(self, x: Array) -> Array:
+        return jnp.cumsum(x, axis=-1)
+
+    def cumulative_max(self, x: Array) -> Array:
+        def doubled(step: Array, x: Array) -> Array:
+            return jnp.maximum(x, self.shift(x, step, -math.inf))
+
+        return self._doubling(doubled, jax.lax.stop_gradient(x))
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        flat, runs = x.reshape(-1), jnp.cumsum(starts.at[..., :1].set(True).reshape(-1)) - 1
+
+        def summed(x: Array) -> Array:
+            return jax.ops.segment_sum(x, runs, num_segments=flat.size, indices_are_sorted=True)[runs]
+
+        if self.has_float64(x):
+            total = summed(flat.astype(jnp.float64)).astype(x.dtype)
+        else:  # rounded beside a larger number, entries add up without an error; then what rounding has left of them
+            beside = 3.0 * summed(jnp.abs(flat))
+            rounded = jax.lax.stop_gradient((beside + flat) - beside)
+            total = summed(rounded) + summed(flat - rounded)
+        return total.reshape(x.shape)
+
+    def _doubling(self, doubled: Callable[[Any, Array], Array], x: Array) -> Array:
+        # A loop, which XLA compiles once: one after the other, the steps would take it seconds.
+        steps = max(x.shape[-1] - 1, 0).bit_length()
+        return jax.lax.fori_loop(0, steps, lambda power, x: doubled(1 << power, x), x)
 
     def row(self, x: Array) -> Array:
         return jnp.expand_dims(x, -1)

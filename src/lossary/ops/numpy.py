@@ -90,6 +90,25 @@ class NumPy(Framework):
     def positions(self, like: Array) -> Array:
         return np.arange(like.shape[-1])
 
+    def argsort(self, x: Array) -> Array:
+        return np.argsort(x, axis=-1, kind="stable")
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return np.take_along_axis(x, index.astype(np.intp), axis=-1)
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        return shifted(x, steps, fill)
+
+    def cumulative_sum(self, x: Array) -> Array:
+        return np.cumsum(x, axis=-1, dtype=np.float64).astype(x.dtype)
+
+    def cumulative_max(self, x: Array) -> Array:
+        return np.maximum.accumulate(x, axis=-1)
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        runs = run_of(starts)
+        return np.bincount(runs, weights=x.ravel())[runs].reshape(x.shape).astype(x.dtype)
+
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)
 
@@ -183,6 +202,25 @@ class NumPy(Framework):
     def _is_float(self, x: Array) -> bool:
         # np.issubdtype(bfloat16, np.floating) is False.
         return x.dtype.kind == "f" or x.dtype.name in ("bfloat16", "float16")
+
+
+def shifted(x: Any, steps: int, fill: Any) -> Any:
+    """A NumPy array of any entries, moved along its last axis."""
+    count = min(abs(steps), x.shape[-1])
+    moved = np.empty_like(x)
+    here, there = slice(None, count), slice(count, None)
+    if steps < 0:
+        here, there = slice(x.shape[-1] - count, None), slice(None, x.shape[-1] - count)
+    moved[..., here] = fill
+    moved[..., there] = x[..., count:] if steps < 0 else x[..., : x.shape[-1] - count]
+    return moved
+
+
+def run_of(starts: Any) -> Any:
+    """The number of the run that each entry is in, of all rows one after the other."""
+    starts = np.array(starts)
+    starts[..., :1] = True
+    return np.cumsum(starts.ravel()) - 1
 
 
 ops = NumPy()

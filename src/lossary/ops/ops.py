@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 # Whatever operations compute with: a framework's array, an array of high-precision numbers, an expression.
@@ -107,6 +108,38 @@ class Operations(ABC):
         """0, 1, … up to the size of the last axis of `like`, less 1: (K,), integers."""
 
     @abstractmethod
+    def argsort(self, x: Array) -> Array:
+        """The indices that put the last axis in order, the smallest entry first and NaN last; equal ones stay as they
+        stand."""
+
+    @abstractmethod
+    def gather(self, x: Array, index: Array) -> Array:
+        """The entries of the last axis that `index` (the other axes' shape, and a last axis of indices) names."""
+
+    @abstractmethod
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        """`x` moved by so many places towards the end of the last axis, or towards its front where `steps` is negative,
+        and `fill` where nothing comes from."""
+
+    @abstractmethod
+    def cumulative_sum(self, x: Array) -> Array:
+        """For each place of the last axis the sum of the entries up to it."""
+
+    @abstractmethod
+    def cumulative_max(self, x: Array) -> Array:
+        """For each place of the last axis the largest entry up to it, NaN from the first NaN on; a constant to whatever
+        differentiates."""
+
+    @abstractmethod
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        """For each place of the last axis the sum of the run that it is in. A run begins where `starts` holds, and at
+        the first place."""
+
+    @abstractmethod
+    def stop_gradient(self, x: Array) -> Array:
+        """`x`, as a constant to whatever differentiates."""
+
+    @abstractmethod
     def row(self, x: Array) -> Array:
         """`x` with a last axis of size 1, to stand beside rows."""
 
@@ -169,6 +202,32 @@ class Operations(ABC):
     def _exp_towards_0(self, x: Array) -> Array:
         """exp(−|x|) with a one-sided derivative at 0: that of `abs` is 0 there, and would make `sigmoid` flat."""
         return self.exp(self.where(x >= 0.0, -x, x))
+
+    def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
+        """For each place of the last axis the sum of the entries up to it, each times exp(−|its level − the level
+        there|): in as many steps as the length has binary digits.
+
+        Levels rise or fall along the axis, are finite, and constants to whatever differentiates. No partial sum is
+        larger or smaller than what it is a part of, so that levels may differ by any amount.
+
+        Args:
+            backwards: from the end to the front: the sum of the entries from each place on.
+        """
+        sign, level = -1 if backwards else 1, self.stop_gradient(level)
+
+        def doubled(step: Any, x: Array) -> Array:
+            distance = self.abs(self.shift(level, sign * step, 0.0) - level)
+            return x + self.shift(x, sign * step, 0.0) * self.exp(-distance)
+
+        return self._doubling(doubled, x)
+
+    def _doubling(self, doubled: Callable[[Any, Array], Array], x: Array) -> Array:
+        """The array after steps of 1, 2, 4, … places, up to the length of the last axis."""
+        step = 1
+        while step < x.shape[-1]:
+            x = doubled(step, x)
+            step *= 2
+        return x
 
     def _series(self, x: Array, coefficients: list[float], size: float = 1.0) -> Array:
         """The polynomial with these coefficients, the constant first, for |x| up to `size` (Horner)."""

@@ -103,6 +103,56 @@ class TensorFlow(XLA):
     def positions(self, like: Array) -> Array:
         return tf.range(tf.shape(like, tf.int64)[-1])
 
+    def argsort(self, x: Array) -> Array:
+        return tf.argsort(x, axis=-1, stable=True)
+
+    def gather(self, x: Array, index: Array) -> Array:
+        rows, places = self._as_rows(x), self._as_rows(tf.cast(index, tf.int64))
+        return tf.reshape(tf.gather(rows, places, batch_dims=1), tf.shape(index))
+
+    def _as_rows(self, x: Array) -> Array:
+        shape = tf.shape(x)
+        return tf.reshape(x, [tf.reduce_prod(shape[:-1]), shape[-1]])
+
+    def shift(self, x: Array, steps: Any, fill: float) -> Array:
+        beside, shape = tf.fill(tf.shape(x), tf.constant(fill, x.dtype)), tf.shape(x)
+        whole = tf.concat([beside, x, beside], axis=-1)
+        begin = tf.concat([tf.zeros_like(shape[:-1]), [shape[-1] - steps]], axis=0)
+        return tf.ensure_shape(tf.slice(whole, begin, shape), x.shape)
+
+    def cumulative_sum(self, x: Array) -> Array:
+        return tf.cast(tf.cumsum(tf.cast(x, tf.float64), axis=-1), x.dtype)
+
+    def cumulative_max(self, x: Array) -> Array:
+        def doubled(step: Array, x: Array) -> Array:
+            before = self.shift(x, step, -math.inf)
+            return tf.where(tf.logical_or(before > x, tf.math.is_nan(before)), before, x)
+
+        return self._doubling(doubled, tf.stop_gradient(x))
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        flat = tf.reshape(tf.cast(x, tf.float64), [-1])
+        starts = tf.concat([tf.ones_like(starts[..., :1]), starts[..., 1:]], axis=-1)
+        runs = tf.cumsum(tf.cast(tf.reshape(starts, [-1]), tf.int32)) - 1
+        sums = tf.gather(tf.math.unsorted_segment_sum(flat, runs, tf.size(x)), runs)
+        return tf.cast(tf.reshape(sums, tf.shape(x)), x.dtype)
+
+    def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
+        # TensorFlow would take minutes to differentiate the loop, and its derivative is such a sum again.
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def discounted(x: Array) -> Any:
+            total = super(TensorFlow, self).discounted_sum(x, level, backwards=backwards)
+            return total, lambda upstream: self.discounted_sum(upstream, level, backwards=not backwards)
+
+        return discounted(x)
+
+    def _doubling(self, doubled: Callable[[Any, Array], Array], x: Array) -> Array:
+        size = tf.shape(x)[-1]
+        _, x = tf.while_loop(
+            lambda step, x: step < size, lambda step, x: (2 * step, doubled(step, x)), (1, x), maximum_iterations=31
+        )
+        return x
+
     def row(self, x: Array) -> Array:
         return tf.expand_dims(x, -1)
 

@@ -104,6 +104,42 @@ class PyTorch(Framework):
     def positions(self, like: Array) -> Array:
         return _replicated(torch.arange(like.shape[-1], device=like.device), like)
 
+    def argsort(self, x: Array) -> Array:
+        return torch.argsort(x, dim=-1, stable=True)
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return torch.gather(x, -1, index.long())
+
+    def shift(self, x: Array, steps: int, fill: float) -> Array:
+        size = x.shape[-1]
+        count = min(abs(steps), size)
+        filled = x.new_full((*x.shape[:-1], count), fill)
+        if steps < 0:
+            return torch.cat([x[..., count:], filled], dim=-1)
+        return torch.cat([filled, x[..., : size - count]], dim=-1)
+
+    def cumulative_sum(self, x: Array) -> Array:
+        return self._widened(x).cumsum(-1).to(x.dtype)
+
+    def cumulative_max(self, x: Array) -> Array:
+        return torch.cummax(x.detach(), dim=-1).values
+
+    def run_sum(self, x: Array, starts: Array) -> Array:
+        later = starts[..., 1:]
+        starts = torch.cat([torch.ones_like(starts[..., :1]), later], dim=-1)
+        runs, flat = starts.reshape(-1).cumsum(0) - 1, self._widened(x).reshape(-1)
+        return torch.zeros_like(flat).scatter_add(0, runs, flat)[runs].reshape(x.shape).to(x.dtype)
+
+    def _widened(self, x: Array) -> Array:
+        """In the dtype that sums are taken in."""
+        return x.double() if self.has_float64(x) else x
+
+    def discounted_sum(self, x: Array, level: Array, *, backwards: bool = False) -> Array:
+        if torch.compiler.is_compiling():  # which would look at each step, and compile anew for each number of them
+            total: Tensor = _discounted_sum(x, level.detach(), backwards)
+            return total
+        return super().discounted_sum(x, level, backwards=backwards)
+
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)
 
@@ -330,6 +366,32 @@ def _replicated(x: Tensor, like: Tensor) -> Tensor:
 
 
 ops = PyTorch()
+
+
+@torch.library.custom_op("lossary::discounted_sum", mutates_args=())
+def _discounted_sum(x: Tensor, level: Tensor, backwards: bool) -> Tensor:
+    """`discounted_sum` as one operation of a compiled graph."""
+    total: Tensor = Framework.discounted_sum(ops, x, level, backwards=backwards)
+    return total.clone()  # a single entry is its own sum, and an operation must not return what it was given
+
+
+@_discounted_sum.register_fake
+def _(x: Tensor, level: Tensor, backwards: bool) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _keep(ctx: Any, inputs: Any, output: Tensor) -> None:
+    _, level, ctx.backwards = inputs
+    ctx.save_for_backward(level)
+
+
+def _pulled(ctx: Any, upstream: Tensor) -> Any:
+    (level,) = ctx.saved_tensors
+    return _discounted_sum(upstream, level, not ctx.backwards), None, None
+
+
+_discounted_sum.register_autograd(_pulled, setup_context=_keep)
+
 dispatch.framework_of(np.empty(0))  # remembered now: under a trace, `torch.compile` cannot look up a class
 
 

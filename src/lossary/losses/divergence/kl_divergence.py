@@ -14,6 +14,7 @@ from lossary.define import (
     NotSymmetricInArguments,
     Proper,
     Rowwise,
+    ShiftInvariant,
     Simplex,
     Smooth,
     Twin,
@@ -91,7 +92,9 @@ class KLDivergence(Rowwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        slope = (Smooth(0.5), Lipschitz(2**0.5)) if self.from_logits else (Differentiable(), UnboundedGradient())
+        slope: tuple[Claim, ...] = (Differentiable(), UnboundedGradient())
+        if self.from_logits:
+            slope = (Smooth(0.5), Lipschitz(2**0.5), ShiftInvariant())
         return Convex(), *slope, ZeroAtTarget(), NotSymmetricInArguments(), Proper("distribution")
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:

@@ -62,11 +62,15 @@ class InfoNCE(Batchwise):
         ),
     )
 
-    notation = Notation(
-        latex=r"\sum_i \log \sum_j \exp\left(\frac{s_{ij} - s_{ii}}{\tau}\right), \quad "
-        r"s_{ij} = \frac{a_i \cdot p_j}{\left|a_i\right| \, \left|p_j\right|}",
-        text="Σᵢ log Σⱼ exp((sᵢⱼ - sᵢᵢ) / τ),  s = cos(anchorᵢ, positiveⱼ)",
-    )
+    @property
+    def notation(self) -> Notation:
+        lengths = r"{\left|a_i\right| \, \left|p_j\right|}"
+        score = rf"\frac{{a_i \cdot p_j}}{lengths}" if self.similarity == "cosine" else r"a_i \cdot p_j"
+        return Notation(
+            latex=rf"\sum_i \log \sum_j e^{{(s_{{ij}} - s_{{ii}}) / \tau}}, \quad s_{{ij}} = {score}",
+            text="Σᵢ log Σⱼ exp((sᵢⱼ - sᵢᵢ) / τ)\n"
+            + ("s = cos(anchorᵢ, positiveⱼ)" if self.similarity == "cosine" else "s = anchorᵢ · positiveⱼ"),
+        )
 
     @property
     def claims(self) -> tuple[Claim, ...]:

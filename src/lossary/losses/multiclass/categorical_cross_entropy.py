@@ -17,6 +17,7 @@ from lossary.define import (
     NotProper,
     Proper,
     Rowwise,
+    ShiftInvariant,
     Simplex,
     Smooth,
     StrictlyConvex,
@@ -124,7 +125,8 @@ class CategoricalCrossEntropy(Rowwise):
         alike = lightest == heaviest > 0.0
         proper = Proper() if alike and self.label_smoothing == 0.0 else NotProper()
         if self.from_logits:
-            return Convex(), Smooth(0.5 * heaviest), Lipschitz(2**0.5 * heaviest), NonNegative(), proper
+            slope = Smooth(0.5 * heaviest), Lipschitz(2**0.5 * heaviest)
+            return Convex(), *slope, NonNegative(), ShiftInvariant(), proper
         # Only smoothing makes every class count in every row.
         curve = StrictlyConvex() if self.label_smoothing and lightest > 0.0 else Convex()
         steep = (UnboundedGradient(),) if heaviest > 0.0 else ()

@@ -10,6 +10,7 @@ from lossary.define import (
     Differentiable,
     Domain,
     NonNegative,
+    Notation,
     NotConvex,
     Probability,
     Score,
@@ -69,6 +70,17 @@ class BatchDice(Batchwise):
     @property
     def claims(self) -> tuple[Claim, ...]:
         return NonNegative(), NotConvex(), Differentiable()
+
+    @property
+    def notation(self) -> Notation:
+        square, latex = ("²", "^2") if self.squared else ("", "")
+        chance = "\npₖ = 1 / (1 + exp(-zₖ))" if self.from_logits else ""
+        in_latex = r", \quad p_k = \frac{1}{1 + e^{-z_k}}" if self.from_logits else ""
+        sizes = rf"\sum_k p_k{latex} + \sum_k y_k{latex} + \varepsilon"
+        return Notation(
+            latex=rf"1 - \frac{{2 \sum_k p_k y_k + \varepsilon}}{{{sizes}}}{in_latex}",
+            text=f"1 - (2 Σₖ pₖ yₖ + ε) / (Σₖ pₖ{square} + Σₖ yₖ{square} + ε) over all entries k{chance}",
+        )
 
     def formula(self, xp: Any, p: Array, y: Array, *, weight: Array) -> Array:
         p = 1 / (1 + xp.exp(-p)) if self.from_logits else p

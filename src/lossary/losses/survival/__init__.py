@@ -1,0 +1,1 @@
+"""Losses for the time until something happens, not seen for all."""
