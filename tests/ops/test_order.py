@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,8 @@ def discounted(x: Any, level: Any, *, backwards: bool = False) -> Any:
     """One entry after the other, in extended precision."""
     if backwards:
         return discounted(x[..., ::-1], level[..., ::-1])[..., ::-1]
-    x, level, total = (
-        np.asarray(x, np.longdouble),
-        np.asarray(level, np.longdouble),
-        np.zeros(x.shape[:-1], np.longdouble),
-    )
-    sums = np.empty_like(x)
+    x, level = np.asarray(x, np.longdouble), np.asarray(level, np.longdouble)
+    sums, total = np.empty_like(x), np.zeros(x.shape[:-1], np.longdouble)
     for k in range(x.shape[-1]):
         step = np.abs(level[..., k - 1] - level[..., k]) if k else 0.0
         total = total * np.exp(-step) + x[..., k]
@@ -36,7 +33,7 @@ def runs(x: Any, starts: Any) -> Any:
     sums = np.empty(x.shape, np.longdouble)
     for row in range(len(x)):
         edges = [0, *(k for k in range(1, x.shape[1]) if starts[row, k]), x.shape[1]]
-        for begin, end in zip(edges, edges[1:], strict=False):
+        for begin, end in itertools.pairwise(edges):
             sums[row, begin:end] = x[row, begin:end].astype(np.longdouble).sum()
     return sums
 
@@ -142,7 +139,7 @@ def test_sums_are_differentiated(framework: Any, dtype: str, random: Any) -> Non
     for function, wanted in (
         (lambda x: xp.discounted_sum(x, height), discounted(upstream, level, backwards=True)),
         (lambda x: xp.discounted_sum(x, height, backwards=True), discounted(upstream, level)),
-        (lambda x: xp.cumulative_sum(x), upstream[..., ::-1].cumsum(-1)[..., ::-1]),
+        (xp.cumulative_sum, upstream[..., ::-1].cumsum(-1)[..., ::-1]),
         (lambda x: xp.run_sum(x, begin), runs(upstream, starts)),
         (lambda x: xp.shift(x, 2, 1.0), np.pad(upstream, ((0, 0), (0, 2)))[:, 2:]),
         (lambda x: xp.gather(x, xp.argsort(x)), gathered),
