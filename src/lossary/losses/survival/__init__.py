@@ -1,1 +1,1 @@
-"""Losses for the time until something happens, which is not observed for all."""
+"""Losses for the time until an event, which some have not had yet."""
