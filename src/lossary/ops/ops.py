@@ -109,8 +109,8 @@ class Operations(ABC):
 
     @abstractmethod
     def argsort(self, x: Array) -> Array:
-        """The indices that put the last axis in order, the smallest entry first and NaN last; equal ones stay as they
-        stand."""
+        """The indices that put the last axis in order, the smallest entry first and NaN last, beside ∞ or behind it;
+        equal ones stay as they stand."""
 
     @abstractmethod
     def gather(self, x: Array, index: Array) -> Array:

@@ -104,6 +104,8 @@ class TensorFlow(XLA):
         return tf.range(tf.shape(like, tf.int64)[-1])
 
     def argsort(self, x: Array) -> Array:
+        if x.dtype.is_floating:  # beside NaN, TensorFlow puts numbers in no order
+            x = self.where(tf.math.is_nan(x), math.inf, x)
         return tf.argsort(x, axis=-1, stable=True)
 
     def gather(self, x: Array, index: Array) -> Array:
@@ -117,6 +119,7 @@ class TensorFlow(XLA):
     def shift(self, x: Array, steps: Any, fill: float) -> Array:
         beside, shape = tf.fill(tf.shape(x), tf.constant(fill, x.dtype)), tf.shape(x)
         whole = tf.concat([beside, x, beside], axis=-1)
+        steps = tf.clip_by_value(steps, -shape[-1], shape[-1])
         begin = tf.concat([tf.zeros_like(shape[:-1]), [shape[-1] - steps]], axis=0)
         return tf.ensure_shape(tf.slice(whole, begin, shape), x.shape)
 

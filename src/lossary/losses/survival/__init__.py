@@ -1,1 +1,1 @@
-"""Losses for the time until something happens, not seen for all."""
+"""Losses for the time until an event, which some have not had yet."""
