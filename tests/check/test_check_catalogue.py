@@ -10,7 +10,7 @@ import pytest
 from lossary.check.inference.infer import subject
 from lossary.check.rulebook.rule import select
 from lossary.check.run.ask import ask
-from tests import grid
+from tests import grid, memory
 
 HOSTS = {
     "numpy": lambda loss: loss,
@@ -53,7 +53,10 @@ def _cases() -> list[Any]:
 def test_nothing_is_found(loss: Any, host: str) -> None:
     """No error and no warning."""
     under = subject(HOSTS[host](loss))
-    outcomes = [ask(rule, under) for rule in select((), (), thorough=False)]
+    outcomes = []
+    for rule in select((), (), thorough=False):
+        outcomes.append(ask(rule, under))
+        memory.LIMIT.keep()  # a loss in JAX makes hundreds of programs
     failed = {each.rule: each.finding.message for each in outcomes if each.finding is not None}
     assert not failed
     assert len([each for each in outcomes if each.status == "passed"]) > 10
