@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from lossary.check.backends import backend
 from tests import grid
-from tests.memory import Limit
+from tests.memory import pytest_runtest_logfinish  # noqa: F401  # pytest finds it by its name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,11 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What JAX has compiled is kept for this run, where all its processes find it."""
+    """What JAX has compiled is kept where all processes of this run find it, and the next run: `--cache-clear` forgets
+    it. An entry is found by the program and by JAX's version, so that none is stale."""
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        kept = tempfile.TemporaryDirectory(prefix="lossary-jax-")
-        config.add_cleanup(kept.cleanup)
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = kept.name
+        if cache := getattr(config, "cache", None):
+            kept = str(cache.mkdir("jax"))
+        else:
+            directory = tempfile.TemporaryDirectory(prefix="lossary-jax-")
+            config.add_cleanup(directory.cleanup)
+            kept = directory.name
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = kept
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
         os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
@@ -83,10 +88,3 @@ def settings_stay() -> Iterator[None]:
     before = {name: read(sys.modules[name]) for name, read in _SETTINGS.items() if name in sys.modules}
     yield
     assert {name: _SETTINGS[name](sys.modules[name]) for name in before} == before
-
-
-LIMIT = Limit()
-
-
-def pytest_runtest_logfinish() -> None:
-    LIMIT.keep()

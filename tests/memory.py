@@ -1,4 +1,7 @@
-"""What compilers keep, and how to make them forget it: each program is a megabyte or two, and a run makes thousands."""
+"""What compilers keep, and how to make them forget it: each program is a megabyte or two, and a run makes thousands.
+
+A plugin of pytest: `-p tests.memory` where there is no conftest.py.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,17 @@ class Limit:
     """Forgets as soon as more is in memory than `most`, but not again before as much has come as is worth a new
     compilation: what is in use cannot be forgotten."""
 
-    def __init__(self, most: int = 1_700 * MEGABYTE, worth: int = 250 * MEGABYTE) -> None:
+    def __init__(self, most: int = 1_450 * MEGABYTE, worth: int = 300 * MEGABYTE) -> None:
         self.most, self.worth = most, worth
 
     def keep(self) -> None:
         if resident() > self.most:
             forget()
             self.most = max(self.most, resident() + self.worth)
+
+
+LIMIT = Limit()
+
+
+def pytest_runtest_logfinish() -> None:
+    LIMIT.keep()

@@ -56,6 +56,8 @@ if BACKEND == "tensorflow":
     processor = tensorflow.config.list_physical_devices("CPU")[0]
     two = [tensorflow.config.LogicalDeviceConfiguration()] * 2
     tensorflow.config.set_logical_device_configuration(processor, two)  # for tf.distribute, before anything runs
+# TensorFlow's graphs without XLA, JAX's always with it, for else it runs word by word.
+QUICK: dict[str, Any] = {"jit_compile": BACKEND == "jax"}
 REDUCTIONS = ["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None]
 
 
@@ -329,7 +331,7 @@ def test_fit_says_which_row_made_it_nan() -> None:
     x = rng.normal(size=(64, 2)).astype("float32")
     y = (x @ [[1.0], [-2.0]]).astype("float32")
     model = keras.Sequential([keras.layers.Dense(1)])
-    model.compile("sgd", loss=lossary.keras.MeanSquaredError())
+    model.compile("sgd", loss=lossary.keras.MeanSquaredError(), **QUICK)
     model.fit(x, y, verbose=0)
     with explain():
         assert np.isfinite(model.fit(x, y, verbose=0).history["loss"]).all()
@@ -342,7 +344,7 @@ def test_fit_says_which_row_made_it_nan() -> None:
     ):
         model.fit(x, holes, verbose=0, shuffle=False)
     model = keras.Sequential([keras.layers.Dense(1)])  # on JAX, a step that was broken off has taken the weights along
-    model.compile("sgd", loss=lossary.keras.MeanSquaredError())
+    model.compile("sgd", loss=lossary.keras.MeanSquaredError(), **QUICK)
     assert np.isnan(model.fit(x, holes, verbose=0).history["loss"]).all()
 
 
@@ -354,8 +356,8 @@ def test_fit_with_missing_targets() -> None:
     y[::3] = np.nan
     loss = lossary.keras.MeanSquaredError(missing="skip")
     model = keras.Sequential([keras.layers.Dense(1)])
-    model.compile("sgd", loss=loss, metrics=[metrics.as_metric(loss)])
-    history = model.fit(x, y, epochs=60, verbose=0).history
+    model.compile(keras.optimizers.SGD(0.3), loss=loss, metrics=[metrics.as_metric(loss)], **QUICK)
+    history = model.fit(x, y, epochs=60, batch_size=256, verbose=0).history
     assert history["loss"][-1] < 1e-3
     np.testing.assert_allclose(numpy(model.layers[0].kernel), [[1.0], [-2.0]], atol=0.05)
     kept = np.isfinite(y[:, 0])
@@ -376,7 +378,7 @@ def test_a_masked_sequence_with_nan_behind_the_mask_trains() -> None:
         (lossary.keras.SparseCategoricalCrossEntropy(from_logits=True), labels, 3),
     ):
         model = keras.Sequential([keras.layers.Embedding(20, 8, mask_zero=True), keras.layers.Dense(units)])
-        model.compile(optimizer=keras.optimizers.Adam(0.05), loss=loss)
+        model.compile(optimizer=keras.optimizers.Adam(0.05), loss=loss)  # as Keras chooses
         losses = model.fit(tokens, y, epochs=4, batch_size=32, verbose=0).history["loss"]
         assert losses[-1] < losses[0]
         assert all(np.isfinite(numpy(weight)).all() for weight in model.weights)
@@ -390,7 +392,7 @@ def fitted(loss: Any, y: Any, units: int = 1, **options: Any) -> float:
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(8).normal(size=(64, 5)).astype("float32")
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(units)])
-    model.compile(optimizer="sgd", loss=loss)
+    model.compile(optimizer="sgd", loss=loss, **QUICK)
     return model.fit(x, y, epochs=2, batch_size=64, verbose=0, shuffle=False, **options).history["loss"][-1]
 
 
@@ -423,7 +425,7 @@ def test_half_types_are_computed_in_float32() -> None:
     for policy in ("mixed_bfloat16", "mixed_float16"):
         layer = keras.layers.Dense(3, dtype=policy)
         model = keras.Sequential([keras.Input((5,)), layer])
-        model.compile(optimizer="sgd", loss=lossary.keras.SparseCategoricalCrossEntropy(from_logits=True))
+        model.compile(optimizer="sgd", loss=lossary.keras.SparseCategoricalCrossEntropy(from_logits=True), **QUICK)
         x, labels = np.ones((8, 5), "float32"), np.arange(8) % 3
         assert np.isfinite(model.fit(x, labels, verbose=0).history["loss"]).all()
     half = lossary.keras.MeanSquaredError(dtype="float16")
@@ -443,7 +445,7 @@ def test_probabilities_of_a_mixed_policy_are_off_by_its_rounding(policy: str) ->
         for loss in (getattr(lossary.keras, ours)(from_logits=False), getattr(keras.losses, theirs)()):
             keras.utils.set_random_seed(0)
             model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(units, activation, dtype=policy)])
-            model.compile(optimizer="sgd", loss=loss)
+            model.compile(optimizer="sgd", loss=loss, **QUICK)
             trained.append(model.fit(x, target, epochs=2, batch_size=64, verbose=0, shuffle=False).history["loss"][-1])
             predicted = model(x)
         # Keras divides rows by their sums: the roundings of ten entries of up to 1/256 each.
@@ -536,8 +538,7 @@ def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_pa
             keras.layers.Dense(loss.prediction.size or (10 if rows else 1), activation=activation),
         ]
     )
-    # TensorFlow's graphs without XLA, JAX's always with it, for else it runs word by word.
-    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=hosted, jit_compile=BACKEND == "jax")
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=hosted, **QUICK)
     losses = model.fit(x, target, epochs=12, batch_size=50, verbose=0).history["loss"]
     assert losses[-1] < 0.8 * losses[0]
     predicted = numpy(model(x))
@@ -562,7 +563,7 @@ def test_what_cannot_train_evaluates_and_says_so(cls: type[Any]) -> None:
     x, y = data("binary")
     target = encoded(cls(), y)
     model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(1)])
-    model.compile(optimizer="sgd", loss=getattr(lossary.keras, cls.__name__)())
+    model.compile(optimizer="sgd", loss=getattr(lossary.keras, cls.__name__)(), **QUICK)
     predicted = model.predict(x, verbose=0)
     wanted = cls()(prediction=predicted[:, 0], target=target)
     assert model.evaluate(x, target, verbose=0) == pytest.approx(float(wanted), rel=1e-5)
@@ -614,7 +615,7 @@ def test_it_survives_keras_serialisation_pickle_and_copy(cls: type[Any], setting
 def test_a_saved_model_brings_its_loss_back(loss: Any, tmp_path: pathlib.Path) -> None:
     x, y = np.ones((4, 2), "float32"), np.arange(4.0)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_regularizer=L2(1e-2).keras())])
-    model.compile(optimizer="sgd", loss=loss)
+    model.compile(optimizer="sgd", loss=loss, **QUICK)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert type(loaded.loss) is type(loss)
@@ -700,10 +701,10 @@ def test_activated_predictions_given_as_logits_are_caught(cls: type[Any]) -> Non
         [layers.Dense(units), layers.Softmax() if loss.prediction.rows else layers.Activation("sigmoid")],
     ):
         model = keras.Sequential([keras.Input(x.shape[1:]), *last])
-        model.compile(optimizer="sgd", loss=loss.keras())
+        model.compile(optimizer="sgd", loss=loss.keras(), **QUICK)
         with pytest.raises(UsageError, match=r"drop the (activation|sigmoid|softmax).*from_logits=False"):
             model.train_on_batch(x, encoded(loss, y))
-        model.compile(optimizer="sgd", loss=cls(from_logits=False).keras())
+        model.compile(optimizer="sgd", loss=cls(from_logits=False).keras(), **QUICK)
         assert model.test_on_batch(x, encoded(loss, y)) > 0.0
 
 
@@ -790,7 +791,7 @@ def test_the_mean_of_a_loss_is_exact_in_fit_of_a_loaded_model(tmp_path: pathlib.
     loss = SparseCategoricalCrossEntropy(label_smoothing=0.1)
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3, kernel_initializer="identity")])
     weighted, plain = metrics.as_metric(loss.keras()), metrics.as_metric(loss.keras(), name="plain")
-    model.compile(keras.optimizers.SGD(0.0), loss.keras(), weighted_metrics=[weighted], metrics=[plain])
+    model.compile(keras.optimizers.SGD(0.0), loss.keras(), weighted_metrics=[weighted], metrics=[plain], **QUICK)
     wanted = {
         "sparse_categorical_cross_entropy": float(loss(prediction=x, target=y, weight=weight)),
         "plain": float(loss(prediction=x, target=y)),

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import subprocess
-import sys
-from typing import Any
 
 import pytest
 
-HERE = pathlib.Path(__file__).parent
-
-
-def _started(arguments: list[str], **surroundings: str) -> Any:
-    # One thread each: the arrays are small, and other tests run beside.
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | surroundings,
-        cwd=HERE.parents[1],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def _assert_all_hold(*processes: Any) -> None:
-    said = [process.communicate()[0] for process in processes]
-    for process, words in zip(processes, said, strict=True):
-        assert process.returncode == 0, words[-20000:]
+from tests.adapters import children
 
 
 def _on_a_jax_mesh(**surroundings: str) -> None:
-    cases = str(HERE / "mesh_cases.py")
-    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"  # quick to compile
-    command = ["-m", "pytest", "--noconftest", "-q", "--tb=short", "-p", "no:cacheprovider", cases]
-    _assert_all_hold(_started(command, XLA_FLAGS=flags, JAX_PLATFORMS="cpu", **surroundings))
+    flags = f"--xla_force_host_platform_device_count=4 {children.XLA}"
+    children.assert_all_hold(
+        children.started_cases("mesh_cases.py", XLA_FLAGS=flags, JAX_PLATFORMS="cpu", **surroundings)
+    )
 
 
 @pytest.mark.parametrize("framework", ["jax"])
@@ -52,4 +30,4 @@ def test_jax_meshes_at_every_setting(framework: str) -> None:
 @pytest.mark.parametrize("framework", ["torch"])
 def test_pytorch_ranks(framework: str, tmp_path: pathlib.Path) -> None:
     meeting = str(tmp_path / "meeting")
-    _assert_all_hold(*(_started(["-m", "tests.adapters.rank_cases", rank, meeting]) for rank in "01"))
+    children.assert_all_hold(*(children.started("-m", "tests.adapters.rank_cases", rank, meeting) for rank in "01"))

@@ -53,12 +53,21 @@ def test_it_equals_the_free_call(loss, reduction):
     torch.testing.assert_close(ours, free, rtol=0, atol=0)
 
 
-@grid.losses(of=TRAINABLE)
-def test_compiled_equals_eager(loss):
+# Inductor takes seconds for each: what it makes of the words is measured in test_accuracy.py.
+BACKENDS = [
+    pytest.param(loss, backend, id=f"{loss!r}-{backend}", marks=() if quick else pytest.mark.thorough)
+    for loss in TRAINABLE
+    for backend, quick in (("aot_eager", True), ("inductor", loss == Huber()))
+]
+
+
+@pytest.mark.parametrize(("loss", "backend"), BACKENDS)
+def test_compiled_equals_eager(loss, backend):
+    torch.compiler.reset()
     prediction, target = _batch(loss)
     criterion = _criterion(loss)
     eager = torch.autograd.grad(criterion(prediction, target), prediction)[0]
-    compiled_value = torch.compile(criterion, fullgraph=True)(prediction, target)
+    compiled_value = torch.compile(criterion, fullgraph=True, backend=backend)(prediction, target)
     compiled = torch.autograd.grad(compiled_value, prediction)[0]
     torch.testing.assert_close(compiled_value, criterion(prediction, target), rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(compiled, eager, rtol=1e-6, atol=1e-7)
@@ -243,7 +252,8 @@ def test_an_objective_counts_the_model_once_and_shows_its_terms():
     criterion(prediction, target).backward()
     assert all(parameter.grad is not None for parameter in net.parameters())
     torch.testing.assert_close(
-        torch.compile(criterion, fullgraph=True)(prediction.detach(), target), criterion(prediction, target)
+        torch.compile(criterion, fullgraph=True, backend="aot_eager")(prediction.detach(), target),
+        criterion(prediction, target),
     )
     with pytest.raises(UsageError, match=r"objective.torch\(model=net\)"):
         objective.torch()
@@ -270,7 +280,7 @@ def test_a_users_loss_is_at_home_too():
     same = pickle.loads(pickle.dumps(criterion))
     assert type(same) is type(criterion)
     assert same(prediction, target) == criterion(prediction, target)
-    compiled = torch.compile(criterion, fullgraph=True)(prediction, target)
+    compiled = torch.compile(criterion, fullgraph=True, backend="aot_eager")(prediction, target)
     torch.testing.assert_close(compiled, criterion(prediction, target))
 
 
@@ -308,7 +318,9 @@ def test_tables_are_the_buffers_however_they_are_changed():
         torch.testing.assert_close(changed, expected)
     called = torch.func.functional_call(replaced, {"class_weight": new}, (logits, index))
     torch.testing.assert_close(called, expected)
-    torch.testing.assert_close(torch.compile(criterion(), fullgraph=True)(logits, index), criterion()(logits, index))
+    torch.testing.assert_close(
+        torch.compile(criterion(), fullgraph=True, backend="aot_eager")(logits, index), criterion()(logits, index)
+    )
 
 
 def test_tables_keep_their_digits_for_float64():

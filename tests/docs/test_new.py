@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import collections
+import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -15,11 +18,13 @@ from lossary.cli import app
 from lossary.new import FRAMEWORKS
 
 DEFINED = {"torch": "LogRatio", "keras": "LogRatio", "jax": "log_ratio", "all": "LogRatio"}
-SLOW = [pytest.param(each, marks=pytest.mark.thorough if each in ("keras", "jax") else ()) for each in FRAMEWORKS]
+INSTALLED = [each for each in FRAMEWORKS if each == "all" or importlib.util.find_spec(each)]
+SLOW = ("keras", "jax")
+WRONG = "wrong"  # a file with a fault in it
 
 
-def written(directory: pathlib.Path, framework: str, *more: str) -> pathlib.Path:
-    path = directory / "log_ratio.py"
+def written(directory: pathlib.Path, framework: str, *more: str, file: str = "log_ratio.py") -> pathlib.Path:
+    path = directory / file
     result = CliRunner().invoke(app, ["new", str(path), "--framework", framework, *more])
     assert result.exit_code == 0, result.output
     return path
@@ -45,33 +50,49 @@ def defined(path: pathlib.Path) -> list[str]:
     return [each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.ClassDef | ast.FunctionDef)]
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """What is written for each framework, side by side, and once more with a fault in it."""
+    directory = tmp_path_factory.mktemp("new")
+    found = {each: written(directory, each, "--name", DEFINED[each], file=f"for_{each}.py") for each in INSTALLED}
+    found[WRONG] = path = written(directory, "all", "--name", "Wrong", file="for_nobody.py")
+    path.write_text(path.read_text().replace("-2 * self.level * error", "-3 * self.level * error"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def tested(files):
+    """File → test → its result, of one pytest for all; and what that says."""
+    said = run(files[WRONG].parent, "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--tb=short").stdout
+    results: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for result, file, test in re.findall(r"^(PASSED|FAILED|ERROR) test_(\w+\.py)(?:::(\S+))?", said, re.MULTILINE):
+        results[file][test] = result
+    return results, said
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_its_own_tests_pass(framework, tmp_path):
-    if framework != "all":
-        pytest.importorskip(framework)
-    path = written(tmp_path, framework)
-    assert defined(path) == [DEFINED[framework]]
-    result = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", f"test_{path.name}")
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert " passed" in result.stdout
+def test_its_own_tests_pass(framework, files, tested):
+    if framework not in files:
+        pytest.skip(f"{framework} is not installed")
+    results, said = tested
+    assert defined(files[framework]) == [DEFINED[framework]]
+    assert len(results[files[framework].name]) > 1, said
+    assert set(results[files[framework].name].values()) == {"PASSED"}, said
 
 
-@pytest.mark.parametrize("framework", SLOW)
-def test_it_passes_the_check(framework, tmp_path):
-    if framework != "all":
-        pytest.importorskip(framework)
-    result = run(tmp_path, "lossary", "check", written(tmp_path, framework).name)
+def test_its_test_finds_what_is_wrong(files, tested):
+    """The test that is written beside the loss is no decoration."""
+    results, said = tested
+    assert results[files[WRONG].name]["test_values_by_hand"] == "FAILED", said
+
+
+@pytest.mark.parametrize("frameworks", [("torch", "all"), pytest.param(SLOW, marks=pytest.mark.thorough)], ids="-".join)
+def test_it_passes_the_check(frameworks, files):
+    asked = [each for each in frameworks if each in files]
+    result = run(files[WRONG].parent, "lossary", "check", *(files[each].name for each in asked))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "0 errors" in result.stdout
-
-
-def test_its_test_finds_what_is_wrong(tmp_path):
-    """The test that is written beside the loss is no decoration."""
-    path = written(tmp_path, "all")
-    path.write_text(path.read_text().replace("-2 * self.level * error", "-3 * self.level * error"))
-    result = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", f"test_{path.name}")
-    assert result.returncode == 1, result.stdout
-    assert "test_values_by_hand" in result.stdout
+    assert f"{len(asked)} losses" in result.stdout
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
