@@ -14,7 +14,6 @@ from lossary import kernels
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.memory import in_large_pages
 from lossary.kernels.program import Output, Variant
-from lossary.ops import dispatch
 from lossary.ops.call import Call
 from lossary.ops.dtypes import VALIDATE, spacing_of
 from lossary.ops.labels import undecided
@@ -216,7 +215,7 @@ def _spacing(original_dtype: str | None, prediction: torch.dtype, target: torch.
 def _beside(x: Any, prediction: Tensor, dtypes: frozenset[torch.dtype]) -> Tensor | None:
     """A plain tensor, of what may stand beside a prediction; None for what the operations must look at."""
     if not _plain(x):
-        if x is None or dispatch.framework_of(x) != "numpy":
+        if isinstance(x, Tensor):
             return None
         try:
             x = ops.convert(x, prediction)
