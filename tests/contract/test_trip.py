@@ -15,7 +15,7 @@ MOST = {
     "NumPy without a kernel": ((44, 15), (55, 24)),
     "NumPy, weighted, without a kernel": ((80, 37), (90, 46)),
     "NumPy, value and gradient, without a kernel": ((58, 27), (69, 36)),
-    "NumPy with a kernel": ((26, 12), (28, 14)),
+    "NumPy with a kernel": ((25, 11), (27, 13)),
     "PyTorch, forward and backward, with a kernel": ((41, 12), (48, 16)),
     "PyTorch, forward and backward, without a kernel": ((67, 21), (104, 52)),
     "torch.func.grad": ((64, 22), (103, 54)),

@@ -114,7 +114,7 @@ def _cast(x: Any, dtype: Any) -> Any:
 def _array(x: Any, prediction: Any, dtypes: frozenset[str] | set[str]) -> Any:
     """A NumPy array, of what may stand beside a prediction; None for what the operations must look at."""
     try:
-        array = ops.convert(x, prediction)
+        array = x if type(x) is np.ndarray else ops.convert(x, prediction)
     except (TypeError, ValueError):
         return None
     return array if isinstance(array, np.ndarray) and array.dtype.name in dtypes else None

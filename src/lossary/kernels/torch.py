@@ -106,7 +106,7 @@ class _Work:
         self._divisor = 1.0
         self.weight = 1.0
         self.illegal = 0.0  # how many values the operations will complain about, or must average
-        self.call = Call(())  # what the operations would be asked
+        self.call: Call  # what the operations would be asked; set where somebody may differentiate
 
     def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
         """The loss, and its gradient into `gradient` unless losses are not reduced."""
