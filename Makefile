@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-thorough test-cost faults test-minimum lint accuracy oracle bench scoreboard evaluate-suggest index format clean
+.PHONY: demo test test-thorough test-cost faults test-minimum lint accuracy oracle bench trip scoreboard evaluate-suggest index format clean
 
 demo: .venv/installed-compare  ## the main job on real data: which loss serves you best?
 	$(BIN)/lossary compare engel
@@ -68,6 +68,9 @@ oracle: .venv/installed-dev  ## judge anew the exact answers that tests compare 
 bench: .venv/installed-dev  ## lossary beside its peers: time and peak memory; writes docs/performance.md
 	$(BIN)/python -m benchmarks
 	$(BIN)/python benchmarks/stacked_training.py
+
+trip: .venv/installed-dev  ## follow a call to its number: which function calls which, in which file
+	$(BIN)/python -m benchmarks.trip --tree
 
 scoreboard: .venv/installed-dev  ## what the rules of `lossary check` find in PyTorch, Keras, optax and scikit-learn; writes docs/scoreboard.md
 	$(BIN)/python scripts/make_scoreboard.py

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from lossary import index
@@ -53,11 +53,32 @@ def find(name: str) -> type[Loss]:
     if wanted in theirs:
         return theirs[wanted]
     known = {other: cls.__name__ for other, cls in theirs.items()} | NAMES
-    close = difflib.get_close_matches(wanted, known, n=1)
+    close = closest(wanted, known)
     raise UnknownNameError(
         f"the catalogue has no loss {name!r}.",
-        hint=f"did you mean {known[close[0]]}?" if close else "lossary list --all shows all of them.",
+        hint=f"did you mean {known[close]}?" if close else "lossary list --all shows all of them.",
     )
+
+
+def closest(wanted: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like the one wanted; None where none is like it.
+
+    It is what `difflib.get_close_matches` answers, which would look at every name in full: here those of a similar
+    length come first, and no other is looked at that is too long or too short to be closer.
+    """
+    matcher, size = difflib.SequenceMatcher(b=wanted), len(wanted)
+    found, best = "", 0.6
+    by_length: dict[int, list[str]] = {}
+    for name in known:
+        by_length.setdefault(len(name), []).append(name)
+    for length in sorted(by_length, key=lambda length: abs(length - size)):
+        for name in by_length[length]:
+            if 2.0 * min(length, size) / (length + size) < best:  # if all letters of one were the other's
+                break
+            matcher.set_seq1(name)
+            if matcher.quick_ratio() >= best:
+                best, found = max((best, found), (matcher.ratio(), name))
+    return found or None
 
 
 def names(classes: Sequence[type[Loss]]) -> dict[str, type[Loss]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from typing import Any, final
@@ -58,8 +57,8 @@ class Classes:
         lesson = catalogue.teach(name) if name[0].isupper() else None
         if lesson is not None:
             raise AttributeError(lesson)
-        close = difflib.get_close_matches(name, LOSSES, n=1)
-        advice = f"; did you mean {close[0]}?" if close else ""
+        close = catalogue.closest(name, LOSSES)
+        advice = f"; did you mean {close}?" if close else ""
         raise AttributeError(f"module {self._module!r} has no attribute {name!r}{advice}")
 
     def names(self) -> list[str]:

@@ -36,13 +36,14 @@ from lossary.define.loss import Loss
 from lossary.define.objective import Objective
 from lossary.define.penalty import Penalty
 from lossary.engine import explanation
+from lossary.engine.evaluate import check_reduction
 from lossary.errors import DomainError, DtypeError, ParameterError, UsageError
 from lossary.host import Classes, refuse_inputs
 from lossary.index import LOSSES
 from lossary.ops import dispatch
 from lossary.ops.call import Call
 from lossary.ops.missing import Missing, accepted, present
-from lossary.ops.reduce import Total, check_reduction
+from lossary.ops.reduce import Total
 
 if TYPE_CHECKING:
     from lossary.ops.arrays import Framework

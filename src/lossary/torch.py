@@ -26,12 +26,13 @@ from lossary.define.definition import Definition
 from lossary.define.loss import Loss, Reduction
 from lossary.define.objective import Objective
 from lossary.define.parameters import parameters_of
+from lossary.engine.evaluate import check_reduction
 from lossary.errors import ShapeError, UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
 from lossary.ops.call import Call
 from lossary.ops.missing import Missing, accepted
-from lossary.ops.reduce import Total, check_reduction
+from lossary.ops.reduce import Total
 from lossary.ops.torch import ops
 
 if TYPE_CHECKING:
@@ -507,7 +508,7 @@ def refuse_activated(loss: Any, input: Tensor) -> None:
     The graph is looked at, never the values: numbers between 0 and 1 are legitimate logits.
     """
     # Under torch.compile a prediction that came out of a model has no graph that could be read.
-    if not loss.prediction.of_logits or torch.compiler.is_compiling() or input.grad_fn is None:
+    if torch.compiler.is_compiling() or input.grad_fn is None or not loss.prediction.of_logits:
         return
     node: Any = input.grad_fn
     while node is not None and _operation(node) in _REARRANGEMENTS:

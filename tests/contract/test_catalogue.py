@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import importlib
 import inspect
 import pickle
@@ -16,11 +17,13 @@ import pytest
 import lossary
 import lossary.losses
 from lossary import Huber, SparseCategoricalCrossEntropy, catalogue, errors
+from lossary.catalogue import closest
 from lossary.define import registry
 from lossary.define.domain import Real
 from lossary.define.loss import Loss, Pointwise, Task
 from lossary.define.parameters import parameters_of
 from lossary.index import FAMILIES, LOSSES
+from lossary.names import NAMES
 from tests.grid import DEFAULTS, losses
 
 
@@ -133,6 +136,29 @@ def test_get_of_a_name_that_nobody_knows() -> None:
         lossary.get("huber", beta=2.0)
     with pytest.raises(errors.ParameterError, match="above 0"):
         lossary.get("huber", delta=0)
+
+
+def test_what_is_close_is_what_difflib_finds(random: Any) -> None:
+    names = [*NAMES, "huber", "hinge", "focal", "", "a"]
+    for name in (*random.choice(list(NAMES), size=30), "zzzz", "hubber", "q" * 20, "ab"):
+        letters = list(name)
+        for _ in range(random.integers(1, 4)):
+            letters[random.integers(len(letters))] = random.choice(["", "e", "er"])
+        wanted = "".join(letters) or "x"
+        assert [closest(wanted, names)] == (difflib.get_close_matches(wanted, names, n=1) or [None])
+
+
+def test_a_typing_error_is_looked_up_among_names_of_its_length(monkeypatch: Any) -> None:
+    looked_at, quick_ratio = [], difflib.SequenceMatcher.quick_ratio
+
+    def spy(self: Any) -> float:
+        looked_at.append(self.a)
+        return quick_ratio(self)
+
+    monkeypatch.setattr(difflib.SequenceMatcher, "quick_ratio", spy)
+    names = [f"{name}{number}" for name in NAMES for number in range(10)]
+    assert closest("hubber", [*names, "huber"]) == "huber"
+    assert len(looked_at) < len(names) / 10
 
 
 # ── configs ──────────────────────────────────────────────────────────────────────────────────────────────────────────

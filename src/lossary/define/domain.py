@@ -32,6 +32,8 @@ class Domain(ABC):
     axes: int = 0
     # How many entries a row has; None where it may be any number.
     size: int | None = None
+    # Whether every value is legal: domains without a `contains` of their own.
+    takes_all: bool = False
     # Above this, a prediction says "positive class"; None where a prediction says no such thing.
     threshold: ClassVar[float | None] = None
     # The labels that a prediction may be instead, written as integers or booleans; None where it may not.
@@ -40,6 +42,10 @@ class Domain(ABC):
     logarithms: bool = False
     # Whether rows usually give everything to a single class.
     one_hot: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.takes_all = cls.contains is Domain.contains
 
     # ── which numbers ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,12 +209,12 @@ class Domain(ABC):
         """How far from its only bound an everyday number is: beside 1000, a distance of 1 is next to nothing."""
         return max(1.0, *(abs(bound) for bound in (self.low, self.high) if math.isfinite(bound)))
 
-    @abstractmethod
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         """Whether each value (each row, for domains of rows) is legal; NaN is. None where every value is.
 
         `prediction` says how many classes there are; `epsilon` is the spacing of the dtype that the values came in.
         """
+        return None
 
     @abstractmethod
     def safe(self, xp: Operations, x: Array) -> Array | float:
@@ -298,9 +304,6 @@ class Real(Domain):
 
     wanted = "numbers"
 
-    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return None
-
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
 
@@ -347,9 +350,6 @@ class Score(Domain):
     @property
     def symbol(self) -> str | None:
         return "z" if self.logit else "s"
-
-    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return None
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
@@ -487,9 +487,6 @@ class Logits(Domain):
     def symbol(self) -> str | None:
         return "z"
 
-    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return None
-
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
 
@@ -619,6 +616,7 @@ class Row(Domain):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", self.entry.axes + 1)
+        object.__setattr__(self, "takes_all", self.entry.takes_all)
 
     @property
     def indices(self) -> bool:  # type: ignore[override]  # of each entry
@@ -682,6 +680,7 @@ class Columns(Domain):
             raise TypeError("Columns needs two names or more, each with a domain of single numbers.")
         object.__setattr__(self, "columns", tuple(columns.items()))
         object.__setattr__(self, "size", len(columns))
+        object.__setattr__(self, "takes_all", all(domain.takes_all for domain in columns.values()))
 
     @property
     def names(self) -> tuple[str, ...]:

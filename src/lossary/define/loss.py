@@ -44,7 +44,6 @@ class Loss(Definition, abstract=True):
 
     inputs: ClassVar[tuple[str, ...]]
     learned: ClassVar[tuple[str, ...]]
-    _domains: ClassVar[dict[str, Domain] | None]  # None where they depend on hyper-parameters
     # Whether the losses of a batch are one: entries then have none of their own, and totals do not add.
     pooled: ClassVar[bool] = False
 
@@ -56,6 +55,7 @@ class Loss(Definition, abstract=True):
     # What other libraries call it. These names teach; they are not accepted, except by `lossary.get`.
     foreign_names: ClassVar[tuple[str, ...]] = ()
     everyday: ClassVar[bool] = False  # whether it is among the few of its family that `lossary list` names
+    has_gradient: ClassVar[bool]  # whether the gradient is written; otherwise each framework differentiates `value`
     # Whether it can be differentiated at all; zero-one cannot.
     trainable: ClassVar[bool] = True
     # What the last layer of a model should be.
@@ -136,7 +136,7 @@ class Loss(Definition, abstract=True):
             ShapeError, DtypeError, DomainError, FrameworkError, ParameterError, UsageError: see `lossary.errors`.
         """
         others |= {"prediction": prediction, "target": target}
-        return self.compute(call_of(self, positional, others, weight, where), reduction=reduction)
+        return evaluate.compute(self, call_of(self, positional, others, weight, where), reduction)
 
     @final
     def values(
@@ -152,7 +152,7 @@ class Loss(Definition, abstract=True):
     ) -> Total:
         """The sum of the losses and the weight it stands for; totals of micro-batches and ranks add."""
         others |= {"prediction": prediction, "target": target}
-        return self.compute_total(call_of(self, (), others, weight, where))
+        return evaluate.compute_total(self, call_of(self, (), others, weight, where))
 
     @final
     def compute(self, call: Call, *, reduction: Reduction, fused: bool = True) -> Any:
@@ -263,12 +263,17 @@ class Loss(Definition, abstract=True):
 
     # ── what it says of itself ───────────────────────────────────────────────────────────────────────────────────
 
-    @final
     @property
     def domains(self) -> dict[str, Domain]:
-        """What each input may be, by its name."""
-        fixed = self._domains
-        return {name: getattr(self, name) for name in self.inputs} if fixed is None else fixed
+        """What each input may be, by its name; an attribute where it does not depend on hyper-parameters."""
+        return {name: getattr(self, name) for name in self.inputs}
+
+    @property
+    def weighs_classes(self) -> bool:
+        """Whether `row_weight` has anything to say: it is written, else this is the attribute False, and where the loss
+        has tables one of them has entries."""
+        tables = [getattr(self, name) for name in self.tables]
+        return not tables or any(isinstance(table, float) or len(table) for table in tables)
 
     @final
     @property
@@ -282,11 +287,6 @@ class Loss(Definition, abstract=True):
         """Whether each entry or row has a loss of its own, which depends on nothing else; `Separable` tries to refute
         it."""
         return not self.pooled
-
-    @property
-    def has_gradient(self) -> bool:
-        """Whether the gradient is written; otherwise each framework differentiates `value`."""
-        return type(self).gradient is not Loss.gradient
 
     @final
     @property
@@ -304,6 +304,9 @@ class Loss(Definition, abstract=True):
     def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
         if not abstract:
             cls._declare_inputs()
+            cls.has_gradient = cls.gradient is not Loss.gradient
+            if cls.row_weight is Loss.row_weight:
+                cls.weighs_classes = False  # type: ignore[method-assign,assignment]  # of no instance either
         super().__init_subclass__(abstract=abstract, **options)
 
     @classmethod
@@ -323,11 +326,10 @@ class Loss(Definition, abstract=True):
         for name, its in zip(("prediction", "target"), names, strict=False):
             if name not in own:
                 setattr(cls, name, _same_as(its))
-        cls._domains = {name: getattr(cls, name) for name in names}
-        if all(isinstance(domain, Domain) for domain in cls._domains.values()):
-            cls.check_shape(cls._domains)
-        else:
-            cls._domains = None
+        domains = {name: getattr(cls, name) for name in names}
+        if all(isinstance(domain, Domain) for domain in domains.values()):
+            cls.check_shape(domains)
+            cls.domains = domains  # type: ignore[method-assign,assignment]  # no property: nothing is left to look up
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -241,7 +241,7 @@ class Objective:
         """The total, for adapters."""
         self._refuse_once("a total, which would count them once per micro-batch")
         self._check_framework(call)
-        if len({_weighing(loss) for loss in self.losses}) > 1:
+        if len({loss if loss.weighs_classes else None for loss in self.losses}) > 1:
             raise UsageError(
                 "a total needs one weight for all losses of an objective.",
                 received=f"different class weights in {self!r}.",
@@ -278,7 +278,7 @@ class Objective:
         return value, tuple(sum(parts) for parts in of_each)
 
     def _shares(self, call: Call, reduction: Reduction, parameters: Any) -> list[Any]:
-        reduce.check_reduction("Objective", reduction)
+        evaluate.check_reduction("Objective", reduction)
         if self.penalties and parameters is None:
             raise UsageError(
                 "an objective with penalties needs the parameters they are about.",
@@ -306,7 +306,7 @@ class Objective:
     def _check_framework(self, call: Call) -> None:
         """Raises FrameworkError where what is learned is not of the prediction's framework."""
         if self.learned:
-            dispatch.ops_of("Objective", prediction=call.inputs[0], factor=self.learned[0])
+            dispatch.ops_of("Objective", ("prediction", "factor"), (call.inputs[0], self.learned[0]))
 
     def _refuse_once(self, what: str) -> None:
         if self.once:
@@ -428,13 +428,6 @@ def _check_learned(factor: Factor) -> None:
 def _wanted(loss: Loss) -> str:
     """What a loss takes, in words."""
     return ", ".join(f"{name}: {domain.wanted}" for name, domain in loss.domains.items())
-
-
-def _weighing(loss: Loss) -> Loss | None:
-    """What weighs its rows by class: the loss itself, or None where all rows count alike."""
-    tables = [getattr(loss, name) for name in loss.tables]
-    plain = type(loss).row_weight is Loss.row_weight or (tables and not any(tables))
-    return None if plain else loss
 
 
 def _snake(name: str) -> str:

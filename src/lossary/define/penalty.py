@@ -52,7 +52,7 @@ class Penalty(Definition, abstract=True):
                 + ("." if self.biases else ", and biases=False leaves out arrays of fewer than two axes."),
                 hint="parameters=model, or a list of its arrays.",
             )
-        xp = dispatch.ops_of(type(self).__name__, **{f"parameter {i}": w for i, w in enumerate(counted)})
+        xp = dispatch.ops_of(type(self).__name__, [f"parameter {i}" for i in range(len(counted))], counted)
         # Half types are computed and summed in float32, as in a loss.
         weights = [xp.cast(w, COMPUTED_IN.get(xp.dtype(w), xp.dtype(w))) for w in map(xp.convert, counted)]
         prices = [reduce.read(xp, xp.accumulate(self.value(xp, w)), xp.dtype(w)) for w in weights]

@@ -8,13 +8,14 @@ from lossary import kernels
 from lossary.engine import explanation
 from lossary.engine.guarded import Guarded
 from lossary.engine.prepare import prepare
-from lossary.errors import ShapeError, UsageError
+from lossary.errors import ParameterError, ShapeError, UsageError
 from lossary.ops import dispatch, reduce
 from lossary.ops.reduce import Total
 
 if TYPE_CHECKING:
     from lossary.define.loss import Batchwise, Loss, Reduction
     from lossary.engine.prepare import Prepared
+    from lossary.ops.arrays import Framework
     from lossary.ops.call import Call
     from lossary.ops.ops import Array
 
@@ -23,41 +24,49 @@ Derivative = Literal["gradient", "curvature"]
 
 def compute(loss: Loss, call: Call, reduction: Reduction, *, fused: bool = True) -> Any:
     """The loss, reduced; by no kernel unless `fused`."""
-    reduce.check_reduction(type(loss).__name__, reduction, pooled=loss.pooled)
+    check_reduction(type(loss).__name__, reduction, pooled=loss.pooled)
     if loss.pooled:
         total = compute_total(loss, call)
         return total.mean if reduction == "mean" else total.sum
-    result = by_kernel(loss, call, reduction) if fused else None
+    xp = _framework(loss, call)
+    result = by_kernel(xp, loss, call, reduction) if fused else None
     if result is not None:
         return result
-    prepared = prepare(loss, call)
+    prepared = prepare(xp, loss, call)
     values = _evaluated(loss, prepared)
-    return _looked_at(loss, prepared, values, _reduced(prepared, values, reduction))
+    result = _reduced(prepared, values, reduction)
+    if explanation.blocks:
+        _look(loss, prepared, values, result)
+    return result
 
 
 def compute_total(loss: Loss, call: Call, *, fused: bool = True) -> Total:
     """The sum and the weight it stands for."""
-    if not loss.pooled and fused:
-        result: Total | None = by_kernel(loss, call, "total")
-        if result is not None:
-            return result
-    prepared = prepare(loss, call)
+    xp = _framework(loss, call)
+    result: Total | None = by_kernel(xp, loss, call, "total") if fused else None
+    if result is not None:
+        return result
+    prepared = prepare(xp, loss, call)
     values = _evaluated(loss, prepared)
     if loss.pooled:
-        total = reduce.whole(prepared.xp, values, _denominator(loss, prepared), prepared.reduced_dtype, loss)
+        total = reduce.whole(xp, values, _denominator(loss, prepared), prepared.computed_in, loss)
     else:
-        total = reduce.total(prepared.xp, values, prepared.weight, prepared.reduced_dtype)
-    _looked_at(loss, prepared, values, total.mean)
+        total = reduce.total(xp, values, prepared.weight, prepared.computed_in)
+    if explanation.blocks:
+        _look(loss, prepared, values, total.mean)
     return total
 
 
 def compute_weighted(loss: Loss, call: Call) -> tuple[Any, Any]:
     """w·ℓ and w of the losses' shape (None where all count alike), for adapters whose framework reduces by itself."""
-    reduce.check_reduction(type(loss).__name__, "none", pooled=loss.pooled)
-    prepared = prepare(loss, call)
-    xp, weight, dtype = prepared.xp, prepared.weight, prepared.reduced_dtype
+    check_reduction(type(loss).__name__, "none", pooled=loss.pooled)
+    xp = _framework(loss, call)
+    prepared = prepare(xp, loss, call)
+    weight, dtype = prepared.weight, prepared.computed_in
     values = _evaluated(loss, prepared)
-    weighted = _looked_at(loss, prepared, values, xp.cast(reduce.weighted(xp, values, weight), dtype))
+    weighted = xp.cast(reduce.weighted(xp, values, weight), dtype)
+    if explanation.blocks:
+        _look(loss, prepared, values, weighted)
     return weighted, None if weight is None else xp.cast(weight, dtype)
 
 
@@ -65,8 +74,8 @@ def with_derivatives(loss: Loss, call: Call, reduction: Reduction, names: tuple[
     """The loss and its methods of these names in NumPy, weighted and scaled as the reduction says."""
     import numpy as np
 
-    reduce.check_reduction(type(loss).__name__, reduction, pooled=loss.pooled)
-    xp = dispatch.ops(dispatch.framework_of(call.inputs[0]))
+    check_reduction(type(loss).__name__, reduction, pooled=loss.pooled)
+    xp = _framework(loss, call)
     if xp.name != "NumPy":
         raise UsageError(
             f"{type(loss).__name__}.{'value_and_gradient' if len(names) == 1 else 'value_gradient_curvature'} "
@@ -74,27 +83,27 @@ def with_derivatives(loss: Loss, call: Call, reduction: Reduction, names: tuple[
             received=f"a {loss.inputs[0]} from {xp.name}.",
             hint=f"let {xp.name} differentiate the call itself.",
         )
-    if not loss.pooled:
-        fused: tuple[Any, ...] | None = by_kernel(loss, call, reduction, names)
-        if fused is not None:
-            return fused
-    prepared = prepare(loss, call)
+    fused: tuple[Any, ...] | None = by_kernel(xp, loss, call, reduction, names)
+    if fused is not None:
+        return fused
+    prepared = prepare(xp, loss, call)
     with np.errstate(all="ignore"):
         values = _evaluated(loss, prepared)
         if loss.pooled:
             weight = _denominator(loss, prepared)
-            total = reduce.whole(xp, values, weight, prepared.reduced_dtype, loss)
+            total = reduce.whole(xp, values, weight, prepared.computed_in, loss)
             results = [total.mean if reduction == "mean" else total.sum]
             part = np.float64(1.0 / weight if weight else 0.0) if reduction == "mean" else None
         else:
             results = [_reduced(prepared, values, reduction)]
             part = prepared.weight  # of each loss in the whole
             if reduction == "mean":
-                part = reduce.share(xp, np.ones(np.shape(values)) if part is None else part)
+                part = np.float64(1.0 / max(np.size(values), 1)) if part is None else reduce.share(xp, part)
         for name in names:
             derivatives = _derivatives(loss, prepared, name, part, call)
             results.append(derivatives if len(loss.learned) > 1 else derivatives[0])
-        _looked_at(loss, prepared, values, results[0], differentiated=True)
+        if explanation.blocks:
+            _look(loss, prepared, values, results[0], differentiated=True)
     return tuple(results)
 
 
@@ -116,32 +125,52 @@ def _derivatives(loss: Loss, prepared: Prepared, name: str, part: Any, call: Cal
     return tuple(derivatives)
 
 
-def by_kernel(loss: Loss, call: Call, reduction: str, derivatives: tuple[Derivative, ...] = ()) -> Any:
+def by_kernel(xp: Framework, loss: Loss, call: Call, reduction: str, derivatives: tuple[Derivative, ...] = ()) -> Any:
     """The loss by a kernel, reduced (a `Total` for "total"), and its derivatives where some are named; None where there
     is none for this call, or where the loss's own text must say what is wrong with it."""
-    framework = dispatch.framework_of(call.inputs[0])
-    if framework not in kernels.FRAMEWORKS or not kernels.fits(loss) or dispatch.ops(framework).compiling:
+    if xp.name not in kernels.FRAMEWORKS or xp.compiling or explanation.blocks:
         return None
-    if explanation.blocks or kernels.unavailable() is not None:
+    if kernels.unavailable() is not None or not kernels.fits(loss):
         return None
-    return kernels.fused(framework)(loss, call, reduction, derivatives)
+    return kernels.fused(xp.name)(loss, call, reduction, derivatives)
+
+
+def check_reduction(owner: str, reduction: str, *, pooled: bool = False) -> None:
+    """Raises ParameterError for anything but "mean", "sum" and "none"; and for "none", of a loss of the whole batch.
+
+    `pooled` says that it is one: its entries have no losses of their own.
+    """
+    if pooled and reduction == "none":
+        raise ParameterError(
+            f"{owner} is a loss of the whole batch: its entries have no losses of their own.",
+            received='reduction="none".',
+            hint='reduction="mean" or "sum".',
+        )
+    if reduction not in ("mean", "sum", "none"):
+        raise ParameterError(
+            f"{owner}: reduction must be 'mean', 'sum' or 'none'.",
+            received=f"reduction={reduction!r}.",
+            hint="'none' keeps every loss; 'mean' divides by the sum of the weights, not by their number.",
+        )
+
+
+def _framework(loss: Loss, call: Call) -> Framework:
+    """The operations that take all arrays of the call."""
+    names, arrays = (*loss.inputs, "weight", "where"), (*call.inputs, call.weight, call.where)
+    return dispatch.ops_of(type(loss).__name__, names, arrays)
 
 
 def _evaluated(loss: Loss, prepared: Prepared) -> Array:
     """The unreduced, unweighted losses, or the sum over the whole batch, with the loss's own gradient as their
     derivative."""
-    xp = prepared.xp
-    values = xp.evaluate(Guarded(loss, prepared.spacing if prepared.guarded else None), *prepared.arguments)
-    came, shape = xp.shape(values), xp.shape(prepared.arrays[0])
-    if came is None or shape is None:
-        return values
-    axes = loss.prediction.axes
-    wanted = 0 if loss.pooled else len(shape) - axes
-    if len(came) != wanted:
-        each = "for the whole batch" if loss.pooled else "for each row" if axes else "for each entry"
+    xp, wanted = prepared.xp, prepared.rank
+    values = xp.evaluate(prepared.formula, *prepared.arguments)
+    came = xp.shape(values)
+    if came is not None and wanted is not None and len(came) != wanted:
+        each = "for the whole batch" if loss.pooled else "for each row" if loss.prediction.axes else "for each entry"
         raise ShapeError(
             f"{type(loss).__name__}: value must return one number {each}{'' if loss.pooled else ' of the prediction'}.",
-            received=f"{came} from predictions of shape {shape}.",
+            received=f"{came} from predictions of shape {xp.shape(prepared.arrays[0])}.",
             hint="leave sums and means to reduction=: a loss that reduces by itself cannot be weighted or masked. What "
             "is a loss of the whole batch derives from Batchwise.",
         )
@@ -155,14 +184,13 @@ def _denominator(loss: Loss, prepared: Prepared) -> Array:
     return cast("Batchwise", loss).denominator(prepared.xp, *arguments[:2], **named, weight=arguments[-1])
 
 
-def _looked_at(loss: Loss, prepared: Prepared, values: Array, result: Array, *, differentiated: bool = False) -> Array:
-    """The result; within `lossary.explain`, it and all that it is made of are looked at."""
-    if explanation.blocks and loss.pooled:
+def _look(loss: Loss, prepared: Prepared, values: Array, result: Array, *, differentiated: bool = False) -> None:
+    """Within `lossary.explain`, look at the result and all that it is made of."""
+    if loss.pooled:
         explanation.overlook()
-    elif explanation.blocks:
+    else:
         differentiated = differentiated or prepared.xp.differentiable(prepared.arrays[0])
         explanation.look(loss, prepared, values, result, differentiated=differentiated)
-    return result
 
 
 def _reduced(prepared: Prepared, values: Array, reduction: Reduction) -> Array:
@@ -171,5 +199,5 @@ def _reduced(prepared: Prepared, values: Array, reduction: Reduction) -> Array:
     if reduction == "none":
         return xp.cast(reduce.weighted(xp, values, weight), prepared.dtype)
     if reduction == "sum":
-        return reduce.total(xp, values, weight, prepared.reduced_dtype).sum
-    return reduce.mean(xp, values, weight, prepared.reduced_dtype)
+        return reduce.total(xp, values, weight, prepared.computed_in).sum
+    return reduce.mean(xp, values, weight, prepared.computed_in, prepared.wide)

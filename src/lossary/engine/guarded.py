@@ -40,19 +40,19 @@ class Guarded:
 
     def value(self, xp: Framework, *arrays: Array) -> Array:
         """The loss of each entry or row; of a loss of the whole batch, their sum."""
-        if self._is_empty(xp, arrays):
+        if self.loss.pooled and self._is_empty(xp, arrays):
             return functools.reduce(lambda x, _: xp.sum(x), range(1 + self.loss.prediction.axes), arrays[0])
-        arrays, legal = self._checked(xp, arrays)
-        value = self.loss.value(xp, *arrays[:2], **self._named(arrays))
+        first, others, legal = self._arguments(xp, arrays)
+        value = self.loss.value(xp, *first, **others)
         return value if legal is None else xp.stamped(value, legal)
 
     def gradients(self, xp: Framework, *arrays: Array) -> tuple[Array, ...]:
         """The derivatives of `value` with respect to each learned input, each in its shape."""
-        if self._is_empty(xp, arrays):
-            return arrays[: self.learned]
-        arrays, legal = self._checked(xp, arrays)
-        gradients = self.loss.gradient(xp, *arrays[:2], **self._named(arrays))
-        gradients = gradients if self.learned > 1 else (gradients,)
+        if self.loss.pooled and self._is_empty(xp, arrays):
+            return arrays[: len(self.loss.learned)]
+        first, others, legal = self._arguments(xp, arrays)
+        gradients = self.loss.gradient(xp, *first, **others)
+        gradients = gradients if len(self.loss.learned) > 1 else (gradients,)
         if legal is None:
             return gradients
         return tuple(
@@ -62,8 +62,8 @@ class Guarded:
 
     def curvatures(self, xp: Framework, *arrays: Array) -> tuple[Array, ...]:
         """The derivative of the gradient with respect to the prediction, where that is an entry for each."""
-        arrays, _ = self._checked(xp, arrays)
-        return (self.loss.curvature(xp, *arrays[:2], **self._named(arrays)),)
+        first, others, _ = self._arguments(xp, arrays)
+        return (self.loss.curvature(xp, *first, **others),)
 
     def slopes(self, xp: Framework, *arrays: Array) -> tuple[Array, ...]:
         """The gradients, written or not."""
@@ -74,28 +74,32 @@ class Guarded:
 
     def row_weight(self, xp: Framework, *arrays: Array) -> Array | None:
         """What each loss counts for because of its class; None where all count alike."""
-        arrays, legal = self._checked(xp, arrays)
-        weight = self.loss.row_weight(xp, arrays[1], arrays[0])
+        (prediction, target), _, legal = self._arguments(xp, arrays)
+        weight = self.loss.row_weight(xp, target, prediction)
         return weight if weight is None or legal is None else xp.stamped(weight, legal)
 
     def _is_empty(self, xp: Framework, arrays: tuple[Array, ...]) -> bool:
-        """Whether a whole batch has no entries: there is no largest of them, and nobody should have to think of it."""
-        return self.loss.pooled and (xp.shape(arrays[0]) or (None,))[0] == 0
+        """Whether a batch has no entries: there is no largest of them, and no loss should have to think of it."""
+        return (xp.shape(arrays[0]) or (None,))[0] == 0
 
-    def _named(self, arrays: tuple[Array, ...]) -> dict[str, Array]:
-        """What the loss takes by name."""
-        loss = self.loss
+    def _arguments(
+        self, xp: Framework, arrays: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], dict[str, Array], Array | None]:
+        """The two inputs that the loss takes by position, with illegal class indices replaced by a legal one; those
+        that it takes by name; and whether each entry is legal, or of a loss of the whole batch, whether all are."""
+        loss, legal = self.loss, None
+        if self.spacing is not None:
+            arrays, legal = self._checked(xp, arrays, self.spacing)
         names = (*loss.inputs[2:], "weight") if loss.pooled else loss.inputs[2:]
-        return dict(zip(names, arrays[2:], strict=True))
+        return arrays[:2], dict(zip(names, arrays[2:], strict=True)), legal
 
-    def _checked(self, xp: Framework, arrays: tuple[Array, ...]) -> tuple[tuple[Array, ...], Array | None]:
-        """The inputs with illegal class indices replaced by a legal one, and whether each entry is legal; of a loss of
-        the whole batch, whether all are."""
-        if self.spacing is None:
-            return arrays, None
+    def _checked(
+        self, xp: Framework, arrays: tuple[Array, ...], spacing: float
+    ) -> tuple[tuple[Array, ...], Array | None]:
+        """The inputs with illegal class indices replaced, and what is legal."""
         legal, checked = None, list(arrays)
         for place, domain in enumerate(self.loss.domains.values()):
-            inside = domain.contains(xp, arrays[place], arrays[0], self.spacing)
+            inside = domain.contains(xp, arrays[place], arrays[0], spacing)
             if inside is None:
                 continue
             if domain.indices:

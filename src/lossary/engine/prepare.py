@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, final
 
 from lossary.engine.guarded import Guarded, over_rows
 from lossary.errors import DomainError, DtypeError, FrameworkError, ShapeError
-from lossary.ops import dispatch
 from lossary.ops.arrays import of_one
 from lossary.ops.dtypes import COMPUTED_IN, SPACING, VALIDATE
 from lossary.ops.labels import undecided
 from lossary.ops.missing import with_target
 
 if TYPE_CHECKING:
-    from lossary.define.domain import Domain
+    from lossary.define.domain import Domain, Labels
     from lossary.define.loss import Loss
-    from lossary.ops.arrays import Framework
+    from lossary.ops.arrays import Described, Framework
     from lossary.ops.call import Call
     from lossary.ops.ops import Array
 
@@ -31,133 +30,132 @@ class Prepared:
     """A call's arrays, ready for the maths."""
 
     xp: Framework
+    formula: Guarded  # of which illegal values make NaN, if they could not be checked here
     arrays: tuple[Array, ...]  # the inputs, the learned ones in the dtype that the first is computed in
-    # Of the shape of the losses, in float64 where there is one; what each counts for because of its class included, and
-    # 0 where masked.
+    # Of the shape of the losses; what each counts for because of its class included, and 0 where masked.
     weight: Array | None
+    arguments: tuple[Array, ...]  # what the formula gets: the inputs, and if it sees the whole batch the weight
+    rank: int | None  # how many axes the losses have, where that is known
     dtype: str  # the first input's own
+    computed_in: str
+    wide: str  # float64 where there is one: of weights and sums, which may be of any size
     spacing: float  # of the coarsest dtype that inputs came in
-    guarded: bool  # whether values could not be checked here, so that illegal ones must become NaN
-    pooled: bool  # whether the loss sees the weights too
-
-    @property
-    def reduced_dtype(self) -> str:
-        return COMPUTED_IN[self.dtype]
-
-    @property
-    def arguments(self) -> tuple[Array, ...]:
-        """What the loss's methods get."""
-        return (*self.arrays, self.weight) if self.pooled else self.arrays
 
 
-def prepare(loss: Loss, call: Call) -> Prepared:
+def prepare(xp: Framework, loss: Loss, call: Call) -> Prepared:
     """Check and convert what came into a call of `loss`.
 
     Raises:
         FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
     """
-    owner = type(loss).__name__
-    named = dict(zip(loss.inputs, call.inputs, strict=True))
+    owner, domains = type(loss).__name__, tuple(loss.domains.values())
+    came, arrays, dtype = _inputs(xp, loss, domains, call)
+    shape = _check_shapes(loss, domains, came)
+    computed_in = COMPUTED_IN[dtype]
+    wide = "float64" if xp.has_float64(arrays[0]) else computed_in
+    spacing = max(SPACING[call.original_dtype or dtype], *(SPACING.get(each.dtype, 0.0) for each in came[1:]))
+
+    weight = where = None
     if call.weight is not None:
-        named["weight"] = call.weight
+        each = _described(xp, owner, "weight", call.weight, arrays[0], came[0].device)
+        weight = _over_losses(xp, loss, domains, arrays, shape, "weight", each, _to_float(xp, each, wide))
     if call.where is not None:
-        named["where"] = call.where
-    xp = dispatch.ops_of(owner, **named)
-
-    first = _convert(xp, owner, loss.inputs[0], call.inputs[0], like=None)
-    came, dtype = _learned(xp, loss, (_as_scores(xp, loss, first), *call.inputs[1:]))
-    arrays, spacing = _beside(xp, loss, call, came, dtype)
-    _check_shapes(xp, loss, arrays)
-
-    # Weights may be of any size, and so may what is divided by their sum.
-    wide = "float64" if xp.has_float64(arrays[0]) else COMPUTED_IN[dtype]
-    weight, where = _counting(xp, loss, call, arrays, wide)
+        each = _described(xp, owner, "where", call.where, arrays[0], came[0].device)
+        where = _over_losses(xp, loss, domains, arrays, shape, "where", each, _to_mask(owner, each))
     if call.missing is not None:
-        where = with_target(xp, loss, arrays[1] if loss.target.indices else came[1], call.missing, where)
+        # Floats as they came: rounded, they might equal the number that stands for what is missing.
+        where = with_target(xp, loss, arrays[1] if domains[1].indices else came[1].array, call.missing, where)
 
-    validate = call.validate and VALIDATE
-    counting = [x for x in (weight, where) if x is not None]
-    readable = validate and xp.readable(*arrays, *counting)
+    labels = domains[0].labels
+    limited = weight is not None or labels is not None or not all(domain.takes_all for domain in domains)
+    validate = call.validate and VALIDATE and limited
+    readable = validate and xp.readable(*arrays, *(x for x in (weight, where) if x is not None))
+    formula = Guarded(loss, spacing if validate and not readable else None)
     if where is not None:
-        arrays = _made_safe(xp, loss, arrays, where)
+        arrays = _made_safe(xp, domains, arrays, where)
     if weight is not None:
         weight = _check_weight(xp, owner, weight, where, readable=readable, validate=validate)
-        arrays, weight = _weighed(xp, loss, spacing, arrays, weight)
+        arrays, weight = _weighed(xp, loss, domains, spacing, arrays, weight)
     elif where is not None:
         weight = xp.cast(where, wide)
     if readable:
-        _check_labels(xp, loss, first, weight)
-        _check_values(xp, loss, arrays, spacing)
-    guarded = validate and not readable
-    of_class = Guarded(loss, spacing if guarded else None).row_weight(xp, *arrays)
-    if of_class is not None:
-        arrays, of_class = _classed(xp, loss, spacing, arrays, xp.cast(of_class, wide))
-        weight = of_class if weight is None else weight * of_class
+        if labels is not None:
+            _check_labels(xp, loss, labels, came[0], weight)
+        _check_values(xp, loss, domains, arrays, spacing)
+    if loss.weighs_classes:
+        arrays, weight = _classed(xp, formula, domains, spacing, arrays, weight, wide)
+    arguments = arrays
     if loss.pooled:
-        arrays, weight = _pooled(xp, loss, arrays, weight, COMPUTED_IN[dtype])
-    return Prepared(xp, tuple(arrays), weight, dtype, spacing, guarded, loss.pooled)
+        arrays, weight = _pooled(xp, domains, arrays, weight, computed_in)
+        arguments = [*arrays, weight]
+    rank = 0 if loss.pooled else None if shape is None else len(shape)
+    return Prepared(xp, formula, tuple(arrays), weight, tuple(arguments), rank, dtype, computed_in, wide, spacing)
 
 
-def _beside(xp: Framework, loss: Loss, call: Call, came: list[Array], dtype: str) -> tuple[list[Array], float]:
-    """All inputs as the maths take them, and the coarsest spacing that they came in; those that are given beside the
-    learned ones are added to what came."""
-    owner, wanted = type(loss).__name__, COMPUTED_IN[dtype]
-    arrays, spacing = [xp.cast(x, wanted) for x in came], SPACING[call.original_dtype or dtype]
-    for name, domain, given in list(zip(loss.inputs, loss.domains.values(), call.inputs, strict=True))[len(came) :]:
-        array = _on_device(xp, owner, name, given, arrays[0])
-        spacing = max(spacing, SPACING.get(xp.dtype(array), 0.0))
-        came.append(array)
-        arrays.append(_to_indices(xp, owner, name, array) if domain.indices else _to_float(xp, array, wanted))
-    return arrays, spacing
+def _inputs(
+    xp: Framework, loss: Loss, domains: tuple[Domain, ...], call: Call
+) -> tuple[list[Described], list[Array], str]:
+    """The inputs as they came, and as the maths take them; and the dtype of the first, the prediction."""
+    owner, (first, *names) = type(loss).__name__, loss.inputs
+    prediction = _described(xp, owner, first, call.inputs[0])
+    scores = prediction if domains[0].labels is None else _as_scores(xp, domains[0].labels, prediction)
+    _check_floating(owner, first, scores)
+    wanted = COMPUTED_IN[scores.dtype]
+    came, arrays = [prediction], [_to_float(xp, scores, wanted)]
+    for name, domain, x in zip(names, domains[1:], call.inputs[1:], strict=True):
+        each = _described(xp, owner, name, x, arrays[0], prediction.device)
+        if name in loss.learned:
+            _check_floating(owner, name, each)
+        came.append(each)
+        arrays.append(_to_indices(xp, owner, name, each) if domain.indices else _to_float(xp, each, wanted))
+    return came, arrays, scores.dtype
 
 
-def _counting(
-    xp: Framework, loss: Loss, call: Call, arrays: list[Array], wide: str
-) -> tuple[Array | None, Array | None]:
-    """The weight and the mask of a call, of the losses' shape."""
-    owner, weight, where = type(loss).__name__, call.weight, call.where
-    if weight is not None:
-        weight = _to_float(xp, _on_device(xp, owner, "weight", weight, arrays[0]), wide)
-        weight = _over_losses(xp, loss, "weight", weight, arrays)
-    if where is not None:
-        where = _to_mask(xp, owner, _on_device(xp, owner, "where", where, arrays[0]))
-        where = _over_losses(xp, loss, "where", where, arrays)
-    return weight, where
+def _described(
+    xp: Framework, owner: str, name: str, x: Any, prediction: Array | None = None, device: Any = None
+) -> Described:
+    """An array that came into a call; beside a prediction, NumPy and lists are moved to its device, and the framework's
+    own arrays must be there."""
+    try:
+        came = xp.described(x, prediction)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _no_numbers(owner, name, x, _dtype_of(x)) from error
+    if not came.dtype.startswith(_REAL):
+        raise _no_numbers(owner, name, x, came.dtype)
+    if came.device and device and came.device != device:
+        raise FrameworkError(
+            f"{owner}: all arrays of a call must be on one device.",
+            received=f"prediction on {device} and {name} on {came.device}.",
+            hint=f"move {name} to {device}.",
+        )
+    return came
 
 
 def _pooled(
-    xp: Framework, loss: Loss, arrays: list[Array], weight: Array | None, dtype: str
+    xp: Framework, domains: tuple[Domain, ...], arrays: list[Array], weight: Array | None, dtype: str
 ) -> tuple[list[Array], Array]:
     """Inputs and weights with one axis of entries, as a loss of the whole batch sees them."""
     if weight is None:
-        weight = xp.where(xp.equal(_of_losses(xp, loss, arrays), 0.0), 1.0, 1.0)  # ones, in the losses' shape
-    flat = [xp.flat(x, domain.axes) for x, domain in zip(arrays, loss.domains.values(), strict=True)]
+        weight = xp.where(xp.equal(_like_losses(xp, domains, arrays), 0.0), 1.0, 1.0)  # ones, in the losses' shape
+    flat = [xp.flat(x, domain.axes) for x, domain in zip(arrays, domains, strict=True)]
     return flat, xp.flat(xp.cast(weight, dtype), 0)
 
 
-def _learned(xp: Framework, loss: Loss, inputs: tuple[Any, ...]) -> tuple[list[Array], str]:
-    """The inputs that gradients are taken of, as arrays of floats, and the dtype of the first, which is an array
-    already."""
-    owner = type(loss).__name__
-    learned: list[Array] = []
-    for name, array in zip(loss.learned, inputs, strict=False):
-        x = _on_device(xp, owner, name, array, learned[0]) if learned else array
-        dtype = xp.dtype(x)
-        if dtype not in COMPUTED_IN:
-            raise DtypeError(
-                f"{owner}: {name} must be floating point: float16, bfloat16, float32 or float64.",
-                received=f"{name} of dtype {dtype}.",
-                hint="predictions are what a model computes: are prediction and target swapped? Whole numbers are "
-                "written 1.0 instead of 1."
-                if "int" in dtype or dtype == "bool"
-                else "convert it to float32 or float64.",
-            )
-        learned.append(x)
-    return learned, xp.dtype(learned[0])
+def _check_floating(owner: str, name: str, came: Described) -> None:
+    """Raises DtypeError where something is learned that is not floating point."""
+    if came.dtype not in COMPUTED_IN:
+        raise DtypeError(
+            f"{owner}: {name} must be floating point: float16, bfloat16, float32 or float64.",
+            received=f"{name} of dtype {came.dtype}.",
+            hint="predictions are what a model computes: are prediction and target swapped? Whole numbers are "
+            "written 1.0 instead of 1."
+            if "int" in came.dtype or came.dtype == "bool"
+            else "convert it to float32 or float64.",
+        )
 
 
 def _weighed(
-    xp: Framework, loss: Loss, spacing: float, arrays: list[Array], weight: Array
+    xp: Framework, loss: Loss, domains: tuple[Domain, ...], spacing: float, arrays: list[Array], weight: Array
 ) -> tuple[list[Array], Array]:
     """Inputs and weight, without what a weight of 0 leaves out.
 
@@ -166,13 +164,13 @@ def _weighed(
     """
     formula, counts = Guarded(loss, spacing), xp.logical_not(xp.equal(weight, 0.0))
     if not xp.differentiable(weight):
-        return _made_safe(xp, loss, arrays, counts), weight
+        return _made_safe(xp, domains, arrays, counts), weight
     if loss.pooled:  # no entry has a loss of its own that could be finite
-        counts = xp.logical_or(counts, _all_legal(xp, loss, arrays, spacing))
-        return _made_safe(xp, loss, arrays, counts), weight
+        counts = xp.logical_or(counts, _all_legal(xp, domains, arrays, spacing))
+        return _made_safe(xp, domains, arrays, counts), weight
     fixed = tuple(map(xp.stop_gradient, arrays))
     fine = xp.isfinite(formula.value(xp, *fixed))
-    arrays, domains = list(arrays), list(loss.domains.values())
+    arrays = list(arrays)
     if loss.trainable:
         for place, slope in enumerate(formula.slopes(xp, *fixed)):
             fine = xp.logical_and(fine, _all_finite(xp, slope, domains[place].axes))
@@ -187,17 +185,28 @@ def _weighed(
             beside = xp.logical_or(over_rows(xp, counts, domains[place].axes), xp.isfinite(slope))
             arrays[place] = xp.where(beside, arrays[place], fixed[place])
     counts = xp.logical_or(counts, fine)
-    return _made_safe(xp, loss, arrays, counts), xp.where(counts, weight, 0.0)
+    return _made_safe(xp, domains, arrays, counts), xp.where(counts, weight, 0.0)
 
 
 def _classed(
-    xp: Framework, loss: Loss, spacing: float, arrays: list[Array], of_class: Array
-) -> tuple[list[Array], Array]:
-    """Inputs and what rows count for because of their class, without what has a class weight of 0."""
-    if not loss.target.indices:  # somebody may ask for its derivative by a soft target
-        return _weighed(xp, loss, spacing, arrays, of_class)
-    counts = xp.logical_not(xp.equal(of_class, 0.0))
-    return _made_safe(xp, loss, arrays, counts), of_class
+    xp: Framework,
+    formula: Guarded,
+    domains: tuple[Domain, ...],
+    spacing: float,
+    arrays: list[Array],
+    weight: Array | None,
+    wide: str,
+) -> tuple[list[Array], Array | None]:
+    """Inputs, without what has a class weight of 0, and the weight times what rows count for because of their class."""
+    of_class = formula.row_weight(xp, *arrays)
+    if of_class is None:
+        return arrays, weight
+    of_class = xp.cast(of_class, wide)
+    if domains[1].indices:
+        arrays = _made_safe(xp, domains, arrays, xp.logical_not(xp.equal(of_class, 0.0)))
+    else:  # somebody may ask for its derivative by a soft target
+        arrays, of_class = _weighed(xp, formula.loss, domains, spacing, arrays, of_class)
+    return arrays, of_class if weight is None else weight * of_class
 
 
 def _all_finite(xp: Framework, x: Array, axes: int) -> Array:
@@ -208,10 +217,10 @@ def _all_finite(xp: Framework, x: Array, axes: int) -> Array:
     return finite
 
 
-def _all_legal(xp: Framework, loss: Loss, arrays: list[Array], spacing: float) -> Array:
+def _all_legal(xp: Framework, domains: tuple[Domain, ...], arrays: list[Array], spacing: float) -> Array:
     """Whether all inputs of each entry are finite, and what the loss takes."""
     legal = None
-    for x, domain in zip(arrays, loss.domains.values(), strict=True):
+    for x, domain in zip(arrays, domains, strict=True):
         finite = None if domain.indices else _all_finite(xp, x, domain.axes)
         for each in (finite, domain.contains(xp, x, arrays[0], spacing)):
             if each is not None:
@@ -219,27 +228,12 @@ def _all_legal(xp: Framework, loss: Loss, arrays: list[Array], spacing: float) -
     return legal
 
 
-def _made_safe(xp: Framework, loss: Loss, arrays: list[Array], counts: Array) -> list[Array]:
+def _made_safe(xp: Framework, domains: tuple[Domain, ...], arrays: list[Array], counts: Array) -> list[Array]:
     """Inputs with legal values where nothing counts: what stands there stays out of the gradient too."""
     return [
         xp.where(over_rows(xp, counts, domain.axes), x, domain.safe(xp, x))
-        for x, domain in zip(arrays, loss.domains.values(), strict=True)
+        for x, domain in zip(arrays, domains, strict=True)
     ]
-
-
-def _convert(xp: Framework, owner: str, name: str, array: Any, like: Array | None) -> Array:
-    cause = None
-    try:
-        converted = xp.convert(array, like=like)
-        kind = xp.dtype(converted)
-        if kind.startswith(_REAL):
-            return converted
-    except (TypeError, ValueError, RuntimeError) as error:
-        cause, kind = error, _dtype_of(array)
-    received, hint = _no_numbers(name, array, kind)
-    raise DtypeError(
-        f"{owner}: {name} must be real numbers: an array, or a list that makes one.", received=received, hint=hint
-    ) from cause
 
 
 def _dtype_of(array: Any) -> str:
@@ -252,67 +246,59 @@ def _dtype_of(array: Any) -> str:
         return "object"
 
 
-def _no_numbers(name: str, array: Any, kind: str) -> tuple[str, str]:
+def _no_numbers(owner: str, name: str, array: Any, kind: str) -> DtypeError:
     """What came instead of real numbers, and what to do: in the same words whatever the framework says of it."""
+    received, hint = f"{name} of dtype {kind}.", "convert it to numbers first."
     if "complex" in kind:
-        return f"{name} of dtype {kind}.", "take its real part or magnitude."
-    if kind.startswith(("str", "bytes")):
-        return f"{name} of text.", "encode text as numbers first."
-    if kind == "object":
-        return (
-            f"a {type(array).__name__} that makes no array of numbers.",
-            "rows of a list must have equal lengths, and no entry may be missing.",
-        )
-    return f"{name} of dtype {kind}.", "convert it to numbers first."
+        hint = "take its real part or magnitude."
+    elif kind.startswith(("str", "bytes")):
+        received, hint = f"{name} of text.", "encode text as numbers first."
+    elif kind == "object":
+        received = f"a {type(array).__name__} that makes no array of numbers."
+        hint = "rows of a list must have equal lengths, and no entry may be missing."
+    return DtypeError(
+        f"{owner}: {name} must be real numbers: an array, or a list that makes one.", received=received, hint=hint
+    )
 
 
-def _on_device(xp: Framework, owner: str, name: str, array: Any, prediction: Array) -> Array:
-    """`array` beside the prediction: NumPy and lists are moved there, the framework's own arrays must be there."""
-    converted = _convert(xp, owner, name, array, like=prediction)
-    here, there = xp.device(prediction), xp.device(converted)
-    if here != there and here and there:
-        raise FrameworkError(
-            f"{owner}: all arrays of a call must be on one device.",
-            received=f"prediction on {here} and {name} on {there}.",
-            hint=f"move {name} to {here}.",
-        )
-    return converted
+def _to_float(xp: Framework, came: Described, dtype: str) -> Array:
+    return came.array if came.dtype == dtype else xp.cast(came.array, dtype)
 
 
-def _to_float(xp: Framework, array: Array, dtype: str) -> Array:
-    return array if xp.dtype(array) == dtype else xp.cast(array, dtype)
-
-
-def _to_mask(xp: Framework, owner: str, where: Array) -> Array:
-    if xp.dtype(where) != "bool":
+def _to_mask(owner: str, where: Described) -> Array:
+    if where.dtype != "bool":
         raise DtypeError(
             f"{owner}: where must be boolean.",
-            received=f"where of dtype {xp.dtype(where)}.",
+            received=f"where of dtype {where.dtype}.",
             hint="where=mask.astype(bool) in NumPy, mask.bool() in PyTorch; numbers belong to weight=.",
         )
-    return where
+    return where.array
 
 
-def _to_indices(xp: Framework, owner: str, name: str, target: Array) -> Array:
-    dtype = xp.dtype(target)
-    if "float" in dtype:
+def _to_indices(xp: Framework, owner: str, name: str, target: Described) -> Array:
+    if "float" in target.dtype:
         raise DtypeError(
             f"{owner}: {name} must be integers, the index of the right class.",
-            received=f"{name} of dtype {dtype}.",
+            received=f"{name} of dtype {target.dtype}.",
             hint="whole numbers stored as floats: target.astype('int64'), in PyTorch target.long(); "
             "one-hot or soft rows: CategoricalCrossEntropy.",
         )
     # Narrow integers could not be compared with K.
-    return xp.cast(target, "int32") if dtype in _NARROW else target
+    return xp.cast(target.array, "int32") if target.dtype in _NARROW else target.array
 
 
-def _check_shapes(xp: Framework, loss: Loss, arrays: list[Array]) -> None:
-    owner, domains = type(loss).__name__, loss.domains
-    (first, domain), *others = domains.items()
-    came = xp.shape(arrays[0])
+def _check_shapes(loss: Loss, domains: tuple[Domain, ...], arrays: list[Described]) -> tuple[int | None, ...] | None:
+    """The losses' shape, as far as it is known.
+
+    Raises:
+        ShapeError: inputs have other shapes than the loss can compare.
+    """
+    owner, first, domain, came = type(loss).__name__, loss.inputs[0], domains[0], arrays[0].shape
     if came is None:
-        return
-    _check_rows(owner, first, domain, came)
+        known = ((each.shape, its.axes) for each, its in zip(arrays, domains, strict=True) if each.shape is not None)
+        return next((shape[: len(shape) - axes] for shape, axes in known), None)
+    if domain.axes:
+        _check_rows(owner, first, domain, came)
     for name in loss.tables:
         entries = getattr(loss, name)
         if not isinstance(entries, float) and len(entries) and not _same(came[-1:], (len(entries),)):
@@ -323,8 +309,8 @@ def _check_shapes(xp: Framework, loss: Loss, arrays: list[Array]) -> None:
                 if len(entries) == 1 and isinstance(loss.default(name), float)
                 else "the classes, or the labels, stand on the last axis.",
             )
-    for (name, other), array in zip(others, arrays[1:], strict=True):
-        wanted, shape = came[: len(came) - domain.axes + other.axes], xp.shape(array)
+    for name, other, array in zip(loss.inputs[1:], domains[1:], arrays[1:], strict=True):
+        wanted, shape = came[: len(came) - domain.axes + other.axes], array.shape
         if shape is None or _same(wanted, shape):
             continue
         raise ShapeError(
@@ -335,6 +321,7 @@ def _check_shapes(xp: Framework, loss: Loss, arrays: list[Array]) -> None:
             received=f"{first} {_words(came)} and {name} {_words(shape)}." + _consequence(came, shape),
             hint=_shape_hint(loss, came, shape),
         )
+    return came[: len(came) - domain.axes]
 
 
 def _check_rows(owner: str, name: str, domain: Domain, came: tuple[int | None, ...]) -> None:
@@ -347,7 +334,7 @@ def _check_rows(owner: str, name: str, domain: Domain, came: tuple[int | None, .
             received=f"{name} of shape {_words(came)}.",
             hint="one number for each class, on the last axis.",
         )
-    if domain.rows and came[-1] == 0:
+    if came[-1] == 0:
         raise ShapeError(
             f"{owner}: {name} must have at least one class on its last axis, (..., K).",
             received=f"{name} {_words(came)}.",
@@ -398,21 +385,29 @@ def _shape_hint(loss: Loss, came: tuple[int | None, ...], other: tuple[int | Non
     return "one target for each prediction."
 
 
-def _of_losses(xp: Framework, loss: Loss, arrays: list[Array]) -> Array:
+def _like_losses(xp: Framework, domains: tuple[Domain, ...], arrays: list[Array]) -> Array:
     """An array of the losses' shape."""
-    single = (x for x, domain in zip(arrays, loss.domains.values(), strict=True) if not domain.rows)
+    single = (x for x, domain in zip(arrays, domains, strict=True) if not domain.axes)
     like = next(single, None)
     if like is None:
         like = arrays[0]
-        for _ in range(loss.prediction.axes):
+        for _ in range(domains[0].axes):
             like = xp.sum(like)
     return like
 
 
-def _over_losses(xp: Framework, loss: Loss, name: str, array: Array, arrays: list[Array]) -> Array:
+def _over_losses(
+    xp: Framework,
+    loss: Loss,
+    domains: tuple[Domain, ...],
+    arrays: list[Array],
+    wanted: tuple[int | None, ...] | None,
+    name: str,
+    described: Described,
+    array: Array,
+) -> Array:
     """A weight or mask of the losses' shape, or of a leading part of it, repeated over the whole of that shape."""
-    like = _of_losses(xp, loss, arrays)
-    came, wanted = xp.shape(array), xp.shape(like)
+    came = described.shape
     if came is not None and wanted is not None and not _same(came, wanted[: len(came)]):
         each = "row of the prediction" if loss.prediction.rows else "prediction"
         hint = f"{name} has one entry for each {each} (or for each of its leading axes)."
@@ -427,7 +422,7 @@ def _over_losses(xp: Framework, loss: Loss, name: str, array: Array, arrays: lis
             received=f"{name} of shape {_words(came)}.",
             hint=hint,
         )
-    return array if came == wanted else xp.expand(array, like)
+    return array if came == wanted else xp.expand(array, _like_losses(xp, domains, arrays))
 
 
 def _check_weight(
@@ -453,20 +448,21 @@ def _check_weight(
     return weight
 
 
-def _as_scores(xp: Framework, loss: Loss, prediction: Array) -> Array:
+def _as_scores(xp: Framework, labels: Labels, prediction: Described) -> Described:
     """Predicted labels as scores, in the dtype that the framework gives to Python's floats; other predictions alone."""
-    labels = loss.prediction.labels
-    if labels is None or "float" in xp.dtype(prediction):
+    if "float" in prediction.dtype:
         return prediction
-    return labels.scores(xp, labels.read(xp, prediction, xp.dtype(xp.convert(1.0))))
+    dtype = xp.dtype(xp.convert(1.0))
+    scores = labels.scores(xp, labels.read(xp, prediction.array, dtype))
+    return prediction._replace(array=scores, dtype=dtype)
 
 
-def _check_labels(xp: Framework, loss: Loss, came: Array, weight: Array | None) -> None:
+def _check_labels(xp: Framework, loss: Loss, labels: Labels, came: Described, weight: Array | None) -> None:
     """Integers must be labels where they count; and of floats it must be clear that they are none."""
-    owner, labels = type(loss).__name__, loss.prediction.labels
-    if labels is None or (weight is not None and bool(xp.all(xp.equal(weight, 0.0)))):
+    owner = type(loss).__name__
+    if weight is not None and bool(xp.all(xp.equal(weight, 0.0))):
         return
-    if undecided(xp, loss, came, weight):
+    if undecided(xp, loss, came.array, weight):
         raise DomainError(
             f"{owner}: predictions must be labels, as integers or booleans, or scores, floats whose sign decides.",
             received="floats that are all 0 or 1, which may be either.",
@@ -474,9 +470,9 @@ def _check_labels(xp: Framework, loss: Loss, came: Array, weight: Array | None) 
             "  probabilities: prediction - 0.5, whose sign is the class;\n"
             f"  scores: {owner}(labels=(-1, 1)) and the target 2 * target - 1.",
         )
-    if "float" in xp.dtype(came):
+    if "float" in came.dtype:
         return
-    numbers = labels.read(xp, came, "float32")
+    numbers = labels.read(xp, came.array, "float32")
     legal = labels.holds(xp, numbers)
     if weight is not None:
         legal = xp.logical_or(legal, xp.equal(weight, 0.0))
@@ -488,9 +484,9 @@ def _check_labels(xp: Framework, loss: Loss, came: Array, weight: Array | None) 
         )
 
 
-def _check_values(xp: Framework, loss: Loss, arrays: list[Array], spacing: float) -> None:
-    for (name, domain), array in zip(loss.domains.items(), arrays, strict=True):
-        legal = domain.contains(xp, array, arrays[0], spacing)
+def _check_values(xp: Framework, loss: Loss, domains: tuple[Domain, ...], arrays: list[Array], spacing: float) -> None:
+    for name, domain, array in zip(loss.inputs, domains, arrays, strict=True):
+        legal = None if domain.takes_all else domain.contains(xp, array, arrays[0], spacing)
         if legal is not None and not bool(xp.all(legal)):
             classes = xp.shape(arrays[0])
             where_k = f" K is {classes[-1]}." if domain.indices and classes else ""

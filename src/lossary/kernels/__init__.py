@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lossary.kernels.kernel import Kernel
     from lossary.kernels.program import Output, Variant
 
-FRAMEWORKS = ("numpy", "torch")  # on whose arrays there are kernels
+FRAMEWORKS = ("NumPy", "PyTorch")  # on whose arrays there are kernels
 
 # Kernels are on unless LOSSARY_KERNELS=0 was set before lossary was first used.
 _ASKED = os.environ.get("LOSSARY_KERNELS", "1") != "0"
@@ -48,7 +48,7 @@ def unavailable() -> str | None:
 @functools.cache
 def fused(framework: str) -> Callable[..., Any]:
     """What computes a call of a loss by a kernel, on this framework's arrays."""
-    if framework == "numpy":
+    if framework == "NumPy":
         from lossary.kernels.numpy import fused as on_numpy
 
         return on_numpy

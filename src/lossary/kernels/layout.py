@@ -17,28 +17,28 @@ class Layout(NamedTuple):
 
 def by_rows(loss: Loss) -> bool:
     """Whether it looks at rows: to reduce them, or because its constants differ along the last axis."""
-    return loss.prediction.rows or bool(loss.tables and _tables(loss))
+    return loss.prediction.rows or bool(_tables(loss))
 
 
 def layout(loss: Loss, prediction: tuple[int, ...], target: tuple[int, ...]) -> Layout | None:
     """None where shapes do not fit, or where there is nothing to compute: the operations knows what to say."""
-    size = math.prod(prediction)
-    axes = loss.prediction.axes - loss.target.axes
-    if loss.prediction.size not in (None, prediction[-1] if prediction else 0):
+    size, domain = math.prod(prediction), loss.prediction
+    axes = domain.axes - loss.target.axes
+    if domain.size is not None and prediction[-1:] != (domain.size,):
         return None
-    if not size or axes not in (0, 1) or target != prediction[: len(prediction) - axes]:
+    if not size or axes not in (0, 1) or target != (prediction[:-1] if axes else prediction):
         return None
-    if not by_rows(loss):
+    tables = _tables(loss)
+    if not domain.axes and not tables:
         return Layout(1, size, prediction)
-    if not prediction or any(len(table) != prediction[-1] for table in _tables(loss)):
+    if not prediction or any(len(table) != prediction[-1] for table in tables):
         return None
     length = prediction[-1]
-    return Layout(size // length, length, prediction[:-1] if loss.prediction.rows else prediction)
+    return Layout(size // length, length, prediction[:-1] if domain.axes else prediction)
 
 
 def _tables(loss: Loss) -> list[tuple[float, ...]]:
-    tables = (getattr(loss, name) for name in loss.tables)
-    return [table for table in tables if isinstance(table, tuple) and table]
+    return [table for name in loss.tables if isinstance(table := getattr(loss, name), tuple) and table]
 
 
 def repeated(array: tuple[int, ...], losses: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -10,7 +10,6 @@ from lossary import kernels
 from lossary.kernels import threads
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.program import Output, Variant
-from lossary.ops import dispatch
 from lossary.ops.dtypes import COMPUTED_IN, VALIDATE, spacing_of
 from lossary.ops.labels import undecided
 from lossary.ops.missing import by_kind, with_target
@@ -114,10 +113,8 @@ def _cast(x: Any, dtype: Any) -> Any:
 
 def _array(x: Any, prediction: Any, dtypes: frozenset[str] | set[str]) -> Any:
     """A NumPy array, of what may stand beside a prediction; None for what the operations must look at."""
-    if x is None or dispatch.framework_of(x) != "numpy":
-        return None
     try:
-        array = ops.convert(x, prediction)
+        array = x if type(x) is np.ndarray else ops.convert(x, prediction)
     except (TypeError, ValueError):
         return None
     return array if isinstance(array, np.ndarray) and array.dtype.name in dtypes else None

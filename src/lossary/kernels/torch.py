@@ -14,7 +14,6 @@ from lossary import kernels
 from lossary.kernels.layout import Layout, layout, repeated
 from lossary.kernels.memory import in_large_pages
 from lossary.kernels.program import Output, Variant
-from lossary.ops import dispatch
 from lossary.ops.call import Call
 from lossary.ops.dtypes import VALIDATE, spacing_of
 from lossary.ops.labels import undecided
@@ -107,7 +106,7 @@ class _Work:
         self._divisor = 1.0
         self.weight = 1.0
         self.illegal = 0.0  # how many values the operations will complain about, or must average
-        self.call = Call(())  # what the operations would be asked
+        self.call: Call  # what the operations would be asked; set where somebody may differentiate
 
     def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
         """The loss, and its gradient into `gradient` unless losses are not reduced."""
@@ -216,7 +215,7 @@ def _spacing(original_dtype: str | None, prediction: torch.dtype, target: torch.
 def _beside(x: Any, prediction: Tensor, dtypes: frozenset[torch.dtype]) -> Tensor | None:
     """A plain tensor, of what may stand beside a prediction; None for what the operations must look at."""
     if not _plain(x):
-        if x is None or dispatch.framework_of(x) != "numpy":
+        if isinstance(x, Tensor):
             return None
         try:
             x = ops.convert(x, prediction)

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, final
 
 from lossary.ops.ops import Array, Operations
 
@@ -34,6 +34,15 @@ def of_one(function: Callable[..., Any], arrays: tuple[Array, ...], place: int) 
     return lambda x: function(*arrays[:place], x, *arrays[place + 1 :])
 
 
+class Described(NamedTuple):
+    """An array as it came into a call, and what is asked of every one."""
+
+    array: Array
+    dtype: str
+    shape: tuple[int | None, ...] | None
+    device: Any  # where the array lives, for comparison and for messages; None where that is not known (tracing)
+
+
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
 class Look:
@@ -57,10 +66,7 @@ class Framework(Operations):
 
     name: str  # as its users write it: "NumPy", "PyTorch", "TensorFlow", "JAX"
 
-    @property
-    def compiling(self) -> bool:
-        """Whether a compiler reads what is done just now."""
-        return False
+    compiling: ClassVar[bool] = False  # whether a compiler reads what is done just now
 
     # ── what an array is ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,10 +77,6 @@ class Framework(Operations):
     @abstractmethod
     def dtype(self, x: Array) -> str:
         """The dtype's plain name: "float32", "bfloat16", "int64", "bool", "complex64"…"""
-
-    @abstractmethod
-    def device(self, x: Array) -> str:
-        """Where the array lives, for comparison and for messages; "" where that is not known (tracing)."""
 
     @abstractmethod
     def readable(self, *arrays: Array) -> bool:
@@ -94,6 +96,10 @@ class Framework(Operations):
         Raises:
             TypeError or ValueError: what NumPy or the framework says of data that make no array (a ragged list).
         """
+
+    @abstractmethod
+    def described(self, x: Any, like: Array | None = None) -> Described:
+        """`convert`, and what is asked of the result."""
 
     @abstractmethod
     def cast(self, x: Array, dtype: str) -> Array: ...

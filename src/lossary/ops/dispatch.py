@@ -6,6 +6,7 @@ remembered by class; two frameworks in one call are an error, but NumPy arrays, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lossary.errors import FrameworkError
@@ -65,21 +66,19 @@ def title(x: Any) -> str:
     return _TITLES[framework_of(x)]
 
 
-def ops_of(owner: str, **arrays: Any) -> Framework:
-    """The operations that take all of these (named) arrays; the first is the prediction and decides.
+def ops_of(owner: str, names: Sequence[str], arrays: Sequence[Any]) -> Framework:
+    """The operations that take all of these arrays, if they are not None; the first is the prediction and decides.
 
     Raises:
         FrameworkError: two frameworks, or another framework's array beside a NumPy prediction.
     """
-    (first, prediction), *others = arrays.items()
-    wanted = framework_of(prediction)
-    for name, array in others:
-        came = framework_of(array)
-        if came not in (wanted, "numpy"):
+    wanted = framework_of(arrays[0])
+    for place, array in enumerate(arrays):
+        if place and array is not None and framework_of(array) not in (wanted, "numpy"):
             raise FrameworkError(
                 f"{owner}: all arrays of a call must come from one framework.",
-                received=f"{first} from {_TITLES[wanted]} and {name} from {_TITLES[came]}.",
-                hint=f"convert one of them; lists, numbers and NumPy arrays may stand beside any {first}.",
+                received=f"{names[0]} from {_TITLES[wanted]} and {names[place]} from {title(array)}.",
+                hint=f"convert one of them; lists, numbers and NumPy arrays may stand beside any {names[0]}.",
             )
     return ops(wanted)
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from lossary.ops.arrays import Differentiable, Look, of_one
+from lossary.ops.arrays import Described, Differentiable, Look, of_one
 from lossary.ops.ops import Array
 from lossary.ops.reduce import Exact, Total, two_sum
 from lossary.ops.xla import XLA
@@ -172,11 +172,6 @@ class JAX(XLA):
     def dtype(self, x: Array) -> str:
         return str(x.dtype.name)
 
-    def device(self, x: Array) -> str:
-        if isinstance(x, jax.core.Tracer) or not x.committed:
-            return ""  # what was not put anywhere goes where it is needed
-        return ", ".join(sorted(str(device) for device in x.devices()))
-
     def readable(self, *arrays: Array) -> bool:
         if isinstance(jnp.zeros(()), jax.core.Tracer):
             return False  # inside a trace everything is traced, plain arrays too
@@ -202,6 +197,12 @@ class JAX(XLA):
             narrow, own = np.iinfo(np.int32), np.iinfo(array.dtype)
             array = np.clip(array, max(narrow.min, own.min), min(narrow.max, own.max))
         return jnp.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+    def described(self, x: Any, like: Array | None = None) -> Described:
+        array, device = self.convert(x, like), None
+        if not isinstance(array, jax.core.Tracer) and array.committed:  # else it goes where it is needed
+            device = ", ".join(sorted(str(device) for device in array.devices()))
+        return Described(array, self.dtype(array), self.shape(array), device)
 
     def cast(self, x: Array, dtype: str) -> Array:
         return jnp.asarray(x).astype(dtype)

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from lossary.errors import DifferentiationError
-from lossary.ops.arrays import Differentiable, Framework, Look
+from lossary.ops.arrays import Described, Differentiable, Framework, Look
 from lossary.ops.ops import Array
 
 if TYPE_CHECKING:
@@ -138,9 +138,6 @@ class NumPy(Framework):
     def dtype(self, x: Array) -> str:
         return str(x.dtype.name)
 
-    def device(self, x: Array) -> str:
-        return "cpu"
-
     def readable(self, *arrays: Array) -> bool:
         return True
 
@@ -153,6 +150,10 @@ class NumPy(Framework):
             # Python's floats have no dtype of their own.
             return self.cast(array, like.dtype.name) if self._is_float(like) else array
         return array
+
+    def described(self, x: Any, like: Array | None = None) -> Described:
+        array = self.convert(x, like)
+        return Described(array, self.dtype(array), self.shape(array), None)
 
     def cast(self, x: Array, dtype: str) -> Array:
         with np.errstate(all="ignore"):

@@ -12,15 +12,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.errors import FrameworkError, ParameterError, UsageError
+from lossary.errors import FrameworkError, UsageError
 from lossary.ops import dispatch
 
 if TYPE_CHECKING:
     from lossary.define.loss import Loss
     from lossary.ops.arrays import Framework
     from lossary.ops.ops import Array
-
-REDUCTIONS = ("mean", "sum", "none")
 
 # A sum as it is carried: a float64 scalar, or (the sum, what rounding it has lost) where there is no float64.
 Exact = Any
@@ -53,8 +51,7 @@ class Total:
     @property
     def mean(self) -> Any:
         """sum / weight; 0 (with zero gradient) where the weight is 0."""
-        xp = self._xp
-        return xp.cast(_quotient(xp, _nearest(self.exact_sum), _nearest(self.exact_weight)), self.dtype)
+        return _mean(self._xp, self)
 
     def __add__(self, other: object) -> Total:
         if not isinstance(other, Total):
@@ -108,25 +105,6 @@ def scaled(factor: float, exact: Exact) -> Exact:
     return tuple(factor * part for part in exact) if isinstance(exact, tuple) else factor * exact
 
 
-def check_reduction(owner: str, reduction: str, *, pooled: bool = False) -> None:
-    """Raises ParameterError for anything but "mean", "sum" and "none"; and for "none", of a loss of the whole batch.
-
-    `pooled` says that it is one: its entries have no losses of their own.
-    """
-    if pooled and reduction == "none":
-        raise ParameterError(
-            f"{owner} is a loss of the whole batch: its entries have no losses of their own.",
-            received='reduction="none".',
-            hint='reduction="mean" or "sum".',
-        )
-    if reduction not in REDUCTIONS:
-        raise ParameterError(
-            f"{owner}: reduction must be 'mean', 'sum' or 'none'.",
-            received=f"reduction={reduction!r}.",
-            hint="'none' keeps every loss; 'mean' divides by the sum of the weights, not by their number.",
-        )
-
-
 def weighted(xp: Framework, values: Array, weight: Array | None) -> Array:
     """w·ℓ in the weight's dtype; where the weight is 0, also of what is not finite."""
     if weight is None:
@@ -149,14 +127,21 @@ def whole(xp: Framework, value: Array, weight: Array, dtype: str, loss: Loss) ->
     return Total(xp.accumulate(value), xp.accumulate(weight), dtype, type(loss).__name__)
 
 
-def mean(xp: Framework, values: Array, weight: Array | None, dtype: str) -> Array:
-    """Σ w·ℓ / Σ w: finite where it can be held, whether or not the sums can."""
-    if dtype == "float32" and xp.has_float64(values):
-        return total(xp, values, weight, dtype).mean
+def mean(xp: Framework, values: Array, weight: Array | None, dtype: str, wide: str) -> Array:
+    """Σ w·ℓ / Σ w: finite where it can be held, whether or not the sums can, which are in the dtype `wide`."""
+    if wide != dtype:
+        return _mean(xp, total(xp, values, weight, dtype), counted=weight is None)
     # Sums are no wider than what they are made of: that is first brought to a size whose sums can be held.
     weight = None if weight is None else _levelled(xp, weight)
     scale = _among(xp, xp.largest(xp.stop_gradient(xp.abs(values))), [(2, -2)], 0)
-    return total(xp, values * scale, weight, dtype).mean / scale
+    return _mean(xp, total(xp, values * scale, weight, dtype), counted=weight is None) / scale
+
+
+def _mean(xp: Framework, total: Total, *, counted: bool = False) -> Array:
+    """`Total.mean`; `counted` says that the weight is a number of entries, which nobody differentiates by."""
+    amount, weight = _nearest(total.exact_sum), _nearest(total.exact_weight)
+    quotient = amount / xp.where(weight > 0.0, weight, 1.0) if counted else _quotient(xp, amount, weight)
+    return xp.cast(quotient, total.dtype)
 
 
 def share(xp: Framework, weight: Array) -> Array:
@@ -174,13 +159,10 @@ def _levelled(xp: Framework, weight: Array) -> Array:
 def _among(xp: Framework, size: Array, steps: list[tuple[int, int]], smallest: int) -> Array:
     """The factor of the first of the steps (a bound, a factor) that `size` is above. All are powers of 2, so that no
     digit is lost, and named by their exponents, in quarters of the largest that a number has."""
-
-    def power(quarters: int) -> Array:
-        return xp.convert(2.0 ** (quarters * (32 if xp.dtype(size) == "float32" else 256)), like=size)
-
-    factor = power(smallest)
+    quarter = 32 if xp.dtype(size) == "float32" else 256
+    factor = xp.convert(2.0 ** (quarter * smallest), like=size)
     for bound, its in reversed(steps):
-        factor = xp.where(size > power(bound), power(its), factor)
+        factor = xp.where(size > 2.0 ** (quarter * bound), 2.0 ** (quarter * its), factor)
     return factor
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import tensorflow as tf
 
-from lossary.ops.arrays import Differentiable, Look, of_one
+from lossary.ops.arrays import Described, Differentiable, Look, of_one
 from lossary.ops.ops import Array
 from lossary.ops.xla import XLA
 
@@ -208,9 +208,6 @@ class TensorFlow(XLA):
     def dtype(self, x: Array) -> str:
         return str(x.dtype.name)
 
-    def device(self, x: Array) -> str:
-        return str(x.device) if tf.executing_eagerly() else ""
-
     def readable(self, *arrays: Array) -> bool:
         return tf.executing_eagerly() and all(hasattr(x, "numpy") and "CPU" in x.device for x in arrays)
 
@@ -229,6 +226,11 @@ class TensorFlow(XLA):
             return tf.constant(array, dtype)
         with tf.device(like.device):
             return tf.constant(array, dtype)
+
+    def described(self, x: Any, like: Array | None = None) -> Described:
+        tensor = self.convert(x, like)
+        device = tensor.device if tf.executing_eagerly() else None
+        return Described(tensor, self.dtype(tensor), self.shape(tensor), device)
 
     def cast(self, x: Array, dtype: str) -> Array:
         return tf.cast(x, dtype)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lossary.ops import dispatch
-from lossary.ops.arrays import Differentiable, Framework, Look, of_one
+from lossary.ops.arrays import Described, Differentiable, Framework, Look, of_one
 from lossary.ops.ops import Array
 
 if TYPE_CHECKING:
@@ -189,9 +189,6 @@ class PyTorch(Framework):
     def dtype(self, x: Array) -> str:
         return str(x.dtype).removeprefix("torch.")
 
-    def device(self, x: Array) -> str:
-        return str(x.device) if _mesh(x) is None else f"{x.device}, as a DTensor"
-
     def readable(self, *arrays: Array) -> bool:
         return not _in_trace() and all(
             type(x) in (Tensor, torch.nn.Parameter)
@@ -236,6 +233,11 @@ class PyTorch(Framework):
         if isinstance(x, (float, list, tuple)) and tensor.is_floating_point() and like is not None:
             tensor = torch.as_tensor(x, dtype=like.dtype)
         return tensor if like is None else tensor.to(like.device)
+
+    def described(self, x: Any, like: Array | None = None) -> Described:
+        tensor = self.convert(x, like)
+        device = tensor.device if _mesh(tensor) is None else f"{tensor.device}, as a DTensor"
+        return Described(tensor, self.dtype(tensor), self.shape(tensor), device)
 
     def cast(self, x: Array, dtype: str) -> Array:
         return x.to(getattr(torch, dtype))
@@ -318,7 +320,7 @@ class PyTorch(Framework):
         return _Compiled.apply(formula, *arrays)  # type: ignore[no-untyped-call]  # as above
 
     @property
-    def compiling(self) -> bool:
+    def compiling(self) -> bool:  # type: ignore[override]  # just now
         return torch.compiler.is_compiling()
 
 
@@ -416,12 +418,12 @@ class _Rule(torch.autograd.Function):
         results: list[Tensor | None] = [None] * len(arrays)
         if upstream is None:
             return None, *results
-        needed = [place for place in range(len(arrays)) if ctx.needs_input_grad[place + 1]]
-        if any(place < formula.learned for place in needed):
+        needed, learned = [place for place in range(len(arrays)) if ctx.needs_input_grad[place + 1]], formula.learned
+        if any(place < learned for place in needed):
             for place, gradient in enumerate(formula.gradients(ops, *arrays)):
                 results[place] = gradient * _beside(upstream, gradient)
         for place in needed:
-            if place >= formula.learned:
+            if place >= learned:
                 # The slope before the product: its terms times a large derivative might be infinite.
                 value = functools.partial(formula.value, ops)
                 slope = ops.slope(of_one(value, arrays, place), arrays[place])
