@@ -51,7 +51,8 @@ def smooth_points(loss: Loss, dtype: str, *, random: int, hard: int) -> tuple[An
         inside &= _inside(loss.target, beside, most, np.finfo(dtype).tiny)
         with np.errstate(all="ignore"):
             size = np.abs(p - beside)
-        inside &= (size >= np.finfo(dtype).tiny) & (size != getattr(loss, "delta", np.nan))
+        bends = [number for number in loss.settings.values() if isinstance(number, float)]
+        inside &= (size >= np.finfo(dtype).tiny) & ~np.isin(size, bends)
     chosen = np.all(inside.reshape(len(p), -1), axis=1)
     return p[chosen], y[chosen]
 

@@ -4,6 +4,7 @@ words set the limit. The quick part tries a few points of the grid; `make accura
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -241,7 +242,9 @@ def test_target_derivatives(loss: Loss, dtype: str, framework: str) -> None:
 def test_weight_derivatives(loss: Loss, dtype: str, framework: str) -> None:
     of_size = weighted(loss, *smooth_points(loss, dtype, random=20, hard=20))
     found = measure.weight_derivatives(loss, framework, *of_size)
-    _check_found(found, of_weight_gradient(loss, *of_size, found), BOUND[framework])
+    # The sums are rounded too, in float64 as often as there are doublings, and in float32 beyond its digits.
+    rounded = math.log2(len(found)) if dtype == "float64" else 0.0
+    _check_found(found, of_weight_gradient(loss, *of_size, found), BOUND[framework] + rounded)
 
 
 def _check_found(found: Any, distance: Distance, bound: float) -> None:

@@ -270,7 +270,7 @@ def test_units(loss: Any) -> None:
     assert np.allclose(ratio, 7.0) or "in the target's own units" not in said
     assert np.allclose(ratio, 49.0) or "square of the target's" not in said
     if "rescale δ" in said:
-        rescaled = Huber(7 * loss.delta).values(prediction=7 * p, target=7 * y)
+        rescaled = type(loss)(7 * loss.delta).values(prediction=7 * p, target=7 * y)
         np.testing.assert_allclose(rescaled, 49.0 * loss.values(prediction=p, target=y))
 
 
