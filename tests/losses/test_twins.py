@@ -26,7 +26,9 @@ HOME = collections.defaultdict(
 )
 
 # Settings that no library has a word for, and why.
-ALONE: dict[Any, str] = {}
+ALONE: dict[Any, str] = {
+    lossary.Expectile(level): "no library here has expectiles, but for the squared error" for level in (0.1, 0.9)
+}
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)
 FEW = 1e-30  # a probability that is not 0

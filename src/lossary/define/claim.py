@@ -477,11 +477,12 @@ class Estimates(Claim):
     """The expected loss is least at this functional of the targets' law, and nowhere else.
 
     Without a level the functional is the mean; with one, the quantile of that level (all of them, where there are
-    several).
+    several), or the expectile: where what is missed above, times its level, is what is missed below times the rest.
     """
 
     functional: str
     level: float | None = None
+    expectile: float | None = dataclasses.field(default=None, kw_only=True)
     name = "estimates"
 
     def __str__(self) -> str:
@@ -489,7 +490,7 @@ class Estimates(Claim):
 
     @property
     def implies(self) -> tuple[Claim, ...]:
-        return (EstimatesCentre(),) if self.level in (None, 0.5) else ()
+        return (EstimatesCentre(),) if {self.level, self.expectile} <= {None, 0.5} else ()
 
     @property
     def estimated(self) -> str:
@@ -513,12 +514,17 @@ class Estimates(Claim):
     def _functional(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
         """The lowest and the highest value of the functional, for each law."""
         np = probe.np
-        if self.level is None:
-            mean = (values * shares).sum(axis=1)
-            return mean, mean
         order = np.argsort(values, axis=1)
-        ordered = np.take_along_axis(values, order, axis=1)
-        below = np.cumsum(np.take_along_axis(shares, order, axis=1), axis=1)
+        ordered, shares = (np.take_along_axis(each, order, axis=1) for each in (values, shares))
+        if self.level is None:
+            # A mean in which the upper values count for the level and the lower ones for the rest: of all ways to part
+            # them the one that is most on the heavier side (Newey & Powell 1987).
+            level = 0.5 if self.expectile is None else self.expectile
+            parted = np.where(np.tri(values.shape[1], dtype=bool), 1.0 - level, level) * shares[:, None, :]
+            means = (parted * ordered[:, None, :]).sum(axis=2) / parted.sum(axis=2)
+            found = means.max(axis=1) if level >= 0.5 else means.min(axis=1)
+            return found, found
+        below = np.cumsum(shares, axis=1)
         places = [(below < self.level - 1e-12).sum(axis=1), (below <= self.level + 1e-12).sum(axis=1)]
         ends = [
             np.take_along_axis(ordered, np.minimum(each, values.shape[1] - 1)[:, None], axis=1)[:, 0] for each in places
