@@ -418,10 +418,14 @@ class Labels(Domain):
         numbers = xp.cast(x, dtype)
         return low + (high - low) * numbers if xp.dtype(x) == "bool" else numbers
 
+    def signs(self, x: Array) -> Array:
+        """Labels as -1 and 1."""
+        low, high = self.values
+        return x if self.values == (-1.0, 1.0) else (2.0 * x - (low + high)) / (high - low)
+
     def scores(self, xp: Operations, x: Array) -> Array:
         """Labels as the scores -1 and 1; NaN for what is none."""
-        low, high = self.values
-        return xp.where(self.holds(xp, x), (2.0 * x - (low + high)) / (high - low), float("nan"))
+        return xp.where(self.holds(xp, x), self.signs(x), float("nan"))
 
     def holds(self, xp: Operations, x: Array) -> Array:
         """Whether each value is one of the two."""
