@@ -127,8 +127,9 @@ def twin_terms(twin: Twin) -> list[str]:
 def twin_factor(twin: Twin) -> str:
     """What their value is to be multiplied by: a number, or the hyper-parameter at the end of the call."""
     expression = ast.parse(twin.call, mode="eval").body
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mult):
-        return ast.unparse(expression.right)
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mult | ast.Div):
+        its = ast.unparse(expression.right)
+        return its if isinstance(expression.op, ast.Mult) else f"1/{its}"
     minus = isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub)
     return f"{-twin.factor if minus else twin.factor:g}"
 
