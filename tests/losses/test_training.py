@@ -37,11 +37,12 @@ class Case:
 def case_for(loss: Loss) -> Case:
     if loss.task == "regression":
         X, y = load_diabetes(return_X_y=True)
-        y = StandardScaler().fit_transform(y[:, None])[:, 0]
+        y = StandardScaler().fit_transform(y[:, None])[:, 0] if loss.target.unbounded else y / y.mean()
         known = metrics.sklearn(loss)
         if "pinball" in known:
-            best = np.full_like(y, np.quantile(y, loss.level))
-            metric, constant = "pinball", mean_pinball_loss(y, best, alpha=loss.level)
+            level = loss.settings.get("level", 0.5)
+            best = np.full_like(y, np.quantile(y, level))
+            metric, constant = "pinball", mean_pinball_loss(y, best, alpha=level)
         elif loss.estimates.endswith("expectile"):
             metric, constant = ITSELF, min(float(loss(prediction=0 * y + x, target=y)) for x in np.linspace(-2, 3, 101))
         else:
@@ -78,6 +79,8 @@ def settings(cls: type[Loss]) -> list[Loss]:
     losses = [cls()]
     if "from_logits" in losses[0].settings:
         losses.append(cls(from_logits=False))
+    if "from_log" in losses[0].settings:
+        losses.append(cls(from_log=False))
     if "level" in losses[0].settings:
         losses.append(cls(level=0.9))
     if losses[0].prediction.size:
@@ -86,8 +89,9 @@ def settings(cls: type[Loss]) -> list[Loss]:
 
 
 def _positive(loss: Loss) -> list[bool]:
-    """Which columns of a prediction are positive numbers."""
-    return [domain.low == 0.0 for _, domain in getattr(loss.prediction, "columns", ())]
+    """Whether a predicted number is positive, or which of its columns are."""
+    columns = getattr(loss.prediction, "columns", (("", loss.prediction),))
+    return [domain.low == 0.0 and not domain.says_class for _, domain in columns]
 
 
 TRAINABLE = [loss for cls in catalogue.classes() if cls.trainable for loss in settings(cls)]

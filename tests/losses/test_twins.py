@@ -99,9 +99,10 @@ def edges(loss: Any) -> list[tuple[Any, Any]]:
         case Probability():
             predictions, targets = [np.array([p]) for p in (0.0, FEW, 1.0)], [np.array([y]) for y in (0.0, 1.0)]
         case _:
-            predictions = [np.array([p]) for p in (-300.0, -1e-4, 300.0)]
-            low, high = getattr(loss.target, "values", (0.0, 1.0))
-            targets = [np.array([low]), np.array([high])]
+            numbers = np.array([-300.0, -1e-4, 0.0, 300.0] if loss.prediction.low == 0.0 else [-300.0, -1e-4, 300.0])
+            predictions = [np.array([p]) for p in loss.prediction._legal(numbers, "float32", 1)]
+            said = np.array(getattr(loss.target, "values", (0.0, 1.0)))
+            targets = [np.array([y]) for y in loss.target._legal(said, "float32", 1)]
     if has_table(loss) and not loss.prediction.rows:  # a column for each of its entries
         predictions, targets = ([np.tile(x, (1, CLASSES)) for x in batches] for batches in (predictions, targets))
     return list(itertools.product(predictions, targets))

@@ -233,7 +233,7 @@ class Symmetric(Claim):
     name = "symmetric"
 
     def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.says_class or probe.rows:
+        if not probe.is_regression or probe.rows:
             return "its prediction and its target have no difference"
         np, domain = probe.np, probe.loss.prediction
         residual, target, rounded = probe.prediction(), np.zeros(probe.shape), 0.0

@@ -322,13 +322,18 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
         hidden = _smallness_of_targets(loss, y, smallest)  # log p hides nothing
     else:
         hidden = hidden + _smallness_of_targets(loss, y, smallest)
+        if loss.prediction.logarithms:  # what is multiplied by an amount, beside the exponential
+            with np.errstate(divide="ignore"):
+                small = -np.log10(np.abs(p))
+            hidden = hidden + np.clip(np.where(np.isfinite(small), small, 0.0), 0.0, smallest)
     wanted = np.where(infinite, _MOST_DIGITS, 50 + ahead - order * lowest + hidden)
     return np.minimum(np.ceil(wanted / 50) * 50, _MOST_DIGITS).astype(int)
 
 
 def _smallness_of_targets(loss: Loss, y: Any, smallest: int) -> Any:
-    """How many digits below 1 the least likely class of a soft target is: its share of the gradient is as small."""
-    if not loss.target.of_shares:
+    """How many digits below 1 the least likely class of a soft target is, or an amount that cannot be below 0: its
+    share of the gradient is as small."""
+    if loss.target.indices or not (loss.target.of_shares or loss.target.low == 0.0):
         return 0.0
     with np.errstate(all="ignore"):
         share = -y / math.log(10) if loss.target.logarithms else -np.log10(y)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 import ml_dtypes
 import numpy as np
 
-from lossary import CategoricalCrossEntropy, GaussianNLL, KLDivergence, LogCosh
+from lossary import CategoricalCrossEntropy, Gamma, GaussianNLL, KLDivergence, LogCosh, Poisson
 from lossary.define.loss import Loss
 from lossary.judge import exact
 
@@ -226,7 +226,9 @@ def _limits(dtype: str) -> Any:
 def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     """For the divergence Σ P log(P / Q) what its terms add up to, all with the same sign; where P itself is a rounded
     softmax, those of Σ P log P − Σ P log Q. For a likelihood, what the scale costs, what the residual costs, and the
-    constant. 0 for all others."""
+    constant; of a count or an amount, what the mean costs beside 0, and what the target does. 0 for all others."""
+    if isinstance(loss, Gamma | Poisson):
+        return np.sum(_beside_0(loss.value, p, y), axis=0)
     if isinstance(loss, GaussianNLL):
         p, y, plain = p.astype(np.float64), y.astype(np.float64), dataclasses.replace(loss, full=False)
         of_scale = plain.value(_numpy(), _without_residual(p, y), y)
@@ -276,6 +278,8 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         residual = np.abs(p[..., 0] - y)
         lost = np.where(residual < smallest_normal(dtype), residual, 0.0)[..., None]
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
+    if isinstance(loss, Gamma | Poisson) and loss.from_log:
+        return _beside_0(loss.gradient, p, y)
     smoothing = getattr(loss, "label_smoothing", 0.0)
     plain = type(loss)(**{**loss.settings, "label_smoothing": 0.0}) if smoothing else loss
     if loss.target.shares and not loss.target.rows:
@@ -296,6 +300,13 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         slope = hard.gradient(_numpy(), p, np.broadcast_to(label, p.shape))
         terms.append(np.where(share[:, k : k + 1] == 0, 0, share[:, k : k + 1] * np.abs(slope)))
     return np.stack(terms)
+
+
+def _beside_0(method: Any, p: Any, y: Any) -> Any:
+    """The sizes of what a loss or its gradient is beside a target of 0, and of what the target changes."""
+    p, y = p.astype(np.float64), y.astype(np.float64)
+    alone = method(_numpy(), p, 0.0 * y)
+    return np.abs(np.stack([alone, method(_numpy(), p, y) - alone]))
 
 
 def _without_residual(p: Any, y: Any) -> Any:

@@ -48,7 +48,7 @@ class SmoothedHinge(Pointwise):
         "smooth at margin 1, where Hinge has its kink",
     )
     weaknesses = (
-        "scores say how likely a label is only within γ/2 of the middle of the parabola",
+        "scores are no probabilities, but for those that gamma=2 gives",
         "its curvature is 1/γ: a small γ brings the kink back",
     )
     sources = (
