@@ -265,7 +265,8 @@ def test_the_rule_of_thumb_for_delta_has_95_percent_of_the_means_efficiency() ->
 def test_units(loss: Any) -> None:
     """In the target's units, in their square, or by a hyper-parameter: with everything times 7."""
     p, y = ordinary(loss, np.random.default_rng(0), rows=25).values()
-    ratio = loss.values(prediction=7 * p, target=7 * y) / loss.values(prediction=p, target=y)
+    values = loss.values(prediction=p, target=y)
+    ratio = (loss.values(prediction=7 * p, target=7 * y) / np.where(values == 0.0, np.nan, values))[values != 0.0]
     said = " ".join((*loss.strengths, *loss.weaknesses))
     assert np.allclose(ratio, 7.0) or "in the target's own units" not in said
     assert np.allclose(ratio, 49.0) or "square of the target's" not in said
