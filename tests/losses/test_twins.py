@@ -27,7 +27,9 @@ HOME = collections.defaultdict(
 
 # Settings that no library has a word for, and why.
 ALONE: dict[Any, str] = {
-    lossary.Expectile(level): "no library here has expectiles, but for the squared error" for level in (0.1, 0.9)
+    **{lossary.Expectile(level): "no library here has expectiles, but for the mean" for level in (0.1, 0.9)},
+    **{lossary.EpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 1.5)},
+    **{lossary.SquaredEpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 0.5)},
 }
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)

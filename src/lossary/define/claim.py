@@ -539,8 +539,12 @@ class Estimates(Claim):
 @final
 @dataclasses.dataclass(frozen=True)
 class EstimatesCentre(Claim):
-    """Where the targets' law is symmetric, the expected loss is least at its centre; of skewed laws it says nothing."""
+    """Where the targets' law is symmetric, the expected loss is least at its centre; of skewed laws it says nothing.
 
+    Predictions that are off by no more than `within` may cost as little.
+    """
+
+    within: float = 0.0
     name = "estimates the centre of symmetry"
 
     @property
@@ -557,6 +561,7 @@ class EstimatesCentre(Claim):
         least = probe.mean_costs(centre[:, None], values, shares)
         slack = 1e-12 * np.abs(least)
         at_an_end = (candidates == values.min(axis=1)[:, None]) | (candidates == values.max(axis=1)[:, None])
+        at_an_end &= np.ptp(values, axis=1)[:, None] > 2.0 * self.within
         cheaper = (costs < least - slack) | (at_an_end & (costs <= least + slack))
         return _cheaper_than(probe, cheaper, candidates, "centre", centre, values, shares)
 
