@@ -108,7 +108,7 @@ class BinaryFocal(Pointwise):
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         margin = self.target.signs(y) * p
-        lacking = xp.exp(self.gamma * xp.log(1 / (1 + xp.exp(margin))))
+        lacking = xp.exp(-self.gamma * xp.log(1 + xp.exp(margin)))
         return self._weighted(xp, y, lacking * xp.log(1 + xp.exp(-margin)))
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:

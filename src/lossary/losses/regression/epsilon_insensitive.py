@@ -14,6 +14,7 @@ from lossary.define import (
     Pointwise,
     Real,
     Symmetric,
+    TimesSpread,
     Twin,
     ZeroAtTarget,
     parameter,
@@ -30,12 +31,13 @@ class EpsilonInsensitive(Pointwise):
         doc="the largest residual that costs nothing, in the target's units; 0 is absolute error",
         foreign=("eps", "tolerance", "tube", "margin"),
         examples=(0.0, 1.5),
+        choose=TimesSpread((0.612, 0.25)),
     )
 
     task = "regression"
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
-    choosing = "epsilon is the error that does not matter to you, in the target's units; 0 is MeanAbsoluteError"
+    choosing = "epsilon is the error that does not matter to you, or 0.612 × the robust spread, best on normal errors"
     strengths = (
         "errors that are too small to matter do not pull: the solution rests on few examples",
         "an outlier's pull is capped at 1",
@@ -44,7 +46,10 @@ class EpsilonInsensitive(Pointwise):
         "kink at ±ε; no curvature to learn from",
         "within the tube every prediction is as good as another",
     )
-    sources = ("Vapnik 1995, The Nature of Statistical Learning Theory, chapter 6",)
+    sources = (
+        "Vapnik 1995, The Nature of Statistical Learning Theory, chapter 6",
+        "Smola, Murata, Schölkopf & Müller 1998, Asymptotically Optimal Choice of ε-Loss for Support Vector Machines",
+    )
     foreign_names = ("EpsilonInsensitiveLoss", "L1EpsilonInsensitive", "L1EpsilonIns", "SVRLoss", "EpsilonHinge")
     same_as = (Twin("torch.nn.L1Loss(reduction='none')(prediction, target)", when={"epsilon": 0.0}),)
 

@@ -14,6 +14,7 @@ from lossary.define import (
     Smooth,
     StronglyConvex,
     Symmetric,
+    TimesSpread,
     Twin,
     UnboundedGradient,
     ZeroAtTarget,
@@ -31,6 +32,7 @@ class SquaredEpsilonInsensitive(Pointwise):
         doc="the largest residual that costs nothing, in the target's units; 0 is squared error",
         foreign=("eps", "tolerance", "tube", "margin"),
         examples=(0.0, 0.5),
+        choose=TimesSpread((0.1, 0.5)),
     )
 
     task = "regression"
