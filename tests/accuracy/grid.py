@@ -252,8 +252,16 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
     if isinstance(loss.target, Positive):  # what is infinite stands beside a logarithm or a quotient, as above
         return ~np.isinf(y) & ~(np.isinf(p) & (loss.prediction.low == 0.0))
     if isinstance(loss.target, Real | Row):
-        return ~(np.isinf(p) & (p == _beside(y, p))).reshape(len(p), -1).any(axis=1)
+        return ~(np.isinf(p) & (p == _beside(y, p))).reshape(len(p), -1).any(axis=1) & ~_is_a_logarithm(loss, p, y)
     return np.ones(len(p), dtype=bool)
+
+
+def _is_a_logarithm(loss: Loss, p: Any, y: Any) -> Any:
+    """Infinite where the gradient is 0: of what stands for infinity the judge knows no logarithm."""
+    if not loss.trainable or loss.prediction.rows:
+        return np.zeros(len(p), dtype=bool)
+    values, slopes = loss.value_and_gradient(prediction=p, target=y, reduction="none")
+    return np.isinf(values) & (slopes == 0.0)
 
 
 def weighted(loss: Loss, p: Any, y: Any) -> tuple[Any, Any, Any]:

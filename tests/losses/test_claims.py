@@ -204,6 +204,7 @@ CAPS: dict[str, Callable[[Any], float]] = {
     "1 (or than pos_weight, where that is more)": lambda loss: max(1.0, *np.atleast_1d(loss.pos_weight)),
     "the larger of level and 1 − level": lambda loss: max(loss.level, 1.0 - loss.level),
     "δ": lambda loss: loss.delta,
+    "c/2": lambda loss: loss.c / 2,
     "1": lambda loss: 1.0,
 }
 

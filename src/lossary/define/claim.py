@@ -568,6 +568,38 @@ class EstimatesCentre(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class EstimatesBulk(Claim):
+    """The further out a target is, the less it pulls, in the end with nothing: the expected loss is least among the
+    bulk of the targets, whatever the others are. There may be several minima."""
+
+    name = "estimates where the bulk is"
+
+    @property
+    def estimated(self) -> str:
+        return "bulk of the targets"
+
+    def refute(self, probe: Probe) -> str | None:
+        np, generator, loss = probe.np, probe.generator, probe.loss
+        if not probe.is_regression or probe.rows or not (loss.prediction.unbounded and loss.target.unbounded):
+            return _NO_NUMBERS
+        far = generator.choice([-1.0, 1.0], size=probe.shape) * 10.0 ** generator.uniform(6.0, 9.0, size=probe.shape)
+        target = np.zeros(probe.shape)
+        here, there = (probe.size(probe.gradient(x, target)) for x in (far, 1e3 * far))
+        pulled = probe.first((there > 0.01 * here) & (there > 0.0), prediction=1e3 * far, target=target)
+        if pulled is not None:
+            return f"the gradient does not decline, {pulled}"
+        # Four of six values, with four fifths of the shares, are together.
+        centre = generator.normal(size=(max(2, probe.points // 40), 1))
+        away = generator.choice([-1.0, 1.0], size=(len(centre), 2)) * far[: 2 * len(centre)].reshape(-1, 2)
+        values = centre + np.concatenate([1e-3 * generator.normal(size=(len(centre), 4)), away], axis=1)
+        shares = np.broadcast_to([0.2, 0.2, 0.2, 0.2, 0.1, 0.1], values.shape)
+        costs = probe.mean_costs(values, values, shares)
+        cheaper = (costs <= costs[:, :4].min(axis=1, keepdims=True)) & (np.arange(6) >= 4)
+        return _cheaper_than(probe, cheaper, values, "bulk", centre[:, 0], values, shares)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class EstimatesMoments(Claim):
     """The expected loss is least where each column is what its name says of the targets' law, whatever that law is, and
     nowhere else: the mean, and the spread as `std`, `variance` or `log_std`."""

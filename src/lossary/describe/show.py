@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels
 from lossary.define import spelling
-from lossary.define.claim import Estimates, EstimatesCentre, EstimatesMoments, closure, stated
+from lossary.define.claim import closure, stated
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    functionals = Estimates | EstimatesCentre | EstimatesMoments  # which have a line of their own
-    shown = " · ".join(str(claim) for claim in stated(loss) if not isinstance(claim, functionals))
+    # What is estimated has a line of its own, but for what a probability is.
+    shown = " · ".join(str(claim) for claim in stated(loss) if claim.name.partition(" ")[0] != "estimates")
     return [shown, f"({verdict}; --claims shows each)"]
 
 

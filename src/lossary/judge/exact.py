@@ -239,9 +239,9 @@ def _slopes(xp: Exact, along: Any, step: Array) -> tuple[Array, Array]:
     bent = np.abs(right - left) > 1e-12 * (np.abs(right) + np.abs(left))
     if np.any(bent):
         nearer_left, nearer_right = sides(step[bent] / 1000, bent)
-        # Where the curvature jumps at a minimum, both sides and their mean go to 0 with the step.
-        lowest = (left <= 0) != (right < 0)
-        vanishes = lowest[bent] & (np.abs(nearer_left + nearer_right) < np.abs(left + right)[bent] / 10)
+        # Where the curvature jumps at a gradient of 0, both sides and their mean go to 0 with the step.
+        flat = np.asarray(left * right <= 0, dtype=bool)
+        vanishes = flat[bent] & (np.abs(nearer_left + nearer_right) < np.abs(left + right)[bent] / 10)
         low[bent] = high[bent] = np.where(vanishes, 0 * low[bent], low[bent])
         bent[bent] = np.abs(nearer_right - nearer_left) > np.abs(right - left)[bent] / 10
         low = np.where(bent, np.where(left < right, left, right), low)

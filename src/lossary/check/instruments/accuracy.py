@@ -13,6 +13,7 @@ import numpy as np
 from lossary import (
     BinaryFocal,
     CategoricalCrossEntropy,
+    Cauchy,
     EpsilonInsensitive,
     Gamma,
     GaussianNLL,
@@ -20,6 +21,7 @@ from lossary import (
     LogCosh,
     Poisson,
     SquaredEpsilonInsensitive,
+    Tukey,
 )
 from lossary.define.loss import Loss
 from lossary.judge import exact
@@ -131,7 +133,7 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     """How far curvatures are from the exact ones, or for rows the matrices of second derivatives.
 
     A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts. The
-    curvature of the focal loss is a sum of terms of both signs.
+    curvatures of the focal loss, of Cauchy and of Tukey are sums of terms of both signs.
     """
     low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
     sizes = np.fmax(np.abs(low.near), np.abs(high.near))
@@ -143,6 +145,12 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
         xp, z = _numpy(), p.astype(np.float64)
         bent = xp.sigmoid(z) * xp.sigmoid(-z)
         sizes = sizes + 2.0 * loss.gamma * loss.value(xp, z, y.astype(np.float64)) * bent
+    if isinstance(loss, Cauchy | Tukey):
+        square = np.minimum(np.abs(p.astype(np.float64) - y) / loss.c, 1e9) ** 2
+        if isinstance(loss, Cauchy):
+            sizes = (1.0 + 3.0 * square) / (1.0 + square) ** 2
+        else:
+            sizes = np.where(square < 1.0, (1.0 + square) * (1.0 + 5.0 * square), 0.0)
     return _distance(loss, p, y, got, low, high, sizes, subnormal)
 
 
@@ -276,6 +284,8 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
     with np.errstate(all="ignore"):
         if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
+        if isinstance(loss, Tukey):
+            return _gradient_terms(loss, p, y)[0]
         if not isinstance(loss, KLDivergence):
             return np.zeros(y.shape)
         share = _shares(y) if loss.log_target else y
@@ -301,6 +311,9 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
     if isinstance(loss, SquaredEpsilonInsensitive):
         return 2.0 * _beside_the_tube(loss, p, y)[None]
+    if isinstance(loss, Tukey):
+        residual = np.abs(p.astype(np.float64) - y)
+        return np.where(residual < loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)[None]
     if isinstance(loss, Gamma | Poisson) and loss.from_log:
         return _beside_0(loss.gradient, p, y)
     smoothing = getattr(loss, "label_smoothing", 0.0)
