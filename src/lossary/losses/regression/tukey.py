@@ -56,8 +56,8 @@ class Tukey(Pointwise):
         return NotConvex(), Smooth(1.0), Lipschitz(steepest), Symmetric(), ZeroAtTarget(), EstimatesBulk()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
-        square = (p - y) * (p - y) / (self.c * self.c)
-        near = self.c * self.c / 6 * square * (3 - 3 * square + square * square)
+        rest = 1 - (p - y) * (p - y) / (self.c * self.c)
+        near = self.c * self.c / 6 * (1 - rest * rest * rest)
         return xp.where(xp.abs(p - y) < self.c, near, self.c * self.c / 6)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
