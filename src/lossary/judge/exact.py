@@ -291,7 +291,8 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
         scale = np.where(room > 0, room, 1.0)
     elif not domain.says_class:
         # Numbers on the scale of what they are compared with, and of their distance from where they end.
-        scale = np.minimum(np.maximum(np.abs(x), np.abs(beside)), 1.0)
+        scale = np.maximum(np.abs(x), np.abs(beside))
+        scale = scale if domain.low == 0.0 else np.minimum(scale, 1.0)  # amounts above 0 bend on their own scale
         scale = np.where(room > 0, np.minimum(scale, room), scale)
         scale[scale == 0] = 1.0
     else:

@@ -144,7 +144,8 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     if isinstance(loss, BinaryFocal):
         xp, z = _numpy(), p.astype(np.float64)
         bent = xp.sigmoid(z) * xp.sigmoid(-z)
-        sizes = sizes + 2.0 * loss.gamma * loss.value(xp, z, y.astype(np.float64)) * bent
+        terms = sizes + 2.0 * loss.gamma * loss.value(xp, z, y.astype(np.float64)) * bent
+        sizes = _of_power(loss) * terms
     if isinstance(loss, Cauchy | Tukey):
         square = np.minimum(np.abs(p.astype(np.float64) - y) / loss.c, 1e9) ** 2
         if isinstance(loss, Cauchy):
@@ -253,6 +254,8 @@ def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     the residual and the tube. 0 for all others."""
     if isinstance(loss, Gamma | Poisson):
         return np.sum(_beside_0(loss.value, p, y), axis=0)
+    if isinstance(loss, BinaryFocal):
+        return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64))
     if isinstance(loss, EpsilonInsensitive):
         return _beside_the_tube(loss, p, y)
     if isinstance(loss, SquaredEpsilonInsensitive):
@@ -311,9 +314,11 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
     if isinstance(loss, SquaredEpsilonInsensitive):
         return 2.0 * _beside_the_tube(loss, p, y)[None]
+    if isinstance(loss, BinaryFocal):
+        return _of_power(loss) * np.abs(loss.gradient(_numpy(), p.astype(np.float64), y.astype(np.float64)))[None]
     if isinstance(loss, Tukey):
         residual = np.abs(p.astype(np.float64) - y)
-        return np.where(residual < loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)[None]
+        return np.where(residual <= loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)[None]
     if isinstance(loss, Gamma | Poisson) and loss.from_log:
         return _beside_0(loss.gradient, p, y)
     smoothing = getattr(loss, "label_smoothing", 0.0)
@@ -343,6 +348,11 @@ def _beside_0(method: Any, p: Any, y: Any) -> Any:
     p, y = p.astype(np.float64), y.astype(np.float64)
     alone = method(_numpy(), p, 0.0 * y)
     return np.abs(np.stack([alone, method(_numpy(), p, y) - alone]))
+
+
+def _of_power(loss: BinaryFocal) -> float:
+    """The loss is about the power γ + 1 of a share; one above the second magnifies what that was rounded by."""
+    return max(1.0, 0.5 * (loss.gamma + 1.0))
 
 
 def _beside_the_tube(loss: EpsilonInsensitive | SquaredEpsilonInsensitive, p: Any, y: Any) -> Any:

@@ -148,4 +148,4 @@ class BinaryFocal(Pointwise):
         beside = 1.5 * 2.0**19  # what is added to it is rounded: in float32 to sixteenths
         coarse = ((above + beyond) + beside) - beside
         rest = first * ((above - coarse) + beyond) + (self.gamma - first) * (above + beyond)
-        return (xp.exp(-first * coarse) * x) * xp.exp(-rest)  # side by side, XLA makes one exponential of the two
+        return (xp.exp(-first * coarse) * x) * (1.0 + xp.expm1(-rest))  # exp(−rest), for a rest that is small

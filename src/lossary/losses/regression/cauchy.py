@@ -61,9 +61,13 @@ class Cauchy(Pointwise):
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         is_near, ratio = self._ratio(xp, p, y)
-        # log(1 + x²) is log(1 + 1/x²) + 2 log x: nothing is squared that is large.
+        # log(1 + x²) is log(1 + 1/x²) + 2 log x: nothing is squared that is large. Next to 0 it is x², which may be
+        # subnormal where the loss is not.
         beyond = xp.where(is_near, 0.0, self._logarithm(xp, p, y, is_near))
-        return (self.c * self.c) * (0.5 * xp.log1p(ratio * ratio) + beyond)
+        far = (self.c * self.c) * (0.5 * xp.log1p(ratio * ratio) + beyond)
+        is_tiny = xp.logical_and(is_near, xp.abs(ratio) < 1e-10)
+        tiny = xp.where(is_tiny, p - y, 0.0)
+        return xp.where(is_tiny, (0.5 * tiny) * tiny, far)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         is_near, ratio = self._ratio(xp, p, y)
