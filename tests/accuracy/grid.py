@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from lossary.define.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Row, Score, Simplex
+from lossary.define.domain import (
+    ClassIndex,
+    Columns,
+    Domain,
+    Labels,
+    Logits,
+    Positive,
+    Probability,
+    Real,
+    Row,
+    Score,
+    Simplex,
+)
 from lossary.define.loss import Loss
 from tests.grid import CLASSES, generator
 
@@ -51,7 +64,8 @@ def smooth_points(loss: Loss, dtype: str, *, random: int, hard: int) -> tuple[An
         inside &= _inside(loss.target, beside, most, np.finfo(dtype).tiny)
         with np.errstate(all="ignore"):
             size = np.abs(p - beside)
-        inside &= (size >= np.finfo(dtype).tiny) & (size != getattr(loss, "delta", np.nan))
+        bends = [number for number in loss.settings.values() if isinstance(number, float)]
+        inside &= (size >= np.finfo(dtype).tiny) & ~np.isin(size, bends)
     chosen = np.all(inside.reshape(len(p), -1), axis=1)
     return p[chosen], y[chosen]
 
@@ -67,6 +81,8 @@ def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
         return np.concatenate([np.abs(x[:, :1]) < most, (scales > least**0.5) & (scales < least**-0.5)], axis=1)
     if isinstance(domain, Probability | Simplex) and not domain.logarithms:
         return (x > least) & (x < 1)
+    if isinstance(domain, Real) and domain.logarithms:
+        most = -math.log(least)
     return np.abs(x) < most
 
 
@@ -116,16 +132,20 @@ def _hard_amounts(loss: Loss) -> tuple[Any, Any]:
 
 
 def _hard_pairs(loss: Loss) -> tuple[Any, Any]:
-    p = np.array(PROBABILITIES if isinstance(loss.prediction, Probability) else REALS)
-    match loss.target:
-        case Labels(values):
-            y = np.array([*values, np.nan])
-        case Probability():
-            y = np.array(PROBABILITIES)
-        case _:
-            y = np.array(REALS)
-    p, y = np.meshgrid(p, y)
+    p, y = np.meshgrid(*(_hard_numbers(domain) for domain in (loss.prediction, loss.target)))
     return p.ravel(), y.ravel()
+
+
+def _hard_numbers(domain: Domain) -> Any:
+    match domain:
+        case Labels(values):
+            return np.array([*values, np.nan])
+        case Probability():
+            return np.array(PROBABILITIES)
+        case Positive(or_zero=zero):
+            return np.array([x for x in REALS if not (x < 0.0 or (x == 0.0 and not zero))])
+        case _:
+            return np.array(REALS)
 
 
 def _hard_rows(loss: Loss) -> tuple[Any, Any]:
@@ -173,8 +193,12 @@ def _random(loss: Loss, dtype: str, random: Any, count: int) -> tuple[Any, Any]:
     y = _random_of(loss.target, dtype, random, beside)
     third = (np.arange(count) % 3 == 0).reshape(-1, *(1,) * (y.ndim - 1))
     match loss.prediction:
-        case Real() | Row(Real()):  # every third pair is close together, where differences lose digits
+        case Real() | Positive() | Row(Real()):  # every third pair is close together, where differences lose digits
             near = p if p.shape == y.shape else p[:, -1]
+            if loss.prediction.logarithms:
+                with np.errstate(over="ignore", under="ignore"):
+                    near = np.exp(near)
+                third &= (near > 10.0**-37) & (near < 10.0**38)
             return p, np.where(third, near * (1 + _spread(random, beside, -16, -1)), y)
         case Columns():  # or as far apart as the scale says
             with np.errstate(over="ignore"):
@@ -225,16 +249,26 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
         return ~(quotients | (np.isinf(p[:, 0]) & np.isinf(y)) | (logarithms | (scales == 0)).any(axis=-1))
     if isinstance(loss.prediction, Logits):
         return (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
+    if isinstance(loss.target, Positive):  # what is infinite stands beside a logarithm or a quotient, as above
+        return ~np.isinf(y) & ~(np.isinf(p) & (loss.prediction.low == 0.0))
     if isinstance(loss.target, Real | Row):
-        return ~(np.isinf(p) & (p == _beside(y, p))).reshape(len(p), -1).any(axis=1)
+        return ~(np.isinf(p) & (p == _beside(y, p))).reshape(len(p), -1).any(axis=1) & ~_is_a_logarithm(loss, p, y)
     return np.ones(len(p), dtype=bool)
+
+
+def _is_a_logarithm(loss: Loss, p: Any, y: Any) -> Any:
+    """Infinite where the gradient is 0: of what stands for infinity the judge knows no logarithm."""
+    if not loss.trainable or loss.prediction.rows:
+        return np.zeros(len(p), dtype=bool)
+    values, slopes = loss.value_and_gradient(prediction=p, target=y, reduction="none")
+    return np.isinf(values) & (slopes == 0.0)
 
 
 def weighted(loss: Loss, p: Any, y: Any) -> tuple[Any, Any, Any]:
     """Of these points those whose losses have a mean, and weights for them, of which every third is 0."""
-    with np.errstate(all="ignore"):
-        values = loss.values(prediction=p.astype(np.float64), target=y)
-    held = np.isfinite(values) & (np.abs(values) < 1e30)
+    values, slopes = loss.value_and_gradient(prediction=p.astype(np.float64), target=y, reduction="none")
+    sizes = np.stack([np.abs(values), np.abs(slopes).reshape(len(values), -1).max(axis=1)])
+    held = np.all(sizes < 1e30, axis=0)  # a weight of 0 drops what is steeper than a number can say
     weight = generator(f"{loss!r} weights").uniform(0.5, 2.0, size=np.count_nonzero(held))
     weight[::3] = 0.0
     return p[held], y[held], weight.astype(p.dtype)

@@ -111,6 +111,13 @@ def test_of_named_columns_the_mean_is_measured(measured):
     assert measured(lossary.GaussianNLL(), columns, REAL) == pytest.approx(REAL_BY_HAND, abs=1e-6)
 
 
+@LIBRARIES
+def test_of_a_logarithm_the_amount_is_measured(measured):
+    logarithms = np.log(np.abs(NUMBERS))
+    wanted = measured(lossary.MeanSquaredError(), np.abs(NUMBERS), np.abs(REAL))
+    assert measured(lossary.Poisson(), logarithms, np.abs(REAL)) == pytest.approx(wanted, abs=1e-6)
+
+
 def test_columns_without_a_mean_are_refused():
     rows = Columns(shape=Positive(), scale=Positive())
     with pytest.raises(TypeError, match="has no column that is called mean"):

@@ -29,6 +29,7 @@ from lossary import (
     MeanSquaredError,
     Quantile,
     ShapeError,
+    SmoothL1,
     SparseCategoricalCrossEntropy,
     ZeroOne,
     errors,
@@ -114,7 +115,7 @@ def test_other_doors_take_names_only(door: str) -> None:
     [
         ("MSELoss", MeanSquaredError),
         ("L1Loss", MeanAbsoluteError),
-        ("SmoothL1Loss", Huber),
+        ("SmoothL1Loss", SmoothL1),
         ("PinballLoss", Quantile),
         ("BCEWithLogitsLoss", BinaryCrossEntropy),
         ("CrossEntropyLoss", SparseCategoricalCrossEntropy),

@@ -105,7 +105,10 @@ def test_what_is_implied_counts_too():
 
 
 def test_filters_add_up():
-    assert listed("--task", "regression", "--convex", "--smooth") == {"Huber", "LogCosh", "MeanSquaredError"}
+    convex, smooth = listed("--task", "regression", "--convex"), listed("--task", "regression", "--smooth")
+    assert listed("--task", "regression", "--convex", "--smooth") == convex & smooth
+    assert convex & smooth >= {"Huber", "LogCosh", "MeanSquaredError"}
+    assert convex - smooth >= {"MeanAbsoluteError"}
     assert listed("--estimates", "median") >= {"MeanAbsoluteError", "Quantile"}
     assert listed("--not-convex", "--strictly-convex") == set()
 
@@ -121,7 +124,7 @@ def test_an_unknown_word_is_an_error_that_lists_the_known_ones():
     assert not result.stdout
     for word in ("mean", "median", "probability", "likelier class", "centre of symmetry", "not 'foo'"):
         assert word in result.stderr
-    assert listed("--estimates", "likelier class", "--smooth") == set()  # known, though nothing matches
+    assert listed("--estimates", "likelier class", "--proper") == set()  # known, though nothing matches
 
 
 def test_an_unknown_task_is_an_error():

@@ -79,7 +79,6 @@ def test_the_page_of_huber():
     assert "Choose δ" in text
     assert "delta=1.0, a finite number above 0: residual size" in text
     assert "torch.nn.HuberLoss · keras.losses.Huber · optax.huber_loss · scipy.special.huber" in " ".join(text.split())
-    assert "torch.nn.SmoothL1Loss   (× delta)" in text
     assert "lossary.torch.Huber(delta=1.0)" in text
     assert "(none refuted on 20,000 points each; --claims shows each)" in text
 

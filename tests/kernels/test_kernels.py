@@ -261,8 +261,8 @@ def test_results_do_not_depend_on_threads(loss: Any, dtype: str, random: Any, mo
                 found.append(call(loss, prediction, target, weight=weight, reduction=reduction))
             assert set(jobs) == ({count} if count > 1 else set())
         for other in found[1:]:
-            # The mean's divisor is a sum too, and the gradient is scaled by it.
-            close(other, found[0], dtype, ulp=0 if reduction == "none" else 1)
+            # The mean's divisor is a sum too, in another order as well, and the gradient is scaled by it.
+            close(other, found[0], dtype, ulp=0 if reduction == "none" else 2)
 
 
 # ── values that a loss does not take ─────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ words set the limit. The quick part tries a few points of the grid; `make accura
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from lossary.check.instruments.accuracy import (
     of_target_gradient,
     of_weight_gradient,
 )
-from lossary.define.domain import Columns, Logits, Probability, Real, Simplex
+from lossary.define.domain import Columns, Logits, Probability, Simplex
 from lossary.define.loss import Loss
 from lossary.judge import exact
 from lossary.kernels import machine
@@ -170,8 +171,9 @@ def _ends(loss: Loss, dtype: str) -> Judged:
         means, targets, scales = (x.ravel() for x in np.meshgrid(sizes, sizes, scales))
         p, y = accuracy_grid.in_columns(loss.prediction, means, scales), targets
     elif not loss.prediction.rows:
-        targets = sizes if isinstance(loss.target, Real) else loss.target.sample(grid.generator("ends"), (7,))
-        p, y = (x.ravel() for x in np.meshgrid(sizes, targets))
+        of_class = loss.target.sample(grid.generator("ends"), (7,))
+        targets = of_class if loss.target.says_class else loss.target._legal(sizes, dtype, 1)
+        p, y = (x.ravel() for x in np.meshgrid(loss.prediction._legal(sizes, dtype, 1), targets))
     else:
         p = np.array([[sizes[0], -sizes[0], 0], [sizes[1], sizes[4], sizes[1]], [sizes[5], sizes[2], sizes[3]]])
         y = np.array([[0.5, 0.5, 0], [0.25, 0.25, 0.5], [1e-3, 1e-3, 0.998]])
@@ -241,7 +243,9 @@ def test_target_derivatives(loss: Loss, dtype: str, framework: str) -> None:
 def test_weight_derivatives(loss: Loss, dtype: str, framework: str) -> None:
     of_size = weighted(loss, *smooth_points(loss, dtype, random=20, hard=20))
     found = measure.weight_derivatives(loss, framework, *of_size)
-    _check_found(found, of_weight_gradient(loss, *of_size, found), BOUND[framework])
+    # The sums are rounded too, in float64 as often as there are doublings, and in float32 beyond its digits.
+    rounded = math.log2(len(found)) if dtype == "float64" else 0.0
+    _check_found(found, of_weight_gradient(loss, *of_size, found), BOUND[framework] + rounded)
 
 
 def _check_found(found: Any, distance: Distance, bound: float) -> None:

@@ -204,6 +204,7 @@ CAPS: dict[str, Callable[[Any], float]] = {
     "1 (or than pos_weight, where that is more)": lambda loss: max(1.0, *np.atleast_1d(loss.pos_weight)),
     "the larger of level and 1 − level": lambda loss: max(loss.level, 1.0 - loss.level),
     "δ": lambda loss: loss.delta,
+    "c/2": lambda loss: loss.c / 2,
     "1": lambda loss: 1.0,
 }
 
@@ -266,12 +267,13 @@ def test_the_rule_of_thumb_for_delta_has_95_percent_of_the_means_efficiency() ->
 def test_units(loss: Any) -> None:
     """In the target's units, in their square, or by a hyper-parameter: with everything times 7."""
     p, y = ordinary(loss, np.random.default_rng(0), rows=25).values()
-    ratio = loss.values(prediction=7 * p, target=7 * y) / loss.values(prediction=p, target=y)
+    values = loss.values(prediction=p, target=y)
+    ratio = (loss.values(prediction=7 * p, target=7 * y) / np.where(values == 0.0, np.nan, values))[values != 0.0]
     said = " ".join((*loss.strengths, *loss.weaknesses))
     assert np.allclose(ratio, 7.0) or "in the target's own units" not in said
     assert np.allclose(ratio, 49.0) or "square of the target's" not in said
     if "rescale δ" in said:
-        rescaled = Huber(7 * loss.delta).values(prediction=7 * p, target=7 * y)
+        rescaled = type(loss)(7 * loss.delta).values(prediction=7 * p, target=7 * y)
         np.testing.assert_allclose(rescaled, 49.0 * loss.values(prediction=p, target=y))
 
 

@@ -269,9 +269,11 @@ def in_other_words(loss: Any, prediction: Any, target: Any) -> list[tuple[Any, A
         else:
             share = 1.0 / (1.0 + np.exp(-prediction))
         others.append((cls(**settings | {"from_logits": False}), share, target))
+    if settings.get("from_log"):
+        others.append((cls(**settings | {"from_log": False}), np.exp(prediction), target))
     if settings.get("log_target") is False:
         others.append((cls(**settings | {"log_target": True}), prediction, np.log(target)))
-    if isinstance(settings.get("pos_weight"), float):
+    if "pos_weight" in loss.tables and isinstance(loss.pos_weight, float):
         others.append((cls(**settings | {"pos_weight": (settings["pos_weight"],) * CLASSES}), prediction, target))
     return others
 

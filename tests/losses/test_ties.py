@@ -325,7 +325,8 @@ def test_relu_prints_as_a_maximum() -> None:
 def kinks(loss: Loss) -> tuple[Any, Any]:
     """Predictions and targets at kinks: where the slopes of the two sides differ."""
     y = np.array(getattr(loss.target, "values", (0.0, 0.75, -2.0)))
-    p = np.unique([y, y - 1.0, y + 1.0])
+    steps = [1.0, *(each for each in loss.settings.values() if isinstance(each, float))]
+    p = np.unique([y, *(y + sign * step for step in steps for sign in (-1.0, 1.0))])
     p, y = (x.ravel() for x in np.meshgrid(p, y))
     low, high = judge_gradient(loss, p, y)
     at = np.asarray(low < high, dtype=bool)

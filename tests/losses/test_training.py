@@ -18,6 +18,7 @@ from lossary.define.loss import Loss
 from tests.grid import DEFAULTS, chosen, settings_of
 
 STEPS = 60
+ITSELF = "the loss itself"  # where no metric is about what it estimates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +37,16 @@ class Case:
 def case_for(loss: Loss) -> Case:
     if loss.task == "regression":
         X, y = load_diabetes(return_X_y=True)
-        y = StandardScaler().fit_transform(y[:, None])[:, 0]
+        y = StandardScaler().fit_transform(y[:, None])[:, 0] if loss.target.unbounded else y / y.mean()
         known = metrics.sklearn(loss)
-        level = loss.settings.get("level", 0.5)
-        best = np.quantile(y, level)
-        metric = "pinball" if "pinball" in known else "mae"
-        constant = mean_pinball_loss(y, np.full_like(y, best), alpha=level) * (1 if metric == "pinball" else 2)
+        if "pinball" in known:
+            level = loss.settings.get("level", 0.5)
+            best = np.full_like(y, np.quantile(y, level))
+            metric, constant = "pinball", mean_pinball_loss(y, best, alpha=level)
+        elif loss.estimates.endswith("expectile"):
+            metric, constant = ITSELF, min(float(loss(prediction=0 * y + x, target=y)) for x in np.linspace(-2, 3, 101))
+        else:
+            metric, constant = "mae", np.abs(y - np.median(y)).mean()
         return Case(_scaled(X), y.astype("float32"), loss.prediction.size or 1, metric, constant, greater=False)
     if loss.task == "binary":
         X, y = load_breast_cancer(return_X_y=True)
@@ -62,7 +67,10 @@ def judge(loss: Loss, prediction, before: float, after: float) -> None:
     """The loss fell, and the metric beats the constant by a tenth."""
     case = case_for(loss)
     assert after < before
-    score = metrics.sklearn(loss)[case.metric](case.target, prediction)
+    if case.metric == ITSELF:
+        score = float(loss(prediction=prediction, target=case.target))
+    else:
+        score = metrics.sklearn(loss)[case.metric](case.target, prediction)
     assert score > 1.1 * case.constant if case.greater else score < 0.9 * case.constant
 
 
@@ -71,6 +79,8 @@ def settings(cls: type[Loss]) -> list[Loss]:
     losses = [cls()]
     if "from_logits" in losses[0].settings:
         losses.append(cls(from_logits=False))
+    if "from_log" in losses[0].settings:
+        losses.append(cls(from_log=False))
     if "level" in losses[0].settings:
         losses.append(cls(level=0.9))
     if losses[0].prediction.size:
@@ -79,8 +89,9 @@ def settings(cls: type[Loss]) -> list[Loss]:
 
 
 def _positive(loss: Loss) -> list[bool]:
-    """Which columns of a prediction are positive numbers."""
-    return [domain.low == 0.0 for _, domain in getattr(loss.prediction, "columns", ())]
+    """Whether a predicted number is positive, or which of its columns are."""
+    columns = getattr(loss.prediction, "columns", (("", loss.prediction),))
+    return [domain.low == 0.0 and not domain.says_class for _, domain in columns]
 
 
 TRAINABLE = [loss for cls in map(type, DEFAULTS) if cls.trainable for loss in settings(cls)]

@@ -26,8 +26,12 @@ HOME = collections.defaultdict(
 )
 
 # Settings that no library has a word for, and why.
-ALONE: dict[Any, str] = {loss: "optax and Keras do not square" for loss in EVERY if loss.settings.get("squared")} | {
+ALONE: dict[Any, str] = {
+    **{loss: "optax and Keras do not square" for loss in EVERY if loss.settings.get("squared")},
     lossary.BatchDice(from_logits=False): "optax takes no probabilities of one class",
+    **{lossary.Expectile(level): "no library here has expectiles, but for the mean" for level in (0.1, 0.9)},
+    **{lossary.EpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 1.5)},
+    **{lossary.SquaredEpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 0.5)},
 }
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)
@@ -101,9 +105,10 @@ def edges(loss: Any) -> list[dict[str, Any]]:
         case Probability():
             predictions, targets = [np.array([p]) for p in (0.0, FEW, 1.0)], [np.array([y]) for y in (0.0, 1.0)]
         case _:
-            predictions = [np.array([p]) for p in (-300.0, -1e-4, 300.0)]
-            low, high = getattr(loss.target, "values", (0.0, 1.0))
-            targets = [np.array([low]), np.array([high])]
+            numbers = np.array([-300.0, -1e-4, 0.0, 300.0] if loss.prediction.low == 0.0 else [-300.0, -1e-4, 300.0])
+            predictions = [np.array([p]) for p in loss.prediction._legal(numbers, "float32", 1)]
+            said = np.array(getattr(loss.target, "values", (0.0, 1.0)))
+            targets = [np.array([y]) for y in loss.target._legal(said, "float32", 1)]
     if has_table(loss) and not loss.prediction.rows:  # a column for each of its entries
         predictions, targets = ([np.tile(x, (1, CLASSES)) for x in batches] for batches in (predictions, targets))
     return [{"prediction": p, "target": y} for p, y in itertools.product(predictions, targets)]

@@ -41,39 +41,48 @@ CLOSE = 1e-6  # eight units in the last place of what is added up
 FLUSHED = 20 * 2.0**-126  # each of so many terms may be taken for 0 if it is below the smallest normal number
 
 
-def judged(loss: Any, prediction: Any, target: Any) -> tuple[Any, Any, Any]:
-    """The exact values and their derivatives by prediction and by target, which no weight changes."""
+def judged(loss: Any, prediction: Any, target: Any) -> tuple[Any, Any, Any, Any]:
+    """The exact values, their derivatives by prediction and by target, and what pulls, which no weight changes."""
     if loss.prediction.rows:
         values, slopes = judge(loss, prediction, target)[:, None], judge_gradient(loss, prediction, target)[0]
     else:
         columns = [(of_column(loss, k), prediction[:, k], target[:, k]) for k in range(prediction.shape[1])]
         values = np.stack([judge(*column) for column in columns], axis=1)
         slopes = np.stack([judge_gradient(*column)[0] for column in columns], axis=1)
-    return values, slopes, of_targets(loss, prediction, target)
+    return values, slopes, of_targets(loss, prediction, target), pulls(loss, prediction, target)
+
+
+def pulls(loss: Any, prediction: Any, target: Any) -> Any:
+    """What a gradient is the difference of: for ordinary inputs of size 1, or as large as an amount is."""
+    amounts = target.shape == prediction.shape and not loss.target.says_class
+    return np.maximum(1.0, np.abs(target)) if amounts else np.ones(prediction.shape)
 
 
 def exactly(of_class: Any, judged: Any, weight: Any, along: Any, reduction: str) -> tuple[Any, ...]:
     """(answer, size of what it is made of) of the value, of its derivatives by prediction and by weight, of the
     derivative by the weight of the one by the prediction along `along`, and of that by a target of numbers."""
-    values, slopes, by_target = judged
+    values, slopes, by_target, pulls = judged
     counts, values, slopes = of_class * values.shape[1], of_class * values.sum(axis=1), of_class[:, None] * slopes
-    # A gradient is the difference of what pulls to both sides, each of size 1 for ordinary inputs.
-    size = abs(slopes) + 0.1 * of_class[:, None]
+    size = abs(slopes) + 0.1 * of_class[:, None] * pulls
     along, of_along = (slopes * along).sum(axis=1), (size * abs(along)).sum(axis=1)
+    # A loss that may be below 0 is a difference too, of what is below 10 for ordinary inputs.
+    costs = abs(values) + (10.0 * counts if (values < 0).any() else 0.0)
     weight = weight.astype("float64") + 0 * values
     value, by_prediction, of_size = (weight * values).sum(), weight[:, None] * slopes, weight[:, None] * size
+    of_value = (weight * costs).sum()
     # By the target: a difference of what both classes cost, each below 10 for ordinary inputs.
     by_target = weight[:, None] * by_target, weight[:, None] * (abs(by_target) + 10.0)
     if reduction == "sum":
-        return (value, value), (by_prediction, of_size), (values, values), (along, of_along), by_target
+        return (value, of_value), (by_prediction, of_size), (values, costs), (along, of_along), by_target
     whole = (weight * counts).sum()
     if whole == 0:
         return tuple((0 * x, 0 * x) for x in (value, by_prediction, values, along, by_target[0]))
-    value, mean_along, of_mean = value / whole, (weight * along).sum() / whole, (weight * of_along).sum() / whole
+    value, of_value = value / whole, of_value / whole
+    mean_along, of_mean = (weight * along).sum() / whole, (weight * of_along).sum() / whole
     return (
-        (value, value),
+        (value, of_value),
         (by_prediction / whole, of_size / whole),
-        ((values - counts * value) / whole, (values + counts * value) / whole),
+        ((values - counts * value) / whole, (costs + counts * of_value) / whole),
         ((along - counts * mean_along) / whole, (of_along + counts * of_mean) / whole),
         (by_target[0] / whole, by_target[1] / whole),
     )

@@ -425,7 +425,7 @@ def _sample_gradient(candidate: Candidate, profile: Profile) -> Numbers:
     codes = np.arange(64) % classes
     shape = (64,) if profile.task == "binary" else (64, classes)
     loss = candidate.loss
-    return _gradient(loss, loss.prediction.sample(generator, shape), loss.target.encode(codes, classes))
+    return _gradient(loss, loss.prediction.ordinary(generator, shape), loss.target.encode(codes, classes))
 
 
 def _regression_gradient(loss: Loss, unit: float) -> Numbers:

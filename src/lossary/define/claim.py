@@ -237,7 +237,7 @@ class Symmetric(Claim):
     name = "symmetric"
 
     def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.says_class or probe.rows:
+        if not probe.is_regression or probe.rows:
             return "its prediction and its target have no difference"
         np, domain = probe.np, probe.loss.prediction
         residual, target, rounded = probe.prediction(), np.zeros(probe.shape), 0.0
@@ -502,11 +502,12 @@ class Estimates(Claim):
     """The expected loss is least at this functional of the targets' law, and nowhere else.
 
     Without a level the functional is the mean; with one, the quantile of that level (all of them, where there are
-    several).
+    several), or the expectile: where what is missed above, times its level, is what is missed below times the rest.
     """
 
     functional: str
     level: float | None = None
+    expectile: float | None = dataclasses.field(default=None, kw_only=True)
     name = "estimates"
 
     def __str__(self) -> str:
@@ -514,7 +515,7 @@ class Estimates(Claim):
 
     @property
     def implies(self) -> tuple[Claim, ...]:
-        return (EstimatesCentre(),) if self.level in (None, 0.5) else ()
+        return (EstimatesCentre(),) if {self.level, self.expectile} <= {None, 0.5} else ()
 
     @property
     def estimated(self) -> str:
@@ -538,12 +539,17 @@ class Estimates(Claim):
     def _functional(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
         """The lowest and the highest value of the functional, for each law."""
         np = probe.np
-        if self.level is None:
-            mean = (values * shares).sum(axis=1)
-            return mean, mean
         order = np.argsort(values, axis=1)
-        ordered = np.take_along_axis(values, order, axis=1)
-        below = np.cumsum(np.take_along_axis(shares, order, axis=1), axis=1)
+        ordered, shares = (np.take_along_axis(each, order, axis=1) for each in (values, shares))
+        if self.level is None:
+            # A mean in which the upper values count for the level and the lower ones for the rest: of all ways to part
+            # them the one that is most on the heavier side (Newey & Powell 1987).
+            level = 0.5 if self.expectile is None else self.expectile
+            parted = np.where(np.tri(values.shape[1], dtype=bool), 1.0 - level, level) * shares[:, None, :]
+            means = (parted * ordered[:, None, :]).sum(axis=2) / parted.sum(axis=2)
+            found = means.max(axis=1) if level >= 0.5 else means.min(axis=1)
+            return found, found
+        below = np.cumsum(shares, axis=1)
         places = [(below < self.level - 1e-12).sum(axis=1), (below <= self.level + 1e-12).sum(axis=1)]
         ends = [
             np.take_along_axis(ordered, np.minimum(each, values.shape[1] - 1)[:, None], axis=1)[:, 0] for each in places
@@ -558,8 +564,12 @@ class Estimates(Claim):
 @final
 @dataclasses.dataclass(frozen=True)
 class EstimatesCentre(Claim):
-    """Where the targets' law is symmetric, the expected loss is least at its centre; of skewed laws it says nothing."""
+    """Where the targets' law is symmetric, the expected loss is least at its centre; of skewed laws it says nothing.
 
+    Predictions that are off by no more than `within` may cost as little.
+    """
+
+    within: float = 0.0
     name = "estimates the centre of symmetry"
 
     @property
@@ -576,8 +586,41 @@ class EstimatesCentre(Claim):
         least = probe.mean_costs(centre[:, None], values, shares)
         slack = 1e-12 * np.abs(least)
         at_an_end = (candidates == values.min(axis=1)[:, None]) | (candidates == values.max(axis=1)[:, None])
+        at_an_end &= np.ptp(values, axis=1)[:, None] > 2.0 * self.within
         cheaper = (costs < least - slack) | (at_an_end & (costs <= least + slack))
         return _cheaper_than(probe, cheaper, candidates, "centre", centre, values, shares)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class EstimatesBulk(Claim):
+    """The further out a target is, the less it pulls, in the end with nothing: the expected loss is least among the
+    bulk of the targets, whatever the others are. There may be several minima."""
+
+    name = "estimates where the bulk is"
+
+    @property
+    def estimated(self) -> str:
+        return "bulk of the targets"
+
+    def refute(self, probe: Probe) -> str | None:
+        np, generator, loss = probe.np, probe.generator, probe.loss
+        if not probe.is_regression or probe.rows or not (loss.prediction.unbounded and loss.target.unbounded):
+            return _NO_NUMBERS
+        far = generator.choice([-1.0, 1.0], size=probe.shape) * 10.0 ** generator.uniform(6.0, 9.0, size=probe.shape)
+        target = np.zeros(probe.shape)
+        here, there = (probe.size(probe.gradient(x, target)) for x in (far, 1e3 * far))
+        pulled = probe.first((there > 0.01 * here) & (there > 0.0), prediction=1e3 * far, target=target)
+        if pulled is not None:
+            return f"the gradient does not decline, {pulled}"
+        # Four of six values, with four fifths of the shares, are together.
+        centre = generator.normal(size=(max(2, probe.points // 40), 1))
+        away = generator.choice([-1.0, 1.0], size=(len(centre), 2)) * far[: 2 * len(centre)].reshape(-1, 2)
+        values = centre + np.concatenate([1e-3 * generator.normal(size=(len(centre), 4)), away], axis=1)
+        shares = np.broadcast_to([0.2, 0.2, 0.2, 0.2, 0.1, 0.1], values.shape)
+        costs = probe.mean_costs(values, values, shares)
+        cheaper = (costs <= costs[:, :4].min(axis=1, keepdims=True)) & (np.arange(6) >= 4)
+        return _cheaper_than(probe, cheaper, values, "bulk", centre[:, 0], values, shares)
 
 
 @final

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from lossary.define import link as links
 from lossary.define.link import Link
+from lossary.ops import dispatch
 from lossary.ops.ops import Array, Operations
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class Domain(ABC):
     def probabilities(self) -> bool:
         """Whether what values stand for is the probability of a class, or a distribution over classes."""
         return False
+
+    @property
+    def says_amount(self) -> bool:
+        """Whether a value is itself the number that it predicts; `estimate` makes that of others."""
+        return not (self.says_class or self.logarithms or self.size)
 
     @property
     def says_class(self) -> bool:
@@ -172,7 +178,8 @@ class Domain(ABC):
         return x > self.threshold
 
     def estimate(self, x: Any) -> Any:
-        """The number that each value predicts, in any framework: itself; of named columns the mean.
+        """The number that each value predicts, in any framework: itself; of a logarithm what it is of, and of named
+        columns the mean.
 
         Raises:
             TypeError: no column is called mean.
@@ -300,9 +307,21 @@ class Domain(ABC):
 @final
 @dataclasses.dataclass(frozen=True)
 class Real(Domain):
-    """Any number."""
+    """Any number; with `logarithms`, the logarithm of an amount above 0."""
 
+    logarithms: bool = False
     wanted = "numbers"
+
+    @property
+    def link(self) -> Link | None:
+        return links.log if self.logarithms else links.identity
+
+    @property
+    def symbol(self) -> str | None:
+        return "f" if self.logarithms else None
+
+    def estimate(self, x: Any) -> Any:
+        return dispatch.ops(dispatch.framework_of(x)).exp(x) if self.logarithms else x
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
@@ -311,13 +330,23 @@ class Real(Domain):
 @final
 @dataclasses.dataclass(frozen=True)
 class Positive(Domain):
-    """A number above 0: a rate, a duration, a count's expectation."""
+    """A number above 0: a rate, a duration, a count's expectation; with `or_zero`, 0 too: a count."""
 
+    or_zero: bool = False
     low = 0.0
-    wanted = "above 0"
+
+    @property
+    def wanted(self) -> str:
+        return "at least 0" if self.or_zero else "above 0"
 
     def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return xp.logical_not(x <= 0.0)
+        return xp.logical_not(x < 0.0 if self.or_zero else x <= 0.0)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        above = super().sample(generator, shape)
+        return np.where(generator.uniform(size=shape) < 0.1, 0.0, above) if self.or_zero else above
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 1.0
@@ -418,10 +447,14 @@ class Labels(Domain):
         numbers = xp.cast(x, dtype)
         return low + (high - low) * numbers if xp.dtype(x) == "bool" else numbers
 
+    def signs(self, x: Array) -> Array:
+        """Labels as -1 and 1."""
+        low, high = self.values
+        return x if self.values == (-1.0, 1.0) else (2.0 * x - (low + high)) / (high - low)
+
     def scores(self, xp: Operations, x: Array) -> Array:
         """Labels as the scores -1 and 1; NaN for what is none."""
-        low, high = self.values
-        return xp.where(self.holds(xp, x), (2.0 * x - (low + high)) / (high - low), float("nan"))
+        return xp.where(self.holds(xp, x), self.signs(x), float("nan"))
 
     def holds(self, xp: Operations, x: Array) -> Array:
         """Whether each value is one of the two."""

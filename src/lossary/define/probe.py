@@ -112,13 +112,14 @@ class Probe:
     @property
     def is_regression(self) -> bool:
         """Whether predictions are on the scale of targets, number for number."""
-        return self.loss.task == "regression" and self.loss.prediction.axes == self.loss.target.axes
+        alike = self.loss.prediction.axes == self.loss.target.axes
+        return self.loss.task == "regression" and alike and not self.loss.prediction.logarithms
 
     @property
     def interchangeable(self) -> bool:
         """Whether what a target says a prediction may say."""
         alike = self.loss.prediction.axes == self.loss.target.axes
-        return alike and self.loss.task in ("regression", "distribution")
+        return self.is_regression or (alike and self.loss.task == "distribution")
 
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""
@@ -215,8 +216,9 @@ class Probe:
 
     def mean_costs(self, candidates: Any, values: Any, shares: Any) -> Any:
         """The expected loss of each candidate (laws, candidates), where the target has the values (laws, n) with these
-        shares."""
-        pairs = self.np.broadcast_arrays(candidates[..., None], values[:, None, :])
+        shares; candidates are amounts, as targets are."""
+        said = self._link(self.loss.prediction).apply(candidates)
+        pairs = self.np.broadcast_arrays(said[..., None], values[:, None, :])
         prediction, target = (self.np.ascontiguousarray(each).ravel() for each in pairs)
         costs = self.np.reshape(self.values(prediction, target), pairs[0].shape)
         return (costs * shares[:, None, :]).sum(axis=-1)

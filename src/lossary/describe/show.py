@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels
 from lossary.define import spelling
-from lossary.define.claim import Estimates, EstimatesCentre, EstimatesHazardRatio, EstimatesMoments, closure, stated
+from lossary.define.claim import closure, stated
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
     refuted = [str(found) for found in evidence if found.refuted]
     points = min(found.points for found in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
-    # What it estimates has a line of its own.
-    functionals = Estimates | EstimatesCentre | EstimatesMoments | EstimatesHazardRatio
-    shown = " · ".join(str(claim) for claim in stated(loss) if not isinstance(claim, functionals))
+    # What is estimated has a line of its own, but for what a probability is.
+    shown = " · ".join(str(claim) for claim in stated(loss) if claim.name.partition(" ")[0] != "estimates")
     return [shown, f"({verdict}; --claims shows each)"]
 
 
@@ -129,8 +128,9 @@ def twin_terms(twin: Twin) -> list[str]:
 def twin_factor(twin: Twin) -> str:
     """What their value is to be multiplied by: a number, or the hyper-parameter at the end of the call."""
     expression = ast.parse(twin.call, mode="eval").body
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mult):
-        return ast.unparse(expression.right)
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mult | ast.Div):
+        its = ast.unparse(expression.right)
+        return its if isinstance(expression.op, ast.Mult) else f"1/{its}"
     minus = isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub)
     return f"{-twin.factor if minus else twin.factor:g}"
 

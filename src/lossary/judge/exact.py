@@ -302,6 +302,10 @@ def _slopes(xp: Exact, along: Any, step: Array) -> tuple[Array, Array]:
     bent = np.abs(right - left) > 1e-12 * (np.abs(right) + np.abs(left))
     if np.any(bent):
         nearer_left, nearer_right = sides(step[bent] / 1000, bent)
+        # Where the curvature jumps at a gradient of 0, both sides and their mean go to 0 with the step.
+        flat = np.asarray(left * right <= 0, dtype=bool)
+        vanishes = flat[bent] & (np.abs(nearer_left + nearer_right) < np.abs(left + right)[bent] / 10)
+        low[bent] = high[bent] = np.where(vanishes, 0 * low[bent], low[bent])
         bent[bent] = np.abs(nearer_right - nearer_left) > np.abs(right - left)[bent] / 10
         low = np.where(bent, np.where(left < right, left, right), low)
         high = np.where(bent, np.where(left < right, right, left), high)
@@ -350,7 +354,8 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
         scale = np.where(room > 0, room, 1.0)
     elif not domain.says_class:
         # Numbers on the scale of what they are compared with, and of their distance from where they end.
-        scale = np.minimum(np.maximum(np.abs(x), np.abs(beside)), 1.0)
+        scale = np.maximum(np.abs(x), np.abs(beside))
+        scale = scale if domain.low == 0.0 else np.minimum(scale, 1.0)  # amounts above 0 bend on their own scale
         scale = np.where(room > 0, np.minimum(scale, room), scale)
         scale[scale == 0] = 1.0
     else:
@@ -381,13 +386,18 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
         hidden = _smallness_of_targets(loss, y, smallest)  # log p hides nothing
     else:
         hidden = hidden + _smallness_of_targets(loss, y, smallest)
+        if loss.prediction.logarithms:  # what is multiplied by an amount, beside the exponential
+            with np.errstate(divide="ignore"):
+                small = -np.log10(np.abs(p))
+            hidden = hidden + np.clip(np.where(np.isfinite(small), small, 0.0), 0.0, smallest)
     wanted = np.where(infinite, _MOST_DIGITS, 50 + ahead - order * lowest + hidden)
     return np.minimum(np.ceil(wanted / 50) * 50, _MOST_DIGITS).astype(int)
 
 
 def _smallness_of_targets(loss: Loss, y: Any, smallest: int) -> Any:
-    """How many digits below 1 the least likely class of a soft target is: its share of the gradient is as small."""
-    if not loss.target.of_shares:
+    """How many digits below 1 the least likely class of a soft target is, or an amount that cannot be below 0: its
+    share of the gradient is as small."""
+    if loss.target.indices or not (loss.target.of_shares or loss.target.low == 0.0):
         return 0.0
     with np.errstate(all="ignore"):
         share = -y / math.log(10) if loss.target.logarithms else -np.log10(y)

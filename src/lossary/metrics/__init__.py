@@ -64,8 +64,8 @@ def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[s
         level = _level(loss)
         if level is not None:
             chosen["pinball"] = InScikitLearn(known.mean_pinball_loss, {"alpha": level})
-        columns = loss.prediction if loss.prediction.size else None
-        return {name: dataclasses.replace(metric, missing=missing, columns=columns) for name, metric in chosen.items()}
+        said = None if loss.prediction.says_amount else loss.prediction
+        return {name: dataclasses.replace(metric, missing=missing, said=said) for name, metric in chosen.items()}
     decision = Decision(loss.prediction, loss.target, missing=missing)
     settings = {"average": "macro" if loss.prediction.rows else "binary", "zero_division": 0}
     return {
@@ -85,7 +85,7 @@ class InScikitLearn:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     decision: Decision | None = None
     missing: Missing | None = None
-    columns: Domain | None = None  # of predictions that have names, of which the mean is measured
+    said: Domain | None = None  # what predictions are, where it is the number they estimate that is measured
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The metric; targets first, as scikit-learn has it.
@@ -93,8 +93,8 @@ class InScikitLearn:
         Raises:
             ShapeError, DomainError: see `Decision.on_arrays`.
         """
-        if self.columns is not None:
-            y_pred = self.columns.estimate(_array(y_pred))
+        if self.said is not None:
+            y_pred = self.said.estimate(_array(y_pred))
         if self.decision is not None:
             y_true, y_pred, sample_weight = self.decision.on_arrays(y_true, y_pred, sample_weight)
         elif self.missing is not None:
@@ -137,7 +137,7 @@ def torchmetrics(
         amounts: dict[str, Any] = {
             "mae": known.MeanAbsoluteError(), "rmse": known.MeanSquaredError(squared=False), "r2": known.R2Score(),
         }  # fmt: skip
-        if not loss.prediction.size:
+        if loss.prediction.says_amount:
             return known.MetricCollection(amounts)
         of_mean: dict[str, Any] = {
             name: wrappers.LambdaInputTransformer(metric, loss.prediction.estimate) for name, metric in amounts.items()
@@ -195,7 +195,7 @@ def keras(
 
     if loss.task == "regression":
         amounts = {"mae": known.MeanAbsoluteError, "rmse": known.RootMeanSquaredError, "r2": known.R2Score}
-        if not loss.prediction.size:
+        if loss.prediction.says_amount:
             return [kind(name=name) for name, kind in amounts.items()]
         from lossary.metrics.of_mean import OfMean
 

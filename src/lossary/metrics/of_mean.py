@@ -1,4 +1,4 @@
-"""Keras metrics of a predicted mean, beside which other columns stand."""
+"""Keras metrics of the number that a prediction stands for: a logarithm's, or the mean among other columns."""
 
 from __future__ import annotations
 

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any, Self, final
 import ml_dtypes
 import numpy as np
 
-from lossary import CategoricalCrossEntropy, GaussianNLL, KLDivergence, LogCosh
+from lossary import (
+    BinaryFocal,
+    CategoricalCrossEntropy,
+    Cauchy,
+    EpsilonInsensitive,
+    Gamma,
+    GaussianNLL,
+    KLDivergence,
+    LogCosh,
+    Poisson,
+    SquaredEpsilonInsensitive,
+    Tukey,
+)
 from lossary.define.loss import Loss
 from lossary.judge import exact
 
@@ -120,7 +132,8 @@ def exactly(loss: Loss | Formula, p: Any, y: Any, factor: float = 1.0) -> dict[s
 def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     """How far curvatures are from the exact ones, or for rows the matrices of second derivatives.
 
-    A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts.
+    A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts. The
+    curvatures of the focal loss, of Cauchy and of Tukey are sums of terms of both signs.
     """
     low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
     sizes = np.fmax(np.abs(low.near), np.abs(high.near))
@@ -128,6 +141,17 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     subnormal = (sizes > 0) & (sizes < smallest_normal(p.dtype.name) / np.finfo(p.dtype).eps)
     if isinstance(loss, LogCosh):
         sizes = sizes * (1.0 + 2.0 * np.abs(p.astype(np.float64) - y))
+    if isinstance(loss, BinaryFocal):
+        xp, z = _numpy(), p.astype(np.float64)
+        bent = xp.sigmoid(z) * xp.sigmoid(-z)
+        terms = sizes + 2.0 * loss.gamma * loss.value(xp, z, y.astype(np.float64)) * bent
+        sizes = _of_power(loss) * terms
+    if isinstance(loss, Cauchy | Tukey):
+        square = np.minimum(np.abs(p.astype(np.float64) - y) / loss.c, 1e9) ** 2
+        if isinstance(loss, Cauchy):
+            sizes = (1.0 + 3.0 * square) / (1.0 + square) ** 2
+        else:
+            sizes = np.where(square < 1.0, (1.0 + square) * (1.0 + 5.0 * square), 0.0)
     return _distance(loss, p, y, got, low, high, sizes, subnormal)
 
 
@@ -226,7 +250,17 @@ def _limits(dtype: str) -> Any:
 def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     """For the divergence Σ P log(P / Q) what its terms add up to, all with the same sign; where P itself is a rounded
     softmax, those of Σ P log P − Σ P log Q. For a likelihood, what the scale costs, what the residual costs, and the
-    constant. 0 for all others."""
+    constant; of a count or an amount, what the mean costs beside 0, and what the target does. For what exceeds a tube
+    the residual and the tube. 0 for all others."""
+    if isinstance(loss, Gamma | Poisson):
+        return np.sum(_beside_0(loss.value, p, y), axis=0)
+    if isinstance(loss, BinaryFocal):
+        return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64))
+    if isinstance(loss, EpsilonInsensitive):
+        return _beside_the_tube(loss, p, y)
+    if isinstance(loss, SquaredEpsilonInsensitive):
+        beyond = np.sqrt(loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64)))
+        return beyond * _beside_the_tube(loss, p, y)
     if isinstance(loss, GaussianNLL):
         p, y, plain = p.astype(np.float64), y.astype(np.float64), dataclasses.replace(loss, full=False)
         of_scale = plain.value(_numpy(), _without_residual(p, y), y)
@@ -253,6 +287,8 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
     with np.errstate(all="ignore"):
         if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
+        if isinstance(loss, Tukey):
+            return _gradient_terms(loss, p, y)[0]
         if not isinstance(loss, KLDivergence):
             return np.zeros(y.shape)
         share = _shares(y) if loss.log_target else y
@@ -276,6 +312,15 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         residual = np.abs(p[..., 0] - y)
         lost = np.where(residual < smallest_normal(dtype), residual, 0.0)[..., None]
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
+    if isinstance(loss, SquaredEpsilonInsensitive):
+        return 2.0 * _beside_the_tube(loss, p, y)[None]
+    if isinstance(loss, BinaryFocal):
+        return _of_power(loss) * np.abs(loss.gradient(_numpy(), p.astype(np.float64), y.astype(np.float64)))[None]
+    if isinstance(loss, Tukey):
+        residual = np.abs(p.astype(np.float64) - y)
+        return np.where(residual <= loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)[None]
+    if isinstance(loss, Gamma | Poisson) and loss.from_log:
+        return _beside_0(loss.gradient, p, y)
     smoothing = getattr(loss, "label_smoothing", 0.0)
     plain = type(loss)(**{**loss.settings, "label_smoothing": 0.0}) if smoothing else loss
     if loss.target.shares and not loss.target.rows:
@@ -296,6 +341,23 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         slope = hard.gradient(_numpy(), p, np.broadcast_to(label, p.shape))
         terms.append(np.where(share[:, k : k + 1] == 0, 0, share[:, k : k + 1] * np.abs(slope)))
     return np.stack(terms)
+
+
+def _beside_0(method: Any, p: Any, y: Any) -> Any:
+    """The sizes of what a loss or its gradient is beside a target of 0, and of what the target changes."""
+    p, y = p.astype(np.float64), y.astype(np.float64)
+    alone = method(_numpy(), p, 0.0 * y)
+    return np.abs(np.stack([alone, method(_numpy(), p, y) - alone]))
+
+
+def _of_power(loss: BinaryFocal) -> float:
+    """The loss is about the power γ + 1 of a share; one above the second magnifies what that was rounded by."""
+    return max(1.0, 0.5 * (loss.gamma + 1.0))
+
+
+def _beside_the_tube(loss: EpsilonInsensitive | SquaredEpsilonInsensitive, p: Any, y: Any) -> Any:
+    """The residual and what is taken off it."""
+    return np.abs(p.astype(np.float64) - y.astype(np.float64)) + loss.epsilon
 
 
 def _without_residual(p: Any, y: Any) -> Any:

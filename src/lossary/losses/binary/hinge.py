@@ -8,7 +8,6 @@ from lossary.define import (
     ClassificationCalibrated,
     Convex,
     Departure,
-    Domain,
     Kinked,
     Labels,
     Lipschitz,
@@ -62,7 +61,7 @@ class Hinge(Pointwise):
     )
 
     @property
-    def target(self) -> Domain:
+    def target(self) -> Labels:
         return Labels(self.labels)
 
     @property
@@ -77,16 +76,13 @@ class Hinge(Pointwise):
         )
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return xp.relu(1.0 - self._sign(y) * p)
+        return xp.relu(1.0 - self.target.signs(y) * p)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        sign = self._sign(y)
+        sign = self.target.signs(y)
         margin = sign * p
         # What is neither short of the margin nor past it is NaN.
         return xp.where(margin < 1.0, -sign, xp.where(margin >= 1.0, 0.0, margin))
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         return 0.0 * self.gradient(xp, p, y)
-
-    def _sign(self, y: Array) -> Array:
-        return y if self.labels[0] else 2.0 * y - 1.0

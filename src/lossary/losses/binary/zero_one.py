@@ -73,7 +73,7 @@ class ZeroOne(Pointwise):
         return Score(logit=False, labels=Labels(self.labels))
 
     @property
-    def target(self) -> Domain:
+    def target(self) -> Labels:
         return Labels(self.labels)
 
     @property
@@ -82,7 +82,7 @@ class ZeroOne(Pointwise):
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         # The sign of 0 counts as wrong; what is neither right nor wrong is NaN.
-        margin = (y if self.labels[0] else 2.0 * y - 1.0) * p
+        margin = self.target.signs(y) * p
         return xp.where(margin > 0.0, 0.0, xp.where(margin <= 0.0, 1.0, margin))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:

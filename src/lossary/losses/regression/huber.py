@@ -46,10 +46,9 @@ class Huber(Pointwise):
         "δ is on the target's scale: rescale the data, rescale δ",
     )
     sources = ("Huber 1964, doi:10.1214/aoms/1177703732",)
-    foreign_names = ("HuberLoss", "SmoothL1Loss", "SmoothL1")
+    foreign_names = ("HuberLoss", "HuberNorm")
     same_as = (
         Twin("torch.nn.HuberLoss(reduction='none', delta=delta)(prediction, target)"),
-        Twin("torch.nn.SmoothL1Loss(reduction='none', beta=delta)(prediction, target) * delta"),
         Twin("keras.losses.Huber(delta=delta)(target, prediction)"),
         Twin("optax.huber_loss(prediction, target, delta=delta)"),
         Twin("scipy.special.huber(delta, prediction - target)"),

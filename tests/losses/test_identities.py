@@ -1,0 +1,57 @@
+"""Losses of the catalogue that are each other, up to a factor and to how the target is written: both sides agree."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossary
+from lossary.define.loss import Loss
+from tests.grid import points
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """One loss is `factor` times another, whose labels may be written otherwise."""
+
+    loss: Loss
+    factor: float
+    other: Loss
+
+    def target(self, y: Any) -> Any:
+        """The target as the other takes it."""
+        ours, theirs = (each.target for each in (self.loss, self.other))
+        if ours == theirs or not theirs.says_class:
+            return y
+        return theirs.encode(ours.decide(y, np.argmax), 2)
+
+
+IDENTITIES = (
+    *(Identity(lossary.SmoothL1(beta), 1 / beta, lossary.Huber(beta)) for beta in (0.25, 1.0, 24.5)),
+    Identity(lossary.Quantile(0.5), 0.5, lossary.MeanAbsoluteError()),
+    Identity(lossary.Expectile(0.5), 0.5, lossary.MeanSquaredError()),
+    Identity(lossary.EpsilonInsensitive(0.0), 1.0, lossary.MeanAbsoluteError()),
+    Identity(lossary.SquaredEpsilonInsensitive(0.0), 1.0, lossary.MeanSquaredError()),
+    Identity(lossary.SoftMargin(), 1.0, lossary.BinaryCrossEntropy()),
+    Identity(lossary.SoftMargin(labels=(0, 1)), 1.0, lossary.BinaryCrossEntropy()),
+    Identity(lossary.BinaryFocal(0.0), 1.0, lossary.BinaryCrossEntropy()),
+    Identity(lossary.BinaryFocal(0.0, pos_weight=3.0), 1.0, lossary.BinaryCrossEntropy(pos_weight=3.0)),
+)
+
+
+@pytest.mark.parametrize("identity", [pytest.param(each, id=repr(each.loss)) for each in IDENTITIES])
+def test_both_sides_agree(identity: Identity, random: Any) -> None:
+    prediction, target = points(identity.loss, random, rows=200).values()
+    sides = [(identity.loss, target), (identity.other, identity.target(target))]
+    ours, theirs = (
+        np.stack(loss.value_and_gradient(prediction=prediction, target=y, reduction="none")) for loss, y in sides
+    )
+    np.testing.assert_allclose(ours, identity.factor * theirs, rtol=1e-13, atol=0.0)
+
+
+def test_a_wrong_factor_would_be_seen(random: Any) -> None:
+    with pytest.raises(AssertionError):
+        test_both_sides_agree(Identity(lossary.Expectile(0.5), 1.0, lossary.MeanSquaredError()), random)
