@@ -312,6 +312,9 @@ class Real(Domain):
     logarithms: bool = False
     wanted = "numbers"
 
+    def __repr__(self) -> str:
+        return f"Real({'logarithms=True' if self.logarithms else ''})"
+
     @property
     def link(self) -> Link | None:
         return links.log if self.logarithms else links.identity

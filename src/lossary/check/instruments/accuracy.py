@@ -352,7 +352,7 @@ def _beside_0(method: Any, p: Any, y: Any) -> Any:
 
 def _of_power(loss: BinaryFocal) -> float:
     """The loss is about the power γ + 1 of a share; one above the second magnifies what that was rounded by."""
-    return max(1.0, 0.5 * (loss.gamma + 1.0))
+    return float(max(1.0, 0.5 * (loss.gamma + 1.0)))
 
 
 def _beside_the_tube(loss: EpsilonInsensitive | SquaredEpsilonInsensitive, p: Any, y: Any) -> Any:
