@@ -120,10 +120,14 @@ def names(losses: dict[str, Defined]) -> str:
     from lossary import catalogue
 
     found = catalogue.names([each.cls for each in losses.values()])
-    return tables(
-        "Every name that leads to a loss, as `catalogue.folded` writes it.",
-        NAMES={name: cls.__name__ for name, cls in sorted(found.items())},
-    )
+    of: dict[str, list[str]] = {}
+    for name, cls in sorted(found.items(), key=lambda x: (x[1].__name__, x[0])):
+        of.setdefault(cls.__name__, []).append(name)
+    # One text for each loss: thousands of texts would take longer to load than to take these apart.
+    about = "Every name that leads to a loss, as `catalogue.folded` writes it."
+    module = tables(about, _OF={loss: " ".join(names) for loss, names in of.items()})
+    noted = module.replace("\n", "\n# ruff: noqa: E501\n", 1)
+    return noted + "\nNAMES = {name: loss for loss, names in _OF.items() for name in names.split()}\n"
 
 
 def tables(about: str, **entries: dict[str, str]) -> str:

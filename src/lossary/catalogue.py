@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -63,18 +64,18 @@ def find(name: str) -> type[Loss]:
 def closest(wanted: str, known: Iterable[str]) -> str | None:
     """The known name that is most like the one wanted; None where none is like it.
 
-    It is what `difflib.get_close_matches` answers, which would look at every name in full: here those of a similar
-    length come first, and no other is looked at that is too long or too short to be closer.
+    It is what `difflib.get_close_matches` answers, which would look at every name: here those of a similar length come
+    first, and none is looked at that is too long or too short to be closer.
     """
     matcher, size = difflib.SequenceMatcher(b=wanted), len(wanted)
-    found, best = "", 0.6
-    by_length: dict[int, list[str]] = {}
+    by_length: defaultdict[int, list[str]] = defaultdict(list)
     for name in known:
-        by_length.setdefault(len(name), []).append(name)
+        by_length[len(name)].append(name)
+    found, best = "", 0.6
     for length in sorted(by_length, key=lambda length: abs(length - size)):
+        if 2.0 * min(length, size) / (length + size) < best:  # though all of one were in the other
+            continue
         for name in by_length[length]:
-            if 2.0 * min(length, size) / (length + size) < best:  # if all letters of one were the other's
-                break
             matcher.set_seq1(name)
             if matcher.quick_ratio() >= best:
                 best, found = max((best, found), (matcher.ratio(), name))

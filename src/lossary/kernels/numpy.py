@@ -46,7 +46,7 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
     kernel = kernels.compiled(loss, variant)
     if kernel is None:
         return None
-    arrays = {
+    arrays: dict[str, Any] = {
         "prediction": np.asarray(prediction, dtype=dtype, order="C"),
         "target": np.asarray(target, dtype=np.int64 if loss.target.indices else dtype, order="C"),
     }
@@ -54,8 +54,9 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
         arrays["weight"] = _over(_array(weight, prediction, _NUMBERS), shapes.losses, dtype)
     if where is not None:
         arrays["where"] = _over(_array(where, prediction, frozenset(("bool",))), shapes.losses, "bool")
-    if any(array is None for array in arrays.values()):
-        return None
+    for array in arrays.values():
+        if array is None:
+            return None
     if skipped is not None:
         arrays["where"] = np.asarray(with_target(ops, loss, target, skipped, arrays.get("where")), order="C")
     if kernel.may_be_labels and undecided(ops, loss, prediction, arrays.get("weight"), arrays.get("where")):

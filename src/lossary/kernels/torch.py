@@ -77,7 +77,8 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
         arrays["where"] = with_target(ops, loss, target, skipped, arrays.get("where"))
     if kernel.may_be_labels and undecided(ops, loss, prediction, arrays.get("weight"), arrays.get("where")):
         return None
-    if differentiable and any(array.requires_grad and name != "prediction" for name, array in arrays.items()):
+    beside = arrays["target"].requires_grad or (variant.weighted and arrays["weight"].requires_grad)
+    if differentiable and beside:
         return None
     work = _Work(loss, kernel, variant, shapes, reduction, ignored)
     if differentiated:
