@@ -128,16 +128,16 @@ FAULTS = (
     ),
     Fault(
         "a target of another class",
-        "inputs.py",
-        "y = xp.where(of_target, y, 0)",
-        "of_target = None",
+        "guarded.py",
+        "checked[place] = xp.where(over_rows(xp, inside, domain.axes), arrays[place], 0)",
+        "pass",
         f"{CONTRACT} -k under_a_trace",
     ),
     Fault(
         "illegal is NaN under a trace",
-        "inputs.py",
-        "return x if legal is None else xp.stamped(x, legal)",
-        "return x",
+        "guarded.py",
+        "return value if legal is None else xp.stamped(value, legal)",
+        "return value",
         f"{CONTRACT} -k under_a_trace",
     ),
     Fault(
@@ -149,23 +149,23 @@ FAULTS = (
     ),
     Fault(
         "a dtype of its own",
-        "loss.py",
-        "return xp.cast(reduce.weighted(xp, values, weight), inputs.dtype)",
+        "evaluate.py",
+        "return xp.cast(reduce.weighted(xp, values, weight), prepared.dtype)",
         "return reduce.weighted(xp, values, weight)",
         f"{LAWS},jax -k half_types",
     ),
     Fault(
         "the derivatives in NumPy",
-        "loss.py",
-        "results.append(xp.cast(derivative, inputs.dtype))",
-        "results.append(derivative)",
+        "evaluate.py",
+        "derivatives.append(xp.cast(whole, prepared.dtype))",
+        "derivatives.append(whole)",
         "kernels/test_kernels.py kernels/test_kernels_unbuilt.py -k half",
     ),
     Fault(
         "a loss that reduces by itself",
-        "loss.py",
-        "len(came) != len(shape) - loss.prediction.rows:",
-        "len(came) > len(shape):",
+        "evaluate.py",
+        "if len(came) != wanted:",
+        "if len(came) > len(shape):",
         f"{CONTRACT} -k reduces_by_itself",
     ),
     Fault(
@@ -217,18 +217,21 @@ FAULTS = (
 )
 
 
+def place_of(fault: Fault, sources: pathlib.Path) -> pathlib.Path:
+    """The file that it is planted in."""
+    for path in sources.rglob(fault.file):
+        if fault.right in path.read_text(encoding="utf-8"):
+            return path
+    raise LookupError(f"{fault.law}: no {fault.file} has {fault.right!r}")
+
+
 def found_by(fault: Fault, suite: pathlib.Path) -> str:
     """The test that fails, or "" where none does."""
     with tempfile.TemporaryDirectory() as directory:
         sources = pathlib.Path(directory) / "src"
         shutil.copytree(ROOT / "src", sources)
-        for path in sources.rglob(fault.file):
-            text = path.read_text(encoding="utf-8")
-            if fault.right in text:
-                path.write_text(text.replace(fault.right, fault.wrong), encoding="utf-8")
-                break
-        else:
-            raise LookupError(f"{fault.law}: no {fault.file} has {fault.right!r}")
+        path = place_of(fault, sources)
+        path.write_text(path.read_text(encoding="utf-8").replace(fault.right, fault.wrong), encoding="utf-8")
         command = f"{sys.executable} -m pytest -x -q --tb=no -p no:cacheprovider {fault.tests}"
         ran = subprocess.run(
             command,
