@@ -164,8 +164,8 @@ FAULTS = (
     Fault(
         "a loss that reduces by itself",
         "evaluate.py",
-        "len(came) != wanted:",
-        "len(came) > wanted:",
+        "if len(came) != wanted:",
+        "if len(came) > len(shape):",
         f"{CONTRACT} -k reduces_by_itself",
     ),
     Fault(
@@ -217,18 +217,21 @@ FAULTS = (
 )
 
 
+def place_of(fault: Fault, sources: pathlib.Path) -> pathlib.Path:
+    """The file that it is planted in."""
+    for path in sources.rglob(fault.file):
+        if fault.right in path.read_text(encoding="utf-8"):
+            return path
+    raise LookupError(f"{fault.law}: no {fault.file} has {fault.right!r}")
+
+
 def found_by(fault: Fault, suite: pathlib.Path) -> str:
     """The test that fails, or "" where none does."""
     with tempfile.TemporaryDirectory() as directory:
         sources = pathlib.Path(directory) / "src"
         shutil.copytree(ROOT / "src", sources)
-        for path in sources.rglob(fault.file):
-            text = path.read_text(encoding="utf-8")
-            if fault.right in text:
-                path.write_text(text.replace(fault.right, fault.wrong), encoding="utf-8")
-                break
-        else:
-            raise LookupError(f"{fault.law}: no {fault.file} has {fault.right!r}")
+        path = place_of(fault, sources)
+        path.write_text(path.read_text(encoding="utf-8").replace(fault.right, fault.wrong), encoding="utf-8")
         command = f"{sys.executable} -m pytest -x -q --tb=no -p no:cacheprovider {fault.tests}"
         ran = subprocess.run(
             command,

@@ -41,7 +41,7 @@ class Limit:
     """Forgets as soon as more is in memory than `most`, but not again before as much has come as is worth a new
     compilation: what is in use cannot be forgotten."""
 
-    def __init__(self, most: int = 1_450 * MEGABYTE, worth: int = 300 * MEGABYTE) -> None:
+    def __init__(self, most: int = 1_600 * MEGABYTE, worth: int = 300 * MEGABYTE) -> None:
         self.most, self.worth = most, worth
 
     def keep(self) -> None:

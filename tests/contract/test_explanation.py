@@ -209,7 +209,7 @@ def test_rows_are_known_under_transforms(along: tuple[int, int | None]) -> None:
         ),
         lambda: jax.vmap(jax.grad(lambda p, y: function(p, y).sum()), in_axes=along)(spoilt_rows(), y),
         lambda: jax.jit(jax.vmap(jax.grad(lambda p, y: function(p, y).sum()), in_axes=along))(spoilt_rows(), y),
-        lambda: jax.vmap(jax.hessian(lambda p, y: function(p, y).sum()), in_axes=along)(spoilt_rows(), y),
+        lambda: jax.jit(jax.vmap(jax.hessian(lambda p, y: function(p, y).sum()), in_axes=along))(spoilt_rows(), y),
     ]
     for call in by_row:
         with pytest.raises(NonFiniteError, match=r"row 2 of the batch, at \[2, 0\]"), lossary.explain():

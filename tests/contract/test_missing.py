@@ -222,8 +222,8 @@ def test_class_indices_are_left_out_by_the_frameworks_own_option() -> None:
         with pytest.raises(UsageError, match="class indices are integers"):
             SparseCategoricalCrossEntropy().jax(missing=beyond)
     logits = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
-    total = SparseCategoricalCrossEntropy().jax(missing=-1).total(logits, np.array([0, -1, 2]))
-    kept = SparseCategoricalCrossEntropy().jax().total(logits[[0, 2]], np.array([0, 2]))
+    total = jax.jit(SparseCategoricalCrossEntropy().jax(missing=-1).total)(logits, np.array([0, -1, 2]))
+    kept = SparseCategoricalCrossEntropy().total(prediction=logits[[0, 2]], target=np.array([0, 2]))
     np.testing.assert_allclose([total.sum, total.weight], [kept.sum, kept.weight], rtol=1e-6)
 
 

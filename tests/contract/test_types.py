@@ -77,7 +77,10 @@ def checked(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
 
 
-def test_mypy_accepts_what_runs(files: list[str], tmp_path: Path) -> None:
+def test_mypy_accepts_what_runs(files: list[str], tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    # What mypy has read of lossary and of Python's own types is kept for the next run, as by its users.
+    cache = getattr(pytestconfig, "cache", None)
+    kept = cache.mkdir("mypy") if cache else tmp_path / "cache"
     # The frameworks' own types, which take long to read, are anything here.
     tmp_path.joinpath("mypy.ini").write_text(
         f"""
@@ -85,7 +88,7 @@ def test_mypy_accepts_what_runs(files: list[str], tmp_path: Path) -> None:
 strict = true
 follow_imports = silent
 mypy_path = {ROOT / "src"}
-cache_dir = {tmp_path / "cache"}
+cache_dir = {kept}
 [mypy-torch.*,keras.*,jax.*,numpy.*]
 follow_imports = skip
 [mypy-keras.*,ml_dtypes.*]

@@ -309,9 +309,23 @@ class TestTensorFlow:
 WORDS_OF_ONE = ("abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "softplus", "sigmoid", "log_cosh")
 
 
-@DTYPE
-@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
-@FRAMEWORK
+@pytest.mark.parametrize(
+    ("framework", "compiled", "dtype"),
+    [
+        # JAX makes sixty programs of them one by one: float64 has the same words.
+        pytest.param(
+            framework,
+            compiled,
+            dtype,
+            id=f"{framework}-{'compiled' if compiled else 'eager'}-{dtype}",
+            marks=pytest.mark.thorough if (framework, compiled, dtype) == ("jax", False, "float64") else (),
+        )
+        for framework in grid.FRAMEWORKS
+        for compiled in (False, True)
+        for dtype in grid.DTYPES
+    ],
+    indirect=["framework"],
+)
 def test_nan_passes_every_word(framework: Any, dtype: str, compiled: bool) -> None:
     if compiled and not framework.compiles:
         pytest.skip("NumPy does not compile")
