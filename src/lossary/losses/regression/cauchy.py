@@ -71,7 +71,9 @@ class Cauchy(Pointwise):
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         is_near, ratio = self._ratio(xp, p, y)
-        return xp.where(is_near, p - y, self.c * ratio) / (1.0 + ratio * ratio)
+        # Not c · (c / r), of which the quotient may be subnormal where the product is not.
+        far = (0.5 * self.c * self.c) / xp.where(is_near, self.c, 0.5 * p - 0.5 * y)
+        return xp.where(is_near, p - y, far) / (1.0 + ratio * ratio)
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         is_near, ratio = self._ratio(xp, p, y)
