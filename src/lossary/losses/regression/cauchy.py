@@ -35,6 +35,7 @@ class Cauchy(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "c about 2.385 × the robust spread of the residuals (95 % as efficient as the mean on normal errors)"
