@@ -164,8 +164,8 @@ FAULTS = (
     Fault(
         "a loss that reduces by itself",
         "evaluate.py",
-        "if len(came) != wanted:",
-        "if len(came) > len(shape):",
+        "len(came) != wanted:",
+        "len(came) > wanted:",
         f"{CONTRACT} -k reduces_by_itself",
     ),
     Fault(

@@ -127,6 +127,7 @@ def test_losses_of_the_frameworks_are_recognised(
     [
         (lambda p, y: np.mean(np.log(np.cosh(p - y))), REAL, ("LogCosh()", 1)),  # infinite far out, right elsewhere
         (lambda p, y: 3 * np.mean(np.abs(p - y)), REAL, ("MeanAbsoluteError()", 3)),
+        (lambda p, y: np.mean(np.sqrt(1 + (p - y) ** 2) - 1), REAL, ("PseudoHuber(delta=1.0)", 1)),
         (lambda p, y: np.mean(np.logaddexp(0, -p * (2 * y - 1))), (Score(), Labels((0.0, 1.0))), ("BinaryCross", 1)),
         (
             lambda p, y: np.mean(np.log2(1 + np.exp(-p * (2 * y - 1)))),
@@ -145,7 +146,7 @@ def test_hand_written_losses_are_recognised(loss: Any, domains: Any, expected: A
 @pytest.mark.parametrize(
     ("loss", "domains"),
     [
-        (lambda p, y: np.mean(np.sqrt(1 + (p - y) ** 2) - 1), REAL),  # pseudo-Huber: a parabola, then a line
+        (lambda p, y: np.mean(np.where(np.abs(p - y) < 8, 0.5 * (p - y) ** 2, 24 + np.abs(p - y))), REAL),
         (lambda p, y: np.mean(np.where(np.abs(p - y) < 900, (p - y) ** 2, 1800 * np.abs(p - y) - 810000)), REAL),
         (lambda p, y: np.mean((p - y) ** 2) + 0.01, REAL),
         (lambda p, y: -np.mean((p - y) ** 2), REAL),

@@ -224,6 +224,16 @@ def test_outliers_are_a_reason() -> None:
     assert "outliers" not in " ".join(calm.values())
 
 
+def test_what_is_not_tried_unasked_is_when_it_is_asked_for() -> None:
+    rejected = dict(advise(table(normal())).suggestion.rejected)
+    assert rejected["PseudoHuber"] == "is tried where it is asked for: --loss PseudoHuber"
+    asked = advise(table(normal()), losses=["PseudoHuber", "mse"])
+    assert set(names(asked)) == {"MeanSquaredError", "PseudoHuber"}
+    (both,) = advise(table(normal()), losses=["Huber", "SmoothL1"]).suggestion.candidates
+    assert isinstance(both.loss, lossary.Huber)
+    assert [each.partition("(")[0] for each in both.stands_for] == ["SmoothL1"]
+
+
 def test_a_new_loss_takes_part_by_what_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_recorded", dict(registry._recorded))  # it is forgotten afterwards
 

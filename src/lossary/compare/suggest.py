@@ -172,6 +172,8 @@ def suggest(
         elif misfit is None and exact:
             asked = Candidate(loss, "asked for")
             found.append(_scaled(asked) if profile.task == "regression" else asked)
+        elif misfit is None and not (loss.tried or wanted):
+            rejected[name] = f"is tried where it is asked for: --loss {name}"
         elif misfit is None:
             found += _variants(loss, profile, levels)
         elif wanted:

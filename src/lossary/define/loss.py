@@ -56,6 +56,8 @@ class Loss(Definition, abstract=True):
     foreign_names: ClassVar[tuple[str, ...]] = ()
     everyday: ClassVar[bool] = False  # whether it is among the few of its family that `lossary list` names
     has_gradient: ClassVar[bool]  # whether the gradient is written; otherwise each framework differentiates `value`
+    # Whether `lossary compare` tries it unasked; where others stand for its kind, it waits until it is named.
+    tried: ClassVar[bool] = True
     # Whether it can be differentiated at all; zero-one cannot.
     trainable: ClassVar[bool] = True
     # What the last layer of a model should be.

@@ -133,9 +133,9 @@ def _plain(factor: float) -> float:
 
 
 def _candidates(subject: Subject) -> Iterator[Loss]:
-    """Every loss whose arguments fit, that of the subject's own name first."""
+    """Every loss whose arguments fit: that of the subject's own name first, then those that people know."""
     named = _named(subject)
-    for cls in sorted(catalogue.classes(), key=lambda cls: cls is not named):
+    for cls in sorted(catalogue.classes(), key=lambda cls: (cls is not named, not cls.everyday)):
         for settings in _settings(cls, subject):
             try:
                 loss = cls(**settings)

@@ -53,6 +53,7 @@ class BinaryFocal(Pointwise):
     )
 
     task = "binary"
+    tried = False
     prediction = Score()
     output_layer = "one linear unit: the loss takes logits alone"
     choosing = "gamma=2 where easy negatives are so many that they drown the rest; compare it with BinaryCrossEntropy"

@@ -30,6 +30,7 @@ class Exponential(Pointwise):
     )
 
     task = "binary"
+    tried = False
     prediction = Score(logit=False)
     output_layer = "one linear unit; its sign is the class"
     choosing = "to boost as AdaBoost does, on labels that are sure; otherwise take SoftMargin, or BinaryCrossEntropy"

@@ -39,6 +39,7 @@ class SmoothedHinge(Pointwise):
     )
 
     task = "binary"
+    tried = False
     prediction = Score(logit=False)
     output_layer = "one linear unit; its sign is the class"
     choosing = "gamma=1; with gamma=2, (1 + score) / 2 cut off at 0 and 1 says how likely the higher label is"

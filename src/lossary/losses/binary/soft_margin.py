@@ -32,6 +32,7 @@ class SoftMargin(Pointwise):
     )
 
     task = "binary"
+    tried = False
     prediction = Score()
     output_layer = "one linear unit; its sigmoid is the probability of the higher label"
     choosing = (

@@ -31,6 +31,7 @@ class SquaredHinge(Pointwise):
     )
 
     task = "binary"
+    tried = False
     prediction = Score(logit=False)
     output_layer = "one linear unit; its sign is the class"
     choosing = "when Hinge is wanted with a gradient that has no jumps; where labels may be wrong, take SmoothedHinge"

@@ -35,6 +35,7 @@ class Cauchy(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "c about 2.385 × the robust spread of the residuals (95 % as efficient as the mean on normal errors)"
@@ -71,7 +72,9 @@ class Cauchy(Pointwise):
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         is_near, ratio = self._ratio(xp, p, y)
-        return xp.where(is_near, p - y, self.c * ratio) / (1.0 + ratio * ratio)
+        # Not c · (c / r), of which the quotient may be subnormal where the product is not.
+        far = (0.5 * self.c * self.c) / xp.where(is_near, self.c, 0.5 * p - 0.5 * y)
+        return xp.where(is_near, p - y, far) / (1.0 + ratio * ratio)
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         is_near, ratio = self._ratio(xp, p, y)

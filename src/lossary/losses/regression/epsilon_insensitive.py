@@ -35,6 +35,7 @@ class EpsilonInsensitive(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "epsilon is the error that does not matter to you, or 0.612 × the robust spread, best on normal errors"

@@ -33,6 +33,7 @@ class Expectile(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit for each level"
     choosing = (

@@ -33,6 +33,7 @@ class PseudoHuber(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "delta about 1.287 × the robust spread of the residuals (95 % as efficient as the mean on normal errors)"

@@ -33,6 +33,7 @@ class SmoothL1(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "beta where errors are too small to matter; it trains as Huber with that delta and a rate divided by it"

@@ -36,6 +36,7 @@ class SquaredEpsilonInsensitive(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "epsilon is the error that does not matter to you, in the target's units; 0 is MeanSquaredError"

@@ -34,6 +34,7 @@ class Tukey(Pointwise):
     )
 
     task = "regression"
+    tried = False
     prediction, target = Real(), Real()
     output_layer = "one linear unit"
     choosing = "c about 4.685 × the robust spread of the residuals (95 % as efficient as the mean on normal errors)"
