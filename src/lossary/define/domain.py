@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from lossary.define import link as links
 from lossary.define.link import Link
+from lossary.ops import dispatch
 from lossary.ops.ops import Array, Operations
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Domain(ABC):
     axes: int = 0
     # How many entries a row has; None where it may be any number.
     size: int | None = None
+    # Whether every value is legal: domains without a `contains` of their own.
+    takes_all: bool = False
     # Above this, a prediction says "positive class"; None where a prediction says no such thing.
     threshold: ClassVar[float | None] = None
     # The labels that a prediction may be instead, written as integers or booleans; None where it may not.
@@ -40,6 +43,10 @@ class Domain(ABC):
     logarithms: bool = False
     # Whether rows usually give everything to a single class.
     one_hot: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.takes_all = cls.contains is Domain.contains
 
     # ── which numbers ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -83,6 +90,11 @@ class Domain(ABC):
     def probabilities(self) -> bool:
         """Whether what values stand for is the probability of a class, or a distribution over classes."""
         return False
+
+    @property
+    def says_amount(self) -> bool:
+        """Whether a value is itself the number that it predicts; `estimate` makes that of others."""
+        return not (self.says_class or self.logarithms or self.size)
 
     @property
     def says_class(self) -> bool:
@@ -166,7 +178,8 @@ class Domain(ABC):
         return x > self.threshold
 
     def estimate(self, x: Any) -> Any:
-        """The number that each value predicts, in any framework: itself; of named columns the mean.
+        """The number that each value predicts, in any framework: itself; of a logarithm what it is of, and of named
+        columns the mean.
 
         Raises:
             TypeError: no column is called mean.
@@ -203,12 +216,12 @@ class Domain(ABC):
         """How far from its only bound an everyday number is: beside 1000, a distance of 1 is next to nothing."""
         return max(1.0, *(abs(bound) for bound in (self.low, self.high) if math.isfinite(bound)))
 
-    @abstractmethod
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         """Whether each value (each row, for domains of rows) is legal; NaN is. None where every value is.
 
         `prediction` says how many classes there are; `epsilon` is the spacing of the dtype that the values came in.
         """
+        return None
 
     @abstractmethod
     def safe(self, xp: Operations, x: Array) -> Array | float:
@@ -234,7 +247,7 @@ class Domain(ABC):
 
     def edges(self, dtype: str, classes: int = 3) -> Any:
         """The legal values at the edges of the domain and of the dtype, as numbers of that dtype in a float64 (or
-        integer) NumPy array, (n,), or (n, classes) for rows.
+        integer) NumPy array, (n,), or (n, classes) for rows, (n, classes, classes) for rows of rows.
 
         Edges are 0, ±1, the bounds and what is next to them, the smallest and largest numbers, and the infinities.
         """
@@ -243,9 +256,9 @@ class Domain(ABC):
         numbers = _edges(dtype, self.low, self.high)
         if not self.rows:
             return self._legal(numbers, dtype, classes)
-        rows = np.empty((len(numbers), classes))
+        rows = np.empty((len(numbers), *(classes,) * self.axes))
         rows[...] = self.safe(_numpy(), rows)
-        rows[:, 0] = numbers
+        rows.reshape(len(numbers), -1)[:, 0] = numbers
         return self._legal(rows, dtype, classes)
 
     @final
@@ -294,12 +307,24 @@ class Domain(ABC):
 @final
 @dataclasses.dataclass(frozen=True)
 class Real(Domain):
-    """Any number."""
+    """Any number; with `logarithms`, the logarithm of an amount above 0."""
 
+    logarithms: bool = False
     wanted = "numbers"
 
-    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return None
+    def __repr__(self) -> str:
+        return f"Real({'logarithms=True' if self.logarithms else ''})"
+
+    @property
+    def link(self) -> Link | None:
+        return links.log if self.logarithms else links.identity
+
+    @property
+    def symbol(self) -> str | None:
+        return "f" if self.logarithms else None
+
+    def estimate(self, x: Any) -> Any:
+        return dispatch.ops(dispatch.framework_of(x)).exp(x) if self.logarithms else x
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
@@ -308,13 +333,23 @@ class Real(Domain):
 @final
 @dataclasses.dataclass(frozen=True)
 class Positive(Domain):
-    """A number above 0: a rate, a duration, a count's expectation."""
+    """A number above 0: a rate, a duration, a count's expectation; with `or_zero`, 0 too: a count."""
 
+    or_zero: bool = False
     low = 0.0
-    wanted = "above 0"
+
+    @property
+    def wanted(self) -> str:
+        return "at least 0" if self.or_zero else "above 0"
 
     def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return xp.logical_not(x <= 0.0)
+        return xp.logical_not(x < 0.0 if self.or_zero else x <= 0.0)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        above = super().sample(generator, shape)
+        return np.where(generator.uniform(size=shape) < 0.1, 0.0, above) if self.or_zero else above
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 1.0
@@ -347,9 +382,6 @@ class Score(Domain):
     @property
     def symbol(self) -> str | None:
         return "z" if self.logit else "s"
-
-    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return None
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
@@ -418,10 +450,14 @@ class Labels(Domain):
         numbers = xp.cast(x, dtype)
         return low + (high - low) * numbers if xp.dtype(x) == "bool" else numbers
 
+    def signs(self, x: Array) -> Array:
+        """Labels as -1 and 1."""
+        low, high = self.values
+        return x if self.values == (-1.0, 1.0) else (2.0 * x - (low + high)) / (high - low)
+
     def scores(self, xp: Operations, x: Array) -> Array:
         """Labels as the scores -1 and 1; NaN for what is none."""
-        low, high = self.values
-        return xp.where(self.holds(xp, x), (2.0 * x - (low + high)) / (high - low), float("nan"))
+        return xp.where(self.holds(xp, x), self.signs(x), float("nan"))
 
     def holds(self, xp: Operations, x: Array) -> Array:
         """Whether each value is one of the two."""
@@ -486,9 +522,6 @@ class Logits(Domain):
     @property
     def symbol(self) -> str | None:
         return "z"
-
-    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
-        return None
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0
@@ -619,6 +652,7 @@ class Row(Domain):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", self.entry.axes + 1)
+        object.__setattr__(self, "takes_all", self.entry.takes_all)
 
     @property
     def indices(self) -> bool:  # type: ignore[override]  # of each entry
@@ -641,6 +675,10 @@ class Row(Domain):
         return self.entry.link
 
     @property
+    def symbol(self) -> str | None:
+        return self.entry.symbol
+
+    @property
     def wanted(self) -> str:
         return f"rows whose entries are {self.entry.wanted}" if self.entry.rows else self.entry.wanted
 
@@ -656,6 +694,9 @@ class Row(Domain):
 
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         return self.entry.ordinary(generator, shape)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return self.entry.sample(generator, shape)
 
 
 @final
@@ -675,6 +716,7 @@ class Columns(Domain):
             raise TypeError("Columns needs two names or more, each with a domain of single numbers.")
         object.__setattr__(self, "columns", tuple(columns.items()))
         object.__setattr__(self, "size", len(columns))
+        object.__setattr__(self, "takes_all", all(domain.takes_all for domain in columns.values()))
 
     @property
     def names(self) -> tuple[str, ...]:

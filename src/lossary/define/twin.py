@@ -37,8 +37,8 @@ class Twin:
     """Another library's word for a loss.
 
     Args:
-        call: Python that computes it from the loss's inputs, `prediction` and `target` for most, and its
-            hyper-parameters, with unreduced values (or their mean, where the library has nothing else).
+        call: Python that computes it from the loss's inputs and hyper-parameters, by their names, with unreduced values
+            (or their mean, where the library has nothing else).
         factor: ours is this many times theirs.
         when: the hyper-parameters' values at which the two agree, for those that the call does not mention; those that
             neither names must have their defaults.
@@ -81,13 +81,13 @@ class Twin:
             for name, value in loss.settings.items()
         )
 
-    def evaluate(self, loss: Loss, *inputs: Any) -> Any:
-        """Their answer to the loss's inputs, in its order, by running `call`.
+    def evaluate(self, loss: Loss, **inputs: Any) -> Any:
+        """Their answer, by running `call` on inputs by their names.
 
         Raises:
             ImportError: a library that it names is not installed.
         """
-        arguments = {**dict(zip(loss.inputs, inputs, strict=True)), **loss.settings}
+        arguments = {**inputs, **loss.settings}
         libraries = {name: _imported(path) for name, path in _paths(self.call) if name not in arguments}
         # The call is a constant of the catalogue, not input.
         return eval(self.call, libraries | arguments)  # noqa: S307
