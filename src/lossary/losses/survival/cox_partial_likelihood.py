@@ -32,7 +32,8 @@ class CoxPartialLikelihood(Batchwise):
     mean is for each event; a batch without events costs 0.
 
     A weight counts an entry as often, in sums and in risk sets; of events at one time Efron's method takes the mean
-    weight, as R's `coxph` and lifelines do. An entry of weight 0 might as well not be there.
+    weight, as R's `coxph` and lifelines do. An entry of weight 0 might as well not be there,
+    and has no derivative by its weight: whether it counts among the tied is a jump.
     """
 
     ties: str = parameter(
