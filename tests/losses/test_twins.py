@@ -119,8 +119,9 @@ def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
     batch = {}
     for name, domain in loss.domains.items():
         x = np.full((3, *(2,) * domain.axes), min(size, domain.high))
-        low = low and not domain.discrete  # something must happen
         batch[name] = np.where((np.arange(x.size).reshape(x.shape) % 2 == 0) | low, max(-size, domain.low), x)
+        if domain.discrete:
+            batch[name] = np.where(batch[name] > domain.low, domain.high, domain.low)
     return batch
 
 

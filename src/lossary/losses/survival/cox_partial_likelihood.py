@@ -46,7 +46,7 @@ class CoxPartialLikelihood(Batchwise):
 
     everyday = True
     task = "survival"
-    prediction, time, event = Real(), Positive(), Indicator()
+    prediction, time, event = Real(), Positive(or_zero=True), Indicator()
     output_layer = "one linear unit, without a bias: a constant changes nothing"
     choosing = (
         "ties='efron', which is near the exact likelihood also where many events share a time, and is what R, lifelines "
@@ -80,7 +80,7 @@ class CoxPartialLikelihood(Batchwise):
         Twin(
             "-statsmodels.duration.hazard_regression.PHReg(time.ravel(), prediction.reshape(-1, 1), "
             "status=event.ravel(), ties=ties)"
-            ".loglike([1.0]) / event.sum()"
+            ".loglike([1.0]) / event.sum() if event.any() else 0.0 * event.sum()"
         ),
     )
 
