@@ -65,7 +65,7 @@ class Probe:
     def target(self) -> Any:
         shape = self.loss.target.shape_beside(self.loss.prediction, self.shape)
         target = self.loss.target.sample(self.generator, shape)
-        if self.loss.pooled and not self.loss.target.rows:
+        if self.pooled and not self.loss.target.rows:
             target[::2, 1::2] = target[::2, ::2]  # of every other batch, entries are alike in pairs
         if self.loss.target.rows and self.loss.target.certain:  # every fifth is
             index = self.generator.integers(self.classes, size=self.lead)
