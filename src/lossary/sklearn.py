@@ -53,7 +53,7 @@ def get(name: str, **settings: Any) -> Scorer: ...
 """
 STUB_BASE = "Scorer"
 STUB_OPTIONS = "missing: Missing | None = ..."
-STUB_DEFAULTS = {"from_logits": False}
+STUB_DEFAULTS = {"from_logits": False, "from_log": False}  # estimators predict probabilities, and means
 
 __all__ = ["Scorer", "get", "host", *LOSSES]  # noqa: PLE0604  # from the index
 
@@ -62,8 +62,8 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
     """A loss as a scikit-learn scorer: minus the loss, so that greater is better.
 
     What the estimator is asked for follows from the loss: `predict` for a number or a label, `predict_proba` for
-    probabilities, `decision_function` for scores and logits. Where a loss takes logits or probabilities, the latter are
-    the default here, because that is what scikit-learn's classifiers have.
+    probabilities, `decision_function` for scores and logits. Where a loss takes logits or probabilities, or logarithms
+    of means or means, the latter are the default here, because that is what scikit-learn's estimators predict.
 
     It is called as `scorer(estimator, X, y, sample_weight=None)`. Where metadata routing is enabled, a weight must be
     asked for (`set_score_request`), and one that was not is an error, as scikit-learn has it.
@@ -80,8 +80,8 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
     definition: ClassVar[Any] = Definition
 
     def __init__(self, *positional: Any, missing: Missing | None = None, **settings: Any) -> None:
-        if "from_logits" in getattr(self.definition, "__dataclass_fields__", ()):
-            settings.setdefault("from_logits", False)
+        for name in STUB_DEFAULTS.keys() & getattr(self.definition, "__dataclass_fields__", {}).keys():
+            settings.setdefault(name, STUB_DEFAULTS[name])
         self.loss = self.definition(*positional, **settings)
         refuse_inputs("sklearn", self.loss, "(y_true, y_pred)")
         self.missing = accepted(self.loss, missing)

@@ -296,9 +296,11 @@ def test_confident_mistakes_cost_without_bound() -> None:
     for loss in warned:
         rows = loss.prediction.rows
         confident = np.array([1e-300] + [1.0 / 3] * 3 if rows else [1e-300] * CLASSES)
-        prediction = np.log(confident)[None] * 1e3 if loss.from_logits else confident[None]
+        prediction = np.log(confident)[None] * 1e3 if loss.settings.get("from_logits", True) else confident[None]
         target = [0] if loss.target.indices else np.eye(CLASSES)[:1] if rows else np.ones((1, CLASSES))
-        assert loss.values(prediction=prediction, target=target).max() > (1e3 if loss.from_logits else 17.0)
+        assert loss.values(prediction=prediction, target=target).max() > (
+            1e3 if loss.settings.get("from_logits", True) else 17.0
+        )
 
 
 @pytest.mark.parametrize(("each", "loss"), [pytest.param(*x, id=f"{type(x[1]).__name__}: {x[0]}") for x in FALSE])

@@ -271,11 +271,14 @@ class Objective:
             for factor, loss in self.summands
             if isinstance(loss, Loss)
         ]
-        value = sum(factor * one for factor, (one, _) in pairs)
-        if len(self._first.learned) == 1:
-            return value, sum(factor * gradient for factor, (_, gradient) in pairs)
-        of_each = zip(*(tuple(factor * x for x in gradients) for factor, (_, gradients) in pairs), strict=True)
-        return value, tuple(sum(parts) for parts in of_each)
+        import numpy as np
+
+        with np.errstate(all="ignore"):  # as in each loss: what overflows is infinite
+            value = sum(factor * one for factor, (one, _) in pairs)
+            if len(self._first.learned) == 1:
+                return value, sum(factor * gradient for factor, (_, gradient) in pairs)
+            of_each = zip(*(tuple(factor * x for x in gradients) for factor, (_, gradients) in pairs), strict=True)
+            return value, tuple(sum(parts) for parts in of_each)
 
     def _shares(self, call: Call, reduction: Reduction, parameters: Any) -> list[Any]:
         evaluate.check_reduction("Objective", reduction)

@@ -21,9 +21,10 @@ def at_home(host: str, loss: Loss | Objective, **options: Any) -> str:
     if ":" in registry.key(type(loss)):  # a user's own: the hosts have named classes for lossary's
         return f"{loss!r}.{host}({said})"
     code = f"lossary.{host}.{loss!r}"
-    if host in {"keras", "sklearn"} and "from_logits" in loss.settings and "from_logits=" not in code:
-        # There it has no default, or another one.
-        code = code.replace("(", f"(from_logits={loss.settings['from_logits']}, ", 1).replace(", )", ")")
+    # Where it has no default, or another one.
+    for name in {"keras": ["from_logits"], "sklearn": ["from_logits", "from_log"]}.get(host, ()):
+        if name in loss.settings and f"{name}=" not in code:
+            code = code.replace("(", f"({name}={loss.settings[name]}, ", 1).replace(", )", ")")
     if said:
         code = f"{code[:-1]}, {said})".replace("(, ", "(")
     return code
