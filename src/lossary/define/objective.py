@@ -267,7 +267,10 @@ class Objective:
             for factor, loss in self.summands
             if isinstance(loss, Loss)
         ]
-        return sum(factor * pair[0] for factor, pair in pairs), sum(factor * pair[1] for factor, pair in pairs)
+        import numpy as np
+
+        with np.errstate(all="ignore"):  # as in each loss: what overflows is infinite
+            return sum(factor * pair[0] for factor, pair in pairs), sum(factor * pair[1] for factor, pair in pairs)
 
     def _shares(self, call: Call, reduction: Reduction, parameters: Any) -> list[Any]:
         reduce.check_reduction("Objective", reduction)
