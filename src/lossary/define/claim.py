@@ -801,7 +801,8 @@ def _largest_jump(probe: Probe) -> str | None:
     if probe.loss.prediction.unbounded and not probe.rows:
         # Short ones where kinks are, so that no bend beside them changes the gradient more than they do.
         few = len(first) // 4
-        its = [x for each in getattr(probe.loss, "losses", (probe.loss,)) for x in each.settings.values()]
+        losses: Any = getattr(probe.loss, "losses", (probe.loss,))
+        its = [x for each in losses for x in each.settings.values()]
         steps = [0.0, *(sign * x for x in its if isinstance(x, float) for sign in (-1.0, 1.0))]
         centre = target[-few:] + probe.generator.choice(steps, size=target[-few:].shape)
         if not probe.is_regression:
