@@ -37,7 +37,7 @@ class Probe:
         self.loss = loss
         self.pooled = not loss.separable
         # Batches are evaluated one by one, and rows of rows have many numbers.
-        fewer = 100 if self.pooled else 4 ** max(0, loss.prediction.axes - 1)
+        fewer = 200 if self.pooled else 4 ** max(0, loss.prediction.axes - 1)
         self.points = points = max(min(points, 25), points // fewer)
         self.generator = np.random.default_rng(seed)
         # The trailing axes of what has one loss.

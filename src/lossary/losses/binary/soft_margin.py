@@ -43,7 +43,7 @@ class SoftMargin(Pointwise):
         "no example pulls harder than 1",
     )
     weaknesses = (
-        "confident mistakes cost without bound, so that mislabelled examples weigh much",
+        "a confident mistake has no largest cost, so that mislabelled examples weigh much",
         "examples that are right by a margin still pull a little",
     )
     sources = (
