@@ -32,7 +32,7 @@ def page(loss: Loss) -> str:
         f"Choosing: {loss.choosing}.\n",
         pages.bullets("Strengths", loss.strengths),
         pages.bullets("Weaknesses", loss.weaknesses),
-        f"The last layer: {loss.output_layer}. Predictions: {loss.prediction.wanted}. Targets: {loss.target.wanted}.\n",
+        f"The last layer: {loss.output_layer}. {_inputs(loss)}.\n",
         _hyper_parameters(loss),
         "## Claims\n",
         f"At `{loss!r}`, after an attempt to refute each of them:\n",
@@ -71,6 +71,12 @@ def contents(losses: list[Loss]) -> str:
 def file_name(loss: Loss) -> str:
     """The name of the loss's own file, as in src/lossary/losses/."""
     return type(loss).__module__.rpartition(".")[2] + ".md"
+
+
+def _inputs(loss: Loss) -> str:
+    if loss.paired:
+        return f"Predictions: {loss.prediction.wanted}. Targets: {loss.target.wanted}"
+    return "Inputs: " + "; ".join(f"`{name}`, {domain.wanted}" for name, domain in loss.domains.items())
 
 
 def _hyper_parameters(loss: Loss) -> str:

@@ -332,7 +332,9 @@ def _check_rows(owner: str, name: str, domain: Domain, came: tuple[int | None, .
             if domain.axes == 1
             else f"{owner}: {name} must have {domain.axes} axes or more.",
             received=f"{name} of shape {_words(came)}.",
-            hint="one number for each class, on the last axis.",
+            hint="one number for each class, on the last axis."
+            if domain.axes == 1
+            else "a batch of one has a leading axis of size 1.",
         )
     if came[-1] == 0:
         raise ShapeError(
@@ -382,7 +384,7 @@ def _shape_hint(loss: Loss, came: tuple[int | None, ...], other: tuple[int | Non
         return "class indices belong to SparseCategoricalCrossEntropy."
     if _same(came, other[::-1]):
         return "one of them is transposed."
-    return "one target for each prediction."
+    return f"one {loss.inputs[1]} for each {loss.inputs[0]}."
 
 
 def _like_losses(xp: Framework, domains: tuple[Domain, ...], arrays: list[Array]) -> Array:

@@ -88,7 +88,9 @@ class Dice(Rowwise):
     everyday = True
     task = "segmentation"
     output_layer = "one linear unit for each pixel (from_logits=True), or one with a sigmoid (from_logits=False)"
-    choosing = "where few pixels belong to the mask; often added to BinaryCrossEntropy, which is smoother far out"
+    choosing = (
+        "where few pixels belong to the mask; often added to BinaryCrossEntropy's value, which is smoother far out"
+    )
     strengths = (
         "the share of an image that its mask covers does not matter: few pixels count as much as many",
         "bounded by 1, so that no image outweighs the others",
