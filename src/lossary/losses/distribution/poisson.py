@@ -46,6 +46,7 @@ class Poisson(Pointwise):
     weaknesses = (
         "the gradient grows with the predicted mean without bound",
         "weighs targets as if their variance were their mean: a few large counts rule where they are more spread out",
+        "takes logarithms unless told otherwise: in the place of keras.losses.Poisson, which takes means, say from_log=False",
     )
     sources = ("Nelder & Wedderburn 1972, doi:10.2307/2344614",)
     foreign_names = ("PoissonNLLLoss", "PoissonNLL", "HalfPoissonLoss", "PoissonDeviance")
