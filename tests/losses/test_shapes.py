@@ -15,6 +15,7 @@ from lossary import errors
 from lossary.define.domain import ClassIndex, Columns, Domain, Learned, Logits, Positive, Probability, Real, Row
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.parameters import parameter
+from lossary.describe.formula import formula
 from lossary.judge.exact import judge, judge_gradient
 from tests import grid
 from tests.accuracy import grid as accuracy_grid
@@ -513,3 +514,18 @@ def test_an_objective_is_of_one_shape(build: Callable[[], Any]) -> None:
 def test_an_objective_of_a_shape_of_its_own(random: Any) -> None:
     inputs = inputs_of(InfoNCE(), random)
     assert (2.0 * InfoNCE())(**inputs) == pytest.approx(2.0 * InfoNCE()(**inputs))
+
+
+def test_columns_without_names_are_numbered_in_the_formula() -> None:
+    class Sides(Rowwise):
+        """Of a test: the difference of two columns, against a number."""
+
+        task = "regression"
+        prediction, target = Row(Real()), Real()
+
+        def value(self, xp: Any, p: Any, y: Any) -> Any:
+            low, high = xp.columns(p, 2)
+            return xp.abs(high - low - y)
+
+    assert formula(Sides()).text == "|ŷ[1] - ŷ[0] - y|"
+    assert formula(Sides()).latex == r"\left|\hat{y}_1 - \hat{y}_0 - y\right|"

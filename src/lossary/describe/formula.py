@@ -572,7 +572,9 @@ class LaTeX(Operations):
         return dataclasses.replace(x, outer=True) if isinstance(x, _Symbol) and x.row else x
 
     def columns(self, x: Array, count: int) -> list[Array]:
-        return [_Symbol(name) for name in self._columns]
+        if self._columns:
+            return [_Symbol(name) for name in self._columns]
+        return [_At(_expression(x), _Number(k)) for k in range(count)]  # of rows whose columns have no names
 
     def stack(self, *columns: Array) -> Array:
         raise NotImplementedError("a formula says what a loss is, not its gradient")
