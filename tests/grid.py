@@ -49,19 +49,20 @@ def has_table(loss: Loss) -> bool:
 
 def has_pairs(loss: Loss) -> bool:
     """Whether it takes a prediction and a target, and each entry or row has a loss of its own: those are tried one by
-    one. The others are tried by whole batches, in tests/losses/test_shapes.py."""
+    one. The others are tried by whole batches, in tests/losses/test_batches.py."""
     return loss.paired and loss.separable and type(loss)().prediction.axes < 2
 
 
+# Every loss at every setting, and those of them that are tried one by one, and by whole batches; then at the defaults.
 EVERY = tuple(cls(**settings) for cls in catalogue.classes() for settings in settings_of(cls))
-ALL = tuple(loss for loss in EVERY if has_pairs(loss))
+PAIRS = tuple(loss for loss in EVERY if has_pairs(loss))
 SHAPED = tuple(loss for loss in EVERY if not has_pairs(loss))
 EACH = tuple(cls() for cls in catalogue.classes())
-DEFAULTS = tuple(loss for loss in ALL if loss in EACH)
+DEFAULTS = tuple(loss for loss in PAIRS if loss in EACH)
 
 
 def losses(
-    of: tuple[Loss, ...] = ALL, only: Callable[[Loss], bool] = lambda loss: True, **axes: tuple[Any, ...]
+    of: tuple[Loss, ...] = PAIRS, only: Callable[[Loss], bool] = lambda loss: True, **axes: tuple[Any, ...]
 ) -> Callable[[Law], Law]:
     """A test for each loss, whatever the framework, at one point of the further axes: see `cases`."""
     return _sampled([loss for loss in of if only(loss)], {}, axes)
@@ -70,7 +71,7 @@ def losses(
 def cases(
     frameworks: tuple[str, ...] = FRAMEWORKS,
     dtypes: tuple[str, ...] = DTYPES,
-    of: tuple[Loss, ...] = ALL,
+    of: tuple[Loss, ...] = PAIRS,
     only: Callable[[Loss], bool] = lambda loss: True,
     settings: Callable[[Loss], bool] = lambda loss: True,
     **axes: tuple[Any, ...],

@@ -17,7 +17,7 @@ from lossary import (
     explain,
 )
 from lossary.check.backends import backend as adapter
-from tests.grid import ALL, DEFAULTS, ROWS, losses, of_losses, ordinary
+from tests.grid import DEFAULTS, PAIRS, ROWS, losses, of_losses, ordinary
 
 CLOSE = {"float32": 2e-6, "float64": 1e-13}
 pytestmark = pytest.mark.filterwarnings("ignore:TensorFloat32 tensor cores")  # inductor's advice on the layers' speed
@@ -71,7 +71,7 @@ def inputs(loss: Any, dtype: str, random: Any) -> dict[str, Any]:
 
 
 @DTYPE
-@losses(of=ALL)
+@losses(of=PAIRS)
 def test_pytorch_on_a_gpu_equals_the_cpu(loss: Any, dtype: str, random: Any) -> None:
     torch, its, arrays = cuda(), adapter("torch"), inputs(loss, dtype, random)
     here, there = (everything(loss, lambda x, d=d: torch.as_tensor(x, device=d), its, arrays) for d in ("cpu", "cuda"))

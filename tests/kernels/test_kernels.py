@@ -23,7 +23,7 @@ from lossary.kernels import machine, threads
 from lossary.kernels.kernel import Kernel
 from lossary.kernels.program import Variant, program
 from lossary.ops.call import Call
-from tests.grid import ALL, CLASSES, DEFAULTS, DTYPES, HALVES, ROWS, losses, of_losses, ordinary, points
+from tests.grid import CLASSES, DEFAULTS, DTYPES, HALVES, PAIRS, ROWS, losses, of_losses, ordinary, points
 from tests.paths import by_kernels, counted, in_words
 
 pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(kernels.unavailable()))
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(ke
 # both is at most 4 from the exact one (tests/losses/test_accuracy.py); sums of terms of both signs have the size of the
 # terms.
 APART = 12
-PLAIN = tuple(loss for loss in ALL if not getattr(loss, "class_weight", ()))
+PLAIN = tuple(loss for loss in PAIRS if not getattr(loss, "class_weight", ()))
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 

@@ -19,7 +19,7 @@ from lossary.define.domain import Domain, Labels, Logits, Positive, Real, Score
 from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.define.probe import Probe
 from lossary.ops.numpy import ops
-from tests.grid import ALL
+from tests.grid import PAIRS
 
 SOURCE = Path(lossary.__file__).parent
 KNOWN = {name for name, each in vars(domains).items() if isinstance(each, type) and issubclass(each, Domain)}
@@ -115,7 +115,7 @@ INTERVALS = tuple(
     for ends in ((1.0, 5.0), (-1.0, 1.0), (0.0, math.inf), (20.0, math.inf), (-math.inf, 0.0), (-math.inf, math.inf))
 )
 UNKNOWN: tuple[Domain, ...] = (*INTERVALS, *map(Rows, INTERVALS))
-USED = {repr(each): each for loss in ALL for each in (loss.prediction, loss.target)}
+USED = {repr(each): each for loss in PAIRS for each in (loss.prediction, loss.target)}
 USED |= {repr(each): each for each in (Positive(), Labels((1.0, 2.0)), Logits(), Score(), *UNKNOWN)}
 of_every_domain = pytest.mark.parametrize("domain", USED.values(), ids=USED)
 of_unknown_domains = pytest.mark.parametrize("domain", UNKNOWN, ids=repr)

@@ -18,7 +18,7 @@ from lossary.define.domain import Columns, Probability, Simplex
 from lossary.define.loss import Loss
 from tests import grid
 
-TRAINABLE = tuple(loss for loss in grid.ALL if loss.trainable)
+TRAINABLE = tuple(loss for loss in grid.PAIRS if loss.trainable)
 ROWS = 6
 
 
@@ -245,7 +245,7 @@ def test_one_weight_for_all_is_no_table() -> None:
 
 # ── what it says is what it computes ─────────────────────────────────────────────────────────────────────────────────
 
-TABLED = [loss for loss in grid.ALL if grid.has_table(loss)]
+TABLED = [loss for loss in grid.PAIRS if grid.has_table(loss)]
 
 
 @grid.losses(of=tuple(TABLED))

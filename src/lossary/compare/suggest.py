@@ -235,7 +235,8 @@ def _misfit(loss: Loss, task: Task) -> str | None:
     """Why a loss cannot be trained with on this task; None where it can."""
     prediction, target = loss.prediction, loss.target
     amounts = not (prediction.says_class or target.says_class)
-    free = prediction.unbounded and loss.paired and loss.separable  # whatever number a network ends in is legal
+    pairs = loss.paired and loss.separable
+    free = prediction.unbounded and pairs  # whatever number a network ends in is legal
     said = free and prediction.says_class and target.certain and not target.logarithms
     fits = {
         "regression": loss.task == "regression" and amounts and free and target.unbounded and not prediction.rows,
@@ -246,7 +247,7 @@ def _misfit(loss: Loss, task: Task) -> str | None:
         return None if loss.trainable else _EVALUATION
     if loss.task != task:
         return f"predicts {_PURPOSE[loss.task]}"
-    if not (loss.paired and loss.separable):
+    if not pairs:
         return "sees more at once than a prediction and its target"
     if task == "regression" and prediction.rows:
         return "takes rows of predictions, and the models that are compared here predict one number"
