@@ -40,6 +40,22 @@ def test_mutant_is_caught_by_its_own_rule(mutant: Planted) -> None:
     assert outcome.status == "failed", outcome.reason
 
 
+def test_random_numbers_of_keras_are_the_same_in_every_run() -> None:
+    import keras
+
+    from tests.planted.deterministic import drops_entries
+
+    under = subject(drops_entries(None), framework="keras")
+    deterministic = next(each for each in rules() if each.code == "LSY602")
+    messages = set()
+    for seed in (1, 2, 3):
+        keras.utils.set_random_seed(seed)
+        outcome = ask(deterministic, under)
+        assert outcome.finding is not None
+        messages.add(outcome.finding.message)
+    assert len(messages) == 1, messages
+
+
 @pytest.mark.parametrize("good", sampled([each for each in PLANTED if not each.code]))
 def test_right_loss_is_left_alone(good: Planted) -> None:
     under = subject(good.loss, framework=good.framework, **good.told)

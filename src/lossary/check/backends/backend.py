@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, final
@@ -44,9 +45,20 @@ class Backend(ABC):
         """Whatever must be switched on for that dtype."""
         yield
 
+    @final
     @contextlib.contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Within, the framework's own random numbers are those of that seed, where it has such."""
+        """Within, the framework's own random numbers are those of that seed, where it has such, and Keras' are too.
+
+        Keras seeds Python's and NumPy's with its own: those are the caller's to restore.
+        """
+        with self._seeded(seed):
+            if "keras" in sys.modules:
+                sys.modules["keras"].utils.set_random_seed(seed)
+            yield
+
+    @contextlib.contextmanager
+    def _seeded(self, seed: int) -> Iterator[None]:
         yield
 
     # ── arrays ───────────────────────────────────────────────────────────────────────────────────────────────────

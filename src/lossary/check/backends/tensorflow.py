@@ -23,7 +23,7 @@ class TensorFlow(Backend):
         self.tf = tensorflow
 
     @contextlib.contextmanager
-    def seeded(self, seed: int) -> Iterator[None]:
+    def _seeded(self, seed: int) -> Iterator[None]:
         self.tf.random.set_seed(seed)
         yield
 

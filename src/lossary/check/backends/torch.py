@@ -24,7 +24,7 @@ class Torch(Backend):
         self.torch = torch
 
     @contextlib.contextmanager
-    def seeded(self, seed: int) -> Iterator[None]:
+    def _seeded(self, seed: int) -> Iterator[None]:
         with self.torch.random.fork_rng(devices=()):
             self.torch.manual_seed(seed)
             yield
