@@ -56,23 +56,6 @@ from tests.grid import (
 AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")
 
 
-EAGER = Huber()  # the loss for which every law is tried operation by operation in JAX, too
-
-
-def differentiated(framework: Any, loss: Any, prediction: Any, target: Any, **more: Any) -> tuple[Any, Any]:
-    """The call's value and gradient as NumPy; JAX compiles them as one program, and not each operation by itself."""
-    if framework.title != "JAX" or loss == EAGER or not loss.trainable:
-        return framework.value_and_gradient(loss, prediction, target, **more)
-    arrays = {name: x for name, x in more.items() if not isinstance(x, str)}
-    options = {name: x for name, x in more.items() if name not in arrays}
-
-    def call(p: Any, y: Any, arrays: Any) -> Any:
-        return loss(prediction=p, target=y, **arrays, **options)
-
-    value, gradient = framework.compiled(call, prediction, target, arrays)
-    return framework.numpy(value), framework.numpy(gradient)
-
-
 def in_each(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("framework", names or FRAMEWORKS, indirect=True)
 
@@ -265,7 +248,7 @@ def test_lists_and_numpy_arrays_stand_beside_a_traced_prediction(framework: Any,
         weight, where = np.arange(ROWS) + 0.1, np.arange(ROWS) != 2
         beside = {"target": made(target), "weight": made(weight), "where": made(where)}
         value, gradient = framework.traced(lambda p: loss(prediction=p, **beside), prediction)  # noqa: B023
-        wanted, its = differentiated(framework, loss, prediction, target, weight=weight, where=where)
+        wanted, its = framework.value_and_gradient(loss, prediction, target, weight=weight, where=where)
         np.testing.assert_allclose(framework.numpy(value), wanted, rtol=1e-6)
         np.testing.assert_allclose(framework.numpy(gradient), its, rtol=1e-5, atol=1e-7)
 
@@ -437,7 +420,7 @@ def test_vmap_in_jax_equals_the_batch(loss: Any, framework: Any, dtype: str, ran
     prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     one_row = framework.jax.grad(lambda p, y: loss(prediction=p, target=y, reduction="sum"))
     came = framework.jax.jit(framework.jax.vmap(one_row))(prediction, target)
-    _, wanted = differentiated(framework, loss, prediction, target, reduction="sum")
+    _, wanted = framework.value_and_gradient(loss, prediction, target, reduction="sum")
     np.testing.assert_allclose(framework.numpy(came), wanted, rtol=1e-6, atol=1e-7)
 
 
@@ -618,9 +601,8 @@ def test_a_total_of_micro_batches_differentiates_as_the_whole(
             for rows in (slice(0, HALF), slice(HALF, ROWS))
         ).mean
 
-    pulled = framework.compiled if framework.title == "JAX" and loss != EAGER else framework.pulled
-    came = map(framework.numpy, pulled(parts, prediction))
-    wanted = differentiated(framework, loss, prediction, target, where=where)
+    came = map(framework.numpy, framework.pulled(parts, prediction))
+    wanted = framework.value_and_gradient(loss, prediction, target, where=where)
     for one, other in zip(came, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 

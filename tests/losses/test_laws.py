@@ -65,18 +65,22 @@ def unreduced(loss: Any, prediction: Any, target: Any) -> Any:
 
 
 def both(framework: Any, loss: Any, prediction: Any, target: Any, dtype: str, **more: Any) -> tuple[Any, Any]:
-    """The call's value and gradient, NumPy in and out; jitted in JAX, which else compiles each operation by itself."""
-    options = {name: x for name, x in more.items() if isinstance(x, str)}
-    given = {name: framework.array(x, dtype) for name, x in more.items() if name not in options}
-    p, y = framework.array(prediction, dtype), framework.array(target, dtype)
-    if framework.title != "JAX" or not trainable(loss):
-        return framework.value_and_gradient(loss, p, y, **given, **options)
+    """The call's value and gradient, NumPy in and out."""
+    given = {name: x if isinstance(x, str) else framework.array(x, dtype) for name, x in more.items()}
+    arrays = (framework.array(x, dtype) for x in (prediction, target))
+    return framework.value_and_gradient(loss, *arrays, **given)  # type: ignore[no-any-return]
 
-    def call(p: Any, y: Any, given: Any) -> Any:
-        return loss(prediction=p, target=y, **given, **options)
 
-    value, gradient = framework.compiled(call, p, y, given)
-    return framework.numpy(value), framework.numpy(gradient)
+KEPT = np.array([True, False, True, True, False, False, True, False, True, False])
+
+
+def left_out(loss: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The same inputs, with what no loss could take in the five rows that are not kept."""
+    hidden = np.array([math.nan, math.inf, -math.inf, 1e30, math.nan])
+    spoilt = {name: x.copy() for name, x in inputs.items()}
+    for name, x in spoilt.items():
+        x[~KEPT] = -100 if loss.domains[name].indices else hidden.reshape(-1, *(1,) * (x.ndim - 1))
+    return spoilt
 
 
 def same(one: tuple[Any, Any], other: tuple[Any, Any], dtype: str) -> None:
@@ -225,10 +229,14 @@ def test_compiled_equals_eager_at_every_setting(loss: Any, framework: Any, dtype
 
 
 def _compiled_equals_eager(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    arrays = [framework.array(x, dtype) for x in (*points(loss, random).values(), random.uniform(0.5, 2.0, size=ROWS))]
+    """In one program: a weighted mean, and the sum of what is kept, beside rows that both leave out."""
+    inputs = left_out(loss, points(loss, random))
+    weight = random.uniform(0.5, 2.0, size=ROWS) * KEPT
+    arrays = [framework.array(x, dtype) for x in (*inputs.values(), weight, KEPT)]
 
-    def call(prediction: Any, target: Any, weight: Any) -> Any:
-        return loss(prediction=prediction, target=target, weight=weight)
+    def call(prediction: Any, target: Any, weight: Any, where: Any) -> Any:
+        mean = loss(prediction=prediction, target=target, weight=weight)
+        return mean + loss(prediction=prediction, target=target, where=where, reduction="sum")
 
     if trainable(loss):
         quick = framework.compiled(call, *arrays)
@@ -331,15 +339,9 @@ def test_weight_2_is_a_row_given_twice(loss: Any, framework: Any, dtype: str, ra
         same(came, (value, gradient), dtype)
 
 
-KEPT = np.array([True, False, True, True, False, False, True, False, True, False])
-
-
 @cases()
 def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, random: Any) -> None:
-    prediction, target = ordinary(loss, random).values()
-    hidden = np.array([math.nan, math.inf, -math.inf, 1e30, math.nan])[:, None]
-    prediction[~KEPT] = hidden
-    target[~KEPT] = -100 if loss.target.indices else hidden.reshape(-1, *(1,) * (target.ndim - 1))
+    prediction, target = left_out(loss, ordinary(loss, random)).values()
     for reduction in ("mean", "sum", "none"):
         wanted, its = both(framework, loss, prediction[KEPT], target[KEPT], dtype, reduction=reduction)
         for how in ({"weight": KEPT * 1.0}, {"where": KEPT}):

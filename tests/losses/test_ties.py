@@ -353,7 +353,7 @@ def test_the_catalogues_gradients_are_0_at_kinks(loss: Any, framework: Any, dtyp
 def test_the_targets_derivative_at_thresholds(loss: Any, framework: Any, dtype: str) -> None:
     """It is that of the value, whose branches meet there: minus the prediction's, of a loss of the residual."""
     thresholds = [each for each in loss.settings.values() if isinstance(each, float)]
-    p = np.array([0.0, *thresholds, *(-each for each in thresholds)])
+    p = np.resize([0.0, *thresholds, *(-each for each in thresholds)], 16)  # of one shape, for JAX compiles each anew
     p, y = framework.array(p, dtype), framework.array(np.zeros_like(p), dtype)
     by_prediction = framework.pulled(lambda p: loss(prediction=p, target=y, reduction="sum"), p)[1]
     by_target = framework.pulled(lambda y: loss(prediction=p, target=y, reduction="sum"), y)[1]

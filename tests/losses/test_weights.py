@@ -150,7 +150,8 @@ def test_derivatives_are_exact_whatever_the_weights(
         of_target = framework.pulled(lambda y: call(both, y), y)[1:] if has_target_slope(loss) else ()
         return *framework.pulled(call, both), framework.second(call, both, way), *of_target
 
-    quick = TRACED[framework.title](framework, derivatives)
+    # One program for all weights, where each operation would be compiled by itself.
+    quick = framework.jax.jit(derivatives) if framework.title == "JAX" else derivatives
     way = framework.array(np.concatenate([along, 0 * along[:, :1]], axis=1))
     for name, entries in WEIGHTS.items():
         weight = (np.array(entries) / heaviest / ROOM[reduction]).astype(dtype)
@@ -160,14 +161,6 @@ def test_derivatives_are_exact_whatever_the_weights(
         came = (value, slope[:, :columns], slope[:, columns], second[:, columns], *of_target)
         for its, answer in zip(came, answers, strict=False):
             agree(its, answer, flushed=name == "tiny" and framework.title != "PyTorch")
-
-
-# Once for all weights, where a framework takes long to start.
-TRACED = {
-    "PyTorch": lambda its, function: function,
-    "TensorFlow": lambda its, function: its.tf.function(function, autograph=False),
-    "JAX": lambda its, function: its.jax.jit(function),
-}
 
 
 @losses(only=lambda loss: loss.trainable)
@@ -254,7 +247,7 @@ def test_a_weight_of_0_silences_an_infinite_curvature(framework: Any) -> None:
         return loss(prediction=both[0], target=y, weight=both[1], reduction="sum")
 
     way = framework.array(np.array([[1.0, 1.0], [0.0, 0.0]]), "float32")
-    second = framework.numpy(TRACED[framework.title](framework, lambda x: framework.second(call, x, way))(both))
+    second = framework.numpy(framework.second(call, both, way))
     np.testing.assert_allclose(second[0], [0.0, 4.0], rtol=1e-6)
     slope = framework.numpy(framework.pulled(call, both)[1])
     np.testing.assert_allclose(slope[1], [-math.log(1e-20), math.log(2.0)], rtol=1e-6)
