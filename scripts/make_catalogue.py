@@ -91,7 +91,7 @@ def _twins(loss: Loss) -> str:
     rows = [
         (
             f"`{twin.call}`",
-            f"{twin.factor:g}",
+            show.plus_offset(f"{twin.factor:g}", twin),
             ", ".join([*(f"`{name}={value!r}`" for name, value in twin.when.items()), *show.twin_terms(twin)]),
             _departure(twin.departs),
         )

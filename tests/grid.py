@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lossary import catalogue
-from lossary.define.domain import ClassIndex, Columns, Labels, Logits, Positive, Probability, Real, Row, Score, Simplex
+from lossary.define.domain import Columns, Logits, Positive, Probability, Real, Row, Score, Simplex
 from lossary.define.loss import Loss
 from lossary.define.parameters import parameters_of
 
@@ -163,8 +163,8 @@ def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
             return _inside(entry, random, shape)
         case Columns():
             return np.stack([_inside(each, random, shape[:-1]) for _, each in domain.columns], axis=-1)
-        case Labels() | ClassIndex() | _:
-            return domain.sample(random, shape)
+        case _:
+            return domain.ordinary(random, shape)
 
 
 def of_losses(loss: Loss, rows: int = ROWS) -> tuple[int, ...]:

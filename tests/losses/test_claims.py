@@ -14,6 +14,7 @@ import pytest
 from lossary import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    CoxPartialLikelihood,
     Hinge,
     Huber,
     LogCosh,
@@ -227,8 +228,10 @@ def test_the_pull_is_capped_where_it_is_said_to_be(loss: Any) -> None:
 def test_what_is_estimated_is_a_claim() -> None:
     for loss in EVERY:
         assert loss.estimates in {"", *(each.estimated for each in loss.claims)}
-        # Masks and embeddings stand for no number that somebody could ask for.
-        assert bool(loss.estimates) == (loss.task not in ("segmentation", "embedding"))
+        # Masks, embeddings and boxes stand for no number that somebody could ask for.
+        number = loss.prediction.says_class or not loss.prediction.rows or hasattr(loss.prediction, "names")
+        assert loss.estimates or loss.pooled or not number
+    assert CoxPartialLikelihood().estimates == "log hazard ratio"
     assert BinaryCrossEntropy(pos_weight=(1.0, 0.5)).estimates == "biased probability"
     assert (Huber().estimates, LogCosh().estimates) == ("centre of symmetry",) * 2
     assert Hinge().estimates == "likelier class"

@@ -15,7 +15,7 @@ import pytest
 import lossary
 from lossary.define import domain as domains
 from lossary.define.claim import Estimates, NotConvex, Proper, Smooth, StronglyConvex, Symmetric, ZeroAtTarget, closure
-from lossary.define.domain import Domain, Labels, Logits, Positive, Real, Score
+from lossary.define.domain import Boxes, Domain, Labels, Logits, Positive, Real, Score
 from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.define.probe import Probe
 from lossary.ops.numpy import ops
@@ -78,6 +78,56 @@ class Rows(Domain):
         return self.of.safe(xp, x)
 
 
+@final
+@dataclasses.dataclass(frozen=True)
+class Ascending(Domain):
+    """Rows of two numbers of which the second is at least as large: what is legal is legal as a whole."""
+
+    axes = 1
+    size = 2
+    wanted = "rows (low, high) with low <= high"
+
+    def contains(self, xp: Any, x: Any, prediction: Any, epsilon: float) -> Any:
+        low, high = xp.columns(x, 2)
+        return xp.logical_not(low > high)
+
+    def safe(self, xp: Any, x: Any) -> Any:
+        return xp.table([0.0, 1.0], x)
+
+    def activate(self, xp: Any, x: Any) -> Any:
+        low, size = xp.columns(x, 2)
+        return xp.stack(low, low + xp.softplus(size))
+
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return np.sort(generator.normal(scale=1.5, size=(*shape[:-1], 2)), axis=-1)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Ring(Domain):
+    """Points of the plane at a distance of 1 to 2 from the origin: between two of them not everything is legal."""
+
+    axes = 1
+    size = 2
+    wanted = "points at a distance of 1 to 2 from the origin"
+    low, high = -2.0, 2.0
+
+    def contains(self, xp: Any, x: Any, prediction: Any, epsilon: float) -> Any:
+        square = xp.sum(x * x)
+        return xp.logical_not(xp.logical_or(square < 1.0 - 8.0 * epsilon, square > 4.0 + 16.0 * epsilon))
+
+    def safe(self, xp: Any, x: Any) -> Any:
+        return xp.table([0.0, 1.5], x)
+
+    def activate(self, xp: Any, x: Any) -> Any:
+        size = xp.row(xp.sqrt(1e-6 + xp.sum(x * x)))
+        return (1.0 + xp.sigmoid(size)) * x / size
+
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        angle, size = generator.uniform(0.0, 6.0, size=shape[:-1]), generator.uniform(1.1, 1.9, size=shape[:-1])
+        return np.stack([size * np.sin(angle), size * np.cos(angle)], axis=-1)
+
+
 def squares(domain: Domain) -> Loss:
     """A right loss over it."""
 
@@ -114,9 +164,9 @@ INTERVALS = tuple(
     Between(ends)
     for ends in ((1.0, 5.0), (-1.0, 1.0), (0.0, math.inf), (20.0, math.inf), (-math.inf, 0.0), (-math.inf, math.inf))
 )
-UNKNOWN: tuple[Domain, ...] = (*INTERVALS, *map(Rows, INTERVALS))
+UNKNOWN: tuple[Domain, ...] = (*INTERVALS, *map(Rows, INTERVALS), Ascending())
 USED = {repr(each): each for loss in PAIRS for each in (loss.prediction, loss.target)}
-USED |= {repr(each): each for each in (Positive(), Labels((1.0, 2.0)), Logits(), Score(), *UNKNOWN)}
+USED |= {repr(each): each for each in (Positive(), Labels((1.0, 2.0)), Logits(), Score(), *UNKNOWN, Ring())}
 of_every_domain = pytest.mark.parametrize("domain", USED.values(), ids=USED)
 of_unknown_domains = pytest.mark.parametrize("domain", UNKNOWN, ids=repr)
 
@@ -215,7 +265,7 @@ def test_edges_are_where_one_looks_for_them() -> None:
 
 @of_every_domain
 def test_samples_are_legal_mostly_ordinary_and_the_same_for_the_same_seed(domain: Domain) -> None:
-    first, again, other = (domain.sample(np.random.default_rng(seed), (4_000, 3)) for seed in (1, 1, 2))
+    first, again, other = (domain.sample(np.random.default_rng(seed), (4_000, domain.size or 3)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert legal(domain, first)
@@ -231,7 +281,7 @@ def test_samples_are_legal_mostly_ordinary_and_the_same_for_the_same_seed(domain
 @of_every_domain
 def test_bounds_hold_every_legal_number(domain: Domain) -> None:
     points = np.concatenate(
-        [domain.edges("float32").ravel(), domain.sample(np.random.default_rng(3), (500, 3)).ravel()]
+        [domain.edges("float32").ravel(), domain.sample(np.random.default_rng(3), (500, domain.size or 3)).ravel()]
     )
     assert domain.low <= points.min()
     assert points.max() <= domain.high
@@ -306,6 +356,32 @@ def test_claims_are_tried_over_a_domain_that_nobody_knows(domain: Domain) -> Non
         assert not claim.examine(loss, points=1_000).refuted, claim
     for claim in (StronglyConvex(2.1), Smooth(1.9), Estimates("median", level=0.5), NotConvex(), Proper()):
         assert claim.examine(loss, points=1_000).refuted, claim
+
+
+@pytest.mark.parametrize("domain", [*UNKNOWN, Boxes(), Ring()], ids=repr)
+def test_between_two_legal_points_of_a_segment_all_is_legal(domain: Domain) -> None:
+    probe = Probe(squares(domain), 2_000, 0)
+    first, second, target = probe.segments()
+    assert legal(domain, target)
+    for share in (0.0, 0.125, 0.5, 0.8, 1.0):
+        assert legal(domain, (1.0 - share) * first + share * second)
+    long = probe.distance(first, second) > 0.05
+    assert 0.2 < np.mean(long) < (0.9 if domain == Ring() else 1.0)
+
+
+@of_every_domain
+def test_any_numbers_are_activated(domain: Domain) -> None:
+    numbers = np.random.default_rng(0).normal(scale=3.0, size=(500, domain.size or 3)).astype(np.float32)
+    if domain.discrete:
+        with pytest.raises(TypeError, match="no values that can change"):
+            domain.activate(ops, numbers)
+        return
+    activated = domain.activate(ops, numbers)
+    assert activated.shape == numbers.shape
+    assert activated.dtype == np.float32
+    assert legal(domain, activated, "float32")
+    assert len(np.unique(activated, axis=0)) == 500  # and all of it still says something
+    assert np.array_equal(activated, numbers) or not domain.takes_all
 
 
 @of_unknown_domains

@@ -15,9 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from lossary import catalogue, metrics
 from lossary.define.domain import Labels
 from lossary.define.loss import Loss
+from lossary.ops import dispatch
 from tests.grid import DEFAULTS, chosen, settings_of
 
 STEPS = 60
+NUMPY = dispatch.ops("numpy")
 ITSELF = "the loss itself"  # where no metric is about what it estimates
 
 
@@ -35,6 +37,8 @@ class Case:
 
 @functools.cache
 def case_for(loss: Loss) -> Case:
+    if loss.target.rows and not loss.target.says_class:
+        return _of_rows(loss)
     if loss.task == "regression":
         X, y = load_diabetes(return_X_y=True)
         y = StandardScaler().fit_transform(y[:, None])[:, 0] if loss.target.unbounded else y / y.mean()
@@ -57,6 +61,16 @@ def case_for(loss: Loss) -> Case:
     if loss.task == "distribution":  # what an uncertain annotator would say
         target = 0.85 * target + np.float32(0.05)
     return Case(_scaled(X), target, 3, "accuracy", 1 / 3, greater=True)
+
+
+def _of_rows(loss: Loss) -> Case:
+    """Whatever a legal row is made of, some of a patient's measurements are, and the others are to tell it."""
+    table = _scaled(np.column_stack(load_diabetes(return_X_y=True)[::-1]))
+    numbers, rest = np.split(table, [loss.target.size or 3], axis=1)
+    target = loss.target.activate(NUMPY, numbers)
+    tried = loss.prediction.activate(NUMPY, numbers[::10])  # each of some, for everybody
+    constant = min(float(loss(prediction=np.broadcast_to(each, target.shape), target=target)) for each in tried)
+    return Case(rest, target, numbers.shape[1], ITSELF, constant, greater=False)
 
 
 def _scaled(X):
@@ -84,14 +98,8 @@ def settings(cls: type[Loss]) -> list[Loss]:
     if "level" in losses[0].settings:
         losses.append(cls(level=0.9))
     if losses[0].prediction.size:
-        losses += [cls(**chosen) for chosen in settings_of(cls) if any(_positive(cls(**chosen)))][:1]
+        losses += [cls(**chosen) for chosen in settings_of(cls) if not cls(**chosen).prediction.takes_all][:1]
     return losses
-
-
-def _positive(loss: Loss) -> list[bool]:
-    """Whether a predicted number is positive, or which of its columns are."""
-    columns = getattr(loss.prediction, "columns", (("", loss.prediction),))
-    return [domain.low == 0.0 and not domain.says_class for _, domain in columns]
 
 
 TRAINABLE = [loss for cls in map(type, DEFAULTS) if cls.trainable for loss in settings(cls)]
@@ -107,15 +115,6 @@ def trained_in(framework: str) -> list[Any]:
         )
         for loss in TRAINABLE
     ]
-
-
-def activation(loss: Loss) -> str:
-    """What stands on the last layer where the loss takes probabilities."""
-    if any(_positive(loss)):
-        return "softplus"
-    if loss.settings.get("from_logits", True):
-        return "none"
-    return "softmax" if loss.prediction.rows else "sigmoid"
 
 
 @pytest.fixture
@@ -134,18 +133,14 @@ def test_torch_loop(loss, torch):
     case = case_for(loss)
     X, target = torch.from_numpy(case.X), torch.from_numpy(case.target)
     torch.manual_seed(0)
-    layers = [nn.Linear(X.shape[1], 16), nn.Tanh(), nn.Linear(16, case.outputs)]
-    positive = torch.tensor(_positive(loss))
+    layers = nn.Sequential(nn.Linear(X.shape[1], 16), nn.Tanh(), nn.Linear(16, case.outputs))
 
-    class Softplus(nn.Module):
-        def forward(self, x):
-            return torch.where(positive, nn.functional.softplus(x), x)
+    def model(X):
+        out = layers(X)
+        return loss.prediction.activate(dispatch.ops("torch"), out if loss.prediction.rows else out[:, 0])
 
-    last = {"none": [], "sigmoid": [nn.Sigmoid()], "softmax": [nn.Softmax(-1)], "softplus": [Softplus()]}
-    layers += last[activation(loss)]
-    model = nn.Sequential(*layers, *([nn.Flatten(0)] if case.outputs == 1 else []))
     criterion = loss.torch()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(layers.parameters(), lr=0.02)
     before = criterion(model(X), target).item()
     for _ in range(STEPS):
         optimizer.zero_grad()
@@ -167,19 +162,12 @@ def test_jax_jitted_step(loss):
         "out": jax.random.normal(second, (16, case.outputs)) / 4,
         "bias": jax.numpy.zeros(case.outputs),
     }
-    positive = np.array(_positive(loss))
-    link = {
-        "none": lambda x: x,
-        "sigmoid": jax.nn.sigmoid,
-        "softmax": jax.nn.softmax,
-        "softplus": lambda x: jax.numpy.where(positive, jax.nn.softplus(x), x),
-    }[activation(loss)]
     loss_fn = loss.jax()
     optimizer = optax.adam(0.02)
 
     def predict(parameters):
-        out = link(jax.numpy.tanh(case.X @ parameters["in"]) @ parameters["out"] + parameters["bias"])
-        return out[:, 0] if case.outputs == 1 else out
+        out = jax.numpy.tanh(case.X @ parameters["in"]) @ parameters["out"] + parameters["bias"]
+        return loss.prediction.activate(dispatch.ops("jax"), out if loss.prediction.rows else out[:, 0])
 
     def cost(parameters):
         return loss_fn(predict(parameters), case.target).mean()

@@ -14,47 +14,27 @@ from torch.utils.checkpoint import checkpoint
 
 import lossary.torch
 from lossary import BinaryCrossEntropy, Huber, MeanSquaredError, SparseCategoricalCrossEntropy
-from lossary.define.domain import Columns, Probability, Simplex
 from lossary.define.loss import Loss
+from lossary.ops import dispatch
 from tests import grid
 
 TRAINABLE = tuple(loss for loss in grid.PAIRS if loss.trainable)
 ROWS = 6
 
 
-class OfColumns(nn.Module):
-    """What makes some of the columns positive, as those who predict a scale do it."""
-
-    positive: Tensor
-
-    def __init__(self, positive: list[bool]) -> None:
-        super().__init__()
-        self.register_buffer("positive", torch.tensor(positive))
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.where(self.positive, 0.01 + nn.functional.softplus(input), input)
-
-
 class Step(nn.Module):
-    """A layer, the activation that the loss asks for, and the loss."""
+    """A layer, the activation of what the loss takes, and the loss."""
 
     def __init__(self, loss: Loss, **options: Any) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.layer = nn.Linear(5, grid.shapes_of(loss)[0][-1])
-        match loss.prediction:
-            case Probability():
-                self.activation: nn.Module = nn.Sigmoid()
-            case Simplex(logarithms=logarithms):
-                self.activation = nn.LogSoftmax(-1) if logarithms else nn.Softmax(-1)
-            case Columns(columns):
-                self.activation = OfColumns([domain.low == 0.0 for _, domain in columns])
-            case _:
-                self.activation = nn.Identity()
+        self.domain = loss.prediction
         self.criterion = loss.torch(**({"class_axis": -1} if loss.prediction.rows else {}), **options)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        value: Tensor = self.criterion(self.activation(self.layer(input)), target)
+        prediction = self.domain.activate(dispatch.ops("torch"), self.layer(input))
+        value: Tensor = self.criterion(prediction, target)
         return value
 
     def gradients(self, value: Tensor) -> list[Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import itertools
 from typing import Any
@@ -19,11 +18,6 @@ from lossary.define.twin import Departure, Twin
 from lossary.describe import show
 from tests.accuracy.grid import in_columns
 from tests.grid import CLASSES, EACH, EVERY, has_table, losses, ordinary
-
-# The arrays that a library computes with.
-HOME = collections.defaultdict(
-    lambda: "numpy", torch="torch", torchmetrics="torch", keras="tensorflow", tensorflow="tensorflow", optax="jax"
-)
 
 # Settings that no library has a word for, and why.
 ALONE: dict[Any, str] = {
@@ -60,20 +54,21 @@ def as_taken(loss: Any, twin: Twin, inputs: dict[str, Any]) -> dict[str, Any]:
             arrays[name] = np.eye(arrays[name].shape[-1])[arrays[name].argmax(-1)]
         else:
             arrays[name] = np.round(arrays[name])
-    if twin.framework == "sklearn" and not loss.prediction.rows:  # which takes vectors
+    if twin.library == "sklearn" and not loss.prediction.rows:  # which takes vectors
         return {name: x.ravel() for name, x in arrays.items()}
     return arrays
 
 
 def both(loss: Any, twin: Twin, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """Our answer and theirs, by `evaluate` and nothing else."""
-    framework = adapter(HOME[twin.framework])
+    pytest.importorskip(twin.library, reason=f"{twin.library} is not among what tests are run with")
+    framework = adapter(twin.takes)
     arrays = {
         name: framework.array(x) if x.dtype == np.int64 else framework.array(x, "float32")
         for name, x in as_taken(loss, twin, inputs).items()
     }
     with np.errstate(all="ignore"):
-        theirs = framework.numpy(twin.factor * twin.evaluate(loss, **arrays))
+        theirs = framework.numpy(twin.evaluate(loss, **arrays))
     ours = framework.numpy(loss(**arrays, reduction="none" if theirs.ndim else "mean"))
     return ours, theirs
 
@@ -209,7 +204,7 @@ def test_every_twin_is_tried(loss: Any) -> None:
         assert set(twin.when) | set(twin.given) <= set(loss.settings)
         assert set(twin.given) <= twin.mentions
         assert set(twin.labels) <= set(loss.inputs)
-        assert twin.factor > 0
+        assert twin.factor != 0
 
 
 def test_a_twin_that_does_not_apply_is_not_tried() -> None:
@@ -241,5 +236,28 @@ def test_a_wrong_factor_would_be_seen(random: Any) -> None:
     huber = lossary.Huber()
     inputs = {name: adapter("torch").array(x, "float32") for name, x in ordinary(huber, random).items()}
     twin = Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", factor=0.5)
-    theirs = twin.factor * twin.evaluate(huber, **inputs)
+    theirs = twin.evaluate(huber, **inputs)
     assert not np.allclose(theirs, huber.values(**inputs))
+
+
+def test_what_is_1_where_ours_is_0_is_turned_round(random: Any) -> None:
+    loss = lossary.ZeroOne()
+    accuracy = "sklearn.metrics.accuracy_score(target, prediction)"
+    labels = ("prediction", "target")
+    ours, theirs = both(loss, Twin(accuracy, -1.0, 1.0, labels=labels), ordinary(loss, random, rows=20))
+    assert 0.0 < ours < 1.0
+    assert ours == pytest.approx(theirs)
+    unturned = both(loss, Twin(accuracy, labels=labels), ordinary(loss, random, rows=21))
+    assert unturned[0] != pytest.approx(unturned[1])
+
+
+def test_the_arrays_are_those_of_the_library_unless_it_is_said_whose() -> None:
+    assert Twin("torchmetrics.functional.mean_squared_error(prediction, target)").takes == "torch"
+    assert Twin("unheard_of.loss(prediction, target)").takes == "numpy"
+    assert Twin("unheard_of.loss(prediction, target)", framework="jax").takes == "jax"
+
+
+def test_an_offset_is_shown() -> None:
+    turned = Twin("sklearn.metrics.accuracy_score(target, prediction)", -1.0, 1.0)
+    assert show.plus_offset(show.twin_factor(turned), turned) == "-1, then +1"
+    assert show.plus_offset("1", Twin(turned.call)) == "1"

@@ -32,6 +32,7 @@ from lossary.define.claim import (
     ZeroAtTarget,
 )
 from lossary.define.domain import (
+    Boxes,
     ClassIndex,
     Columns,
     Domain,
@@ -59,6 +60,7 @@ __all__ = [
     "Array",
     "Balance",
     "Batchwise",
+    "Boxes",
     "Choice",
     "Claim",
     "ClassIndex",

@@ -306,7 +306,7 @@ class ZeroAtTarget(Claim):
                 if probe.loss.prediction.of_logits:
                     perfect = np.maximum(perfect, -1e4)  # as good as certain, and finite
         costs = probe.values(perfect, target)
-        size = np.abs(np.where(np.isfinite(perfect), perfect, 0.0)).max(axis=-1) if probe.rows else 0.0
+        size = np.abs(np.where(np.isfinite(perfect), perfect, 0.0)).max(axis=tuple(range(-probe.axes, 0)))
         off_target = ~(np.abs(costs) <= rounded * (1.0 + size))
         meant = probe.said_by(prediction, probe.loss.prediction) if probe.rows_of_classes else prediction
         apart = probe.distance(meant, said) > 1e-3
@@ -465,8 +465,10 @@ class UnboundedGradient(Claim):
             prediction = 1e-6 * prediction  # probabilities close to 0
             if probe.rows:
                 prediction[..., 0] = 1.0 - prediction[..., 1:].sum(axis=-1)
-        gradient = probe.gradient(prediction, target)
-        steepest = float(probe.np.max(probe.size(gradient)))
+        tried = [prediction]
+        if probe.is_regression:  # where both are small, too
+            tried.append(probe.towards(target, prediction, 1e-3))
+        steepest = max(float(probe.np.max(probe.size(probe.gradient(each, target)))) for each in tried)
         return None if steepest > 1e3 else f"the steepest gradient found is {steepest:g}"
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
@@ -849,9 +851,9 @@ def _largest_jump(probe: Probe) -> str | None:
     first, second, target = probe.segments()
     if probe.is_regression:
         half = len(first) // 2
-        if probe.loss.prediction.unbounded:
+        if probe.loss.prediction.takes_all:
             first[:half], second[:half] = target[:half] - 1.5, target[:half] + 2.5
-    if probe.loss.prediction.unbounded and not probe.rows:
+    if probe.loss.prediction.takes_all and not probe.rows:
         # Short ones where kinks are, so that no bend beside them changes the gradient more than they do.
         few = len(first) // 4
         losses: Any = getattr(probe.loss, "losses", (probe.loss,))

@@ -227,6 +227,22 @@ class Domain(ABC):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         """A legal value to stand where a mask hides what is there."""
 
+    def activate(self, xp: Operations, x: Array) -> Array:
+        """Legal values made of any numbers, in any framework: what the last layer of a model does. Here a softplus or a
+        sigmoid keeps the bounds; a domain whose rows are legal as a whole has one of its own.
+
+        Raises:
+            TypeError: no value of this domain can change a little.
+        """
+        if self.discrete:
+            raise TypeError(f"{self!r} has no values that can change a little.")
+        low, high = self.low, self.high
+        if self.unbounded:
+            return x
+        if math.isfinite(low) and math.isfinite(high):
+            return low + (high - low) * xp.sigmoid(x)
+        return low + xp.softplus(x) if math.isfinite(low) else high - xp.softplus(-x)
+
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         """Legal points of everyday size, none at an edge, as a float64 (or integer) NumPy array.
 
@@ -256,7 +272,7 @@ class Domain(ABC):
         numbers = _edges(dtype, self.low, self.high)
         if not self.rows:
             return self._legal(numbers, dtype, classes)
-        rows = np.empty((len(numbers), *(classes,) * self.axes))
+        rows = np.empty((len(numbers), *(self.size or classes,) * self.axes))
         rows[...] = self.safe(_numpy(), rows)
         rows.reshape(len(numbers), -1)[:, 0] = numbers
         return self._legal(rows, dtype, classes)
@@ -267,20 +283,24 @@ class Domain(ABC):
         import numpy as np
 
         points = points.astype(_dtype(dtype)).astype("float64")
-        legal = self.contains(_numpy(), points, np.empty((len(points), classes)), float(_limits(dtype).eps))
+        with np.errstate(all="ignore"):
+            legal = self.contains(_numpy(), points, np.empty((len(points), classes)), float(_limits(dtype).eps))
         return points if legal is None else points[legal]
 
     def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        """Legal points as a float64 (or integer) NumPy array: ordinary ones, of which every tenth is far out, or at an
-        edge where bounds leave no room. Shapes are as in `ordinary`."""
+        """Legal points as a float64 (or integer) NumPy array: ordinary ones, of which every tenth is far out where that
+        is legal, or at an edge where bounds leave no room. Shapes are as in `ordinary`."""
         import numpy as np
 
         ordinary = self.ordinary(generator, shape)
         if self.discrete:
             return ordinary
-        alone = self.unbounded or not self.rows  # else a row is legal as a whole
+        alone = self.takes_all or not self.rows  # else a row is legal as a whole
         rare = generator.uniform(size=shape if alone else (*shape[:-1], 1)) < 0.1
-        return np.where(rare, self._far(generator, shape), ordinary)
+        found = np.where(rare, self._far(generator, shape), ordinary)
+        with np.errstate(all="ignore"):
+            legal = None if alone else self.contains(_numpy(), found, found, float(np.finfo("float64").eps))
+        return found if legal is None else np.where(legal[(..., *(None,) * self.axes)], found, ordinary)
 
     def _far(self, generator: Any, shape: tuple[int, ...]) -> Any:
         """Legal points over many magnitudes; where both sides are bounded, at the edges and close to them."""
@@ -578,6 +598,9 @@ class Simplex(Domain):
             return share
         return math.log(share) if isinstance(share, float) else xp.log(share)
 
+    def activate(self, xp: Operations, x: Array) -> Array:
+        return -xp.surprisal(x) if self.logarithms else xp.softmax_and_complement(x)[0]
+
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         import numpy as np
 
@@ -692,11 +715,69 @@ class Row(Domain):
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return self.entry.safe(xp, x)
 
+    def activate(self, xp: Operations, x: Array) -> Array:
+        return self.entry.activate(xp, x)
+
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         return self.entry.ordinary(generator, shape)
 
     def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
         return self.entry.sample(generator, shape)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Boxes(Domain):
+    """Rows of two opposite corners of a box, (x1, y1, x2, y2), with x1 ≤ x2 and y1 ≤ y2; all four are finite."""
+
+    axes = 1
+    size = 4
+    wanted = "rows of finite (x1, y1, x2, y2) with x1 <= x2 and y1 <= y2"
+
+    def room(self, x: Any) -> Any:
+        import numpy as np
+
+        return np.tile(x[..., 2:] - x[..., :2], 2)
+
+    def advice(self, argument: str) -> str:
+        return "of (x, y, width, height) the other corner is (x + width, y + height)."
+
+    def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        left, top, right, bottom = xp.columns(x, 4)
+        swapped = xp.logical_or(left > right, top > bottom)
+        return xp.logical_not(xp.logical_or(swapped, xp.equal(xp.max(xp.abs(x)), math.inf)))
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return xp.table([0.0, 0.0, 1.0, 1.0], x)
+
+    def activate(self, xp: Operations, x: Array) -> Array:
+        """A corner, and after a softplus width and height."""
+        left, top, width, height = xp.columns(x, 4)
+        return xp.stack(left, top, left + xp.softplus(width), top + xp.softplus(height))
+
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        corner = generator.normal(size=(*shape[:-1], 2))
+        return np.concatenate([corner, corner + np.exp(0.5 * generator.normal(size=corner.shape))], axis=-1)
+
+    def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        """Ordinary boxes, of which every tenth is of another size altogether, or has no area."""
+        import numpy as np
+
+        boxes = self.ordinary(generator, shape)
+        size = np.where(generator.uniform(size=shape[:-1]) < 0.2, 0.0, 10.0 ** generator.uniform(-6.0, 6.0, shape[:-1]))
+        return boxes * np.where(generator.uniform(size=shape[:-1]) < 0.1, size, 1.0)[..., None]
+
+    def edges(self, dtype: str, classes: int = 4) -> Any:
+        import numpy as np
+
+        limits = _limits(dtype)
+        small, most = float(limits.smallest_normal), float(limits.max)
+        flat = [[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0.5, -1, 0.5, 1]]
+        sizes = [[-size, -size, size, size] for size in (small, 1.0, most)]
+        far = [[0, 0, most, most], [-1, 0, 1, small], [-most, -most, -0.5 * most, -0.5 * most]]
+        return self._legal(np.array([*flat, *sizes, *far], np.float64), dtype, 4)
 
 
 @final
@@ -754,6 +835,10 @@ class Columns(Domain):
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return xp.table([domain.safe(xp, x) for _, domain in self.columns], x)
+
+    def activate(self, xp: Operations, x: Array) -> Array:
+        columns = zip(self.columns, xp.columns(x, len(self.columns)), strict=True)
+        return xp.stack(*(domain.activate(xp, column) for (_, domain), column in columns))
 
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         import numpy as np

@@ -74,20 +74,26 @@ class Probe:
             lead = (*self.lead, *(1,) * (target.ndim - len(self.lead)))
             edge = self.generator.choice([self.loss.target.low, self.loss.target.high], size=lead)
             near = self.generator.choice([1e-3, 0.01, 0.1], size=lead)
-            target[::5] = (edge + near * (target - edge))[::5]
+            moved = edge + near * (target - edge)
+            target[::5] = self.np.where(self._are_legal(self.loss.target, moved), moved, target)[::5]
         return target
 
     def segments(self) -> tuple[Any, Any, Any]:
         """Pairs of predictions and a target for each: far apart, close together, around the target, and in the
-        directions in which a loss of rows may not change at all."""
+        directions in which a loss of rows may not change at all.
+
+        What lies between two predictions of a pair is legal: where the domain does not contain it, both are the same
+        point. Claims about what lies between are therefore tried everywhere on convex domains alone, and of others
+        along the pairs that are found.
+        """
         first, second, target = self.prediction(), self.prediction(), self.target()
         if self.is_regression:
             third = len(first) // 3
             for ends in (first, second):
-                away = self.generator.normal(size=target[:third].shape)
-                if not self.loss.prediction.unbounded:  # what lies between legal amounts is legal
-                    away = 0.1 * (ends[:third] - target[:third])
-                ends[:third] = target[:third] + away
+                if self.loss.prediction.takes_all:
+                    ends[:third] = target[:third] + self.generator.normal(size=target[:third].shape)
+                else:
+                    ends[:third] = self.towards(target, ends, 0.1)[:third]
         near = slice(0, len(first) // 4)
         second[near] = 0.99 * first[near] + 0.01 * second[near]
         if self.rows and self.classes > 1 and self.loss.prediction.size is None:  # columns are not alike
@@ -97,7 +103,28 @@ class Probe:
             second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
             if self.loss.prediction.of_logits or (self.pooled and self.loss.prediction.unbounded):
                 second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
-        return first, second, target
+        domain, legal = self.loss.prediction, self.np.array(True)
+        for share in () if domain.takes_all else (0.25, 0.5, 0.75, 1.0):
+            legal = legal & self._are_legal(domain, (1.0 - share) * first + share * second)
+        return first, self.np.where(legal, second, first), target
+
+    def towards(self, target: Any, prediction: Any, share: Any) -> Any:
+        """Predictions so near their targets, as a share of the way from them; those where these are not legal.
+
+        Of what a target says a prediction may say.
+        """
+        near = (1.0 - share) * target + share * prediction
+        return self.np.where(self._are_legal(self.loss.prediction, near), near, prediction)
+
+    def _are_legal(self, domain: Domain, x: Any) -> Any:
+        """Whether each value is, or each batch of them that is one loss, to stand beside their numbers."""
+        from lossary.ops.numpy import ops
+
+        np, points = self.np, len(x)
+        with np.errstate(all="ignore"):
+            legal = domain.contains(ops, x, x, float(np.finfo("float64").eps))
+        each = np.ones(points, bool) if legal is None else np.reshape(legal, (points, -1)).all(axis=1)
+        return each.reshape(points, *(1,) * (x.ndim - 1))
 
     @property
     def lead(self) -> tuple[int, ...]:
@@ -112,14 +139,21 @@ class Probe:
     @property
     def is_regression(self) -> bool:
         """Whether predictions are on the scale of targets, number for number."""
-        alike = self.loss.prediction.axes == self.loss.target.axes
-        return self.loss.task == "regression" and alike and not self.loss.prediction.logarithms
+        prediction, target = self.loss.prediction, self.loss.target
+        alike = (prediction.axes, prediction.size, prediction.link) == (target.axes, target.size, target.link)
+        amounts = not (prediction.says_class or target.says_class or prediction.logarithms or target.discrete)
+        return self.loss.paired and alike and amounts
+
+    @property
+    def of_distributions(self) -> bool:
+        """Whether a target is itself a distribution over classes, rather than one of them."""
+        return self.rows_of_classes and not self.loss.target.one_hot
 
     @property
     def interchangeable(self) -> bool:
         """Whether what a target says a prediction may say."""
         alike = self.loss.prediction.axes == self.loss.target.axes
-        return self.is_regression or (alike and self.loss.task == "distribution")
+        return self.is_regression or (alike and self.of_distributions and self.loss.prediction.probabilities)
 
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""
@@ -153,7 +187,7 @@ class Probe:
         found = []
         if domain.certain:
             found = [(domain.encode(np.full(self.lead, k), len(shares)), share) for k, share in enumerate(shares)]
-        if self.loss.task == "distribution" or not domain.certain:
+        if self.of_distributions or not domain.certain:
             soft = [self.shares() for _ in range(2)]
             found += [(self.as_target(share), share) for share in soft]
         return found

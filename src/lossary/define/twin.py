@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
     from lossary.define.loss import Loss
 
+# The arrays that libraries compute with, where they are not NumPy's.
+_ARRAYS_OF = {
+    "torch": "torch",
+    "torchmetrics": "torch",
+    "keras": "tensorflow",
+    "tensorflow": "tensorflow",
+    "optax": "jax",
+}
+
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Departure:
     Args:
         rule: what it does, in words that follow its name: "clips probabilities to [1e-7, 1 - 1e-7]".
         prediction, target: a batch of one, as a list.
-        theirs: its answer there, in float32, times the twin's factor.
+        theirs: its answer there, in float32, times the twin's factor and with its offset.
     """
 
     rule: str
@@ -39,21 +48,26 @@ class Twin:
     Args:
         call: Python that computes it from the loss's inputs and hyper-parameters, by their names, with unreduced values
             (or their mean, where the library has nothing else).
-        factor: ours is this many times theirs.
+        factor: ours is this many times theirs: -1 where theirs is to be large.
+        offset: what is added to that: of "1 - theirs" the 1, beside a factor of -1.
         when: the hyper-parameters' values at which the two agree, for those that the call does not mention; those that
             neither names must have their defaults.
         given: hyper-parameters that the call mentions and that must not have their defaults.
         labels: the arguments that must be labels there, integers of the one right class (in one-hot rows, for targets
             of rows), where ours may be scores or shares too.
         departs: where it gives another answer; None where it gives the same even at the edges.
+        framework: whose arrays it takes: "numpy", "torch", "tensorflow" or "jax"; None for those that `library` is
+            known to take, or NumPy's.
     """
 
     call: str
     factor: float = 1.0
+    offset: float = 0.0
     when: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     given: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     departs: Departure | None = None
+    framework: str | None = None
 
     @property
     def name(self) -> str:
@@ -61,9 +75,14 @@ class Twin:
         return self.call.lstrip("-").partition("(")[0]
 
     @property
-    def framework(self) -> str:
-        """The library: "torch", "keras", "optax", "sklearn"."""
+    def library(self) -> str:
+        """What its dotted name begins with: "torch", "keras", "optax", "sklearn"."""
         return self.name.partition(".")[0]
+
+    @property
+    def takes(self) -> str:
+        """The framework whose arrays it takes."""
+        return self.framework or _ARRAYS_OF.get(self.library, "numpy")
 
     @property
     def mentions(self) -> frozenset[str]:
@@ -82,7 +101,7 @@ class Twin:
         )
 
     def evaluate(self, loss: Loss, **inputs: Any) -> Any:
-        """Their answer, by running `call` on inputs by their names.
+        """Ours, made of their answer: by running `call` on inputs by their names, in the arrays that it takes.
 
         Raises:
             ImportError: a library that it names is not installed.
@@ -90,7 +109,8 @@ class Twin:
         arguments = {**inputs, **loss.settings}
         libraries = {name: _imported(path) for name, path in _paths(self.call) if name not in arguments}
         # The call is a constant of the catalogue, not input.
-        return eval(self.call, libraries | arguments)  # noqa: S307
+        theirs = eval(self.call, libraries | arguments)  # noqa: S307
+        return self.offset + self.factor * theirs
 
 
 @functools.cache

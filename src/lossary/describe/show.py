@@ -114,7 +114,7 @@ def twin_lines(loss: Loss) -> list[str]:
     lines: dict[str, list[str]] = {}
     for twin in loss.same_as:
         values = [f"{name}={value!r}" for name, value in twin.when.items() if value != defaults[name]]
-        terms = ", ".join([f"× {twin_factor(twin)}", *values, *twin_terms(twin)])
+        terms = ", ".join([f"× {plus_offset(twin_factor(twin), twin)}", *values, *twin_terms(twin)])
         lines.setdefault(terms + (f"; {twin.departs.rule}" if twin.departs else ""), []).append(twin.name)
     return [" · ".join(names) + f"   ({terms})" for terms, names in lines.items()]
 
@@ -133,6 +133,11 @@ def twin_factor(twin: Twin) -> str:
         return its if isinstance(expression.op, ast.Mult) else f"1/{its}"
     minus = isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub)
     return f"{-twin.factor if minus else twin.factor:g}"
+
+
+def plus_offset(factor: str, twin: Twin) -> str:
+    """A factor, and what is added when their value is multiplied by it."""
+    return f"{factor}, then {twin.offset:+g}" if twin.offset else factor
 
 
 def code(loss: Loss) -> dict[str, str]:

@@ -17,6 +17,7 @@ from lossary.check.subject.subject import LossRaised, Reduction, Subject, descri
 # Losses are multiplied by these before they are summed: a derivative that forgets what comes after it shows.
 _FACTORS = (0.75, 1.5, 1.25, 0.5)
 
+_HALVINGS = 10
 _NEARER = 16.0
 
 _MARGINS = (0.25, 0.5, 1.0, 2.0, 3.0, 6.0, 12.0)
@@ -147,12 +148,28 @@ class Scalar:
         """The direction on the scale of the numbers, so that a step of a tenth leads nowhere illegal."""
         at, domain = self.at, self.domain
         if domain.unbounded:
-            return direction * np.maximum(1.0, np.abs(at))
+            return self._shortened(direction * np.maximum(1.0, np.abs(at)))
         if not (domain.rows and domain.of_shares):
             return direction * np.minimum(at - domain.low, domain.high - at)
         share = np.exp(at) if domain.logarithms else at
         centred = direction - (share * direction).sum(axis=-1, keepdims=True)  # rows go on summing to 1
         return centred if domain.logarithms else share * centred
+
+    def _shortened(self, direction: Any) -> Any:
+        """The direction, halved in rows for as long as a step of a tenth leads to one that is not legal; none where
+        every step does."""
+        from lossary.ops.numpy import ops
+
+        if self.domain.takes_all or not self.domain.rows:
+            return direction
+        for _ in range(_HALVINGS):
+            ends = [self.at + sign * 0.1 * direction for sign in (-1.0, 1.0)]
+            legal = [self.domain.contains(ops, end, end, self.epsilon) for end in ends]
+            both = np.logical_and.reduce([True if each is None else each for each in legal])
+            if np.all(both):
+                return direction
+            direction = np.where(both[(..., *(None,) * self.domain.axes)], direction, 0.5 * direction)
+        return np.where(both[(..., *(None,) * self.domain.axes)], direction, 0.0)
 
 
 def batches(subject: Subject, *, margins: bool = True) -> Iterator[tuple[Any, Any]]:

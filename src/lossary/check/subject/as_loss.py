@@ -26,7 +26,7 @@ class AsLoss:
         self.prediction, self.target = subject.prediction, subject.target
         self.domains = {"prediction": self.prediction, "target": self.target}
         self.inputs, self.separable = tuple(self.domains), True
-        self.task = "" if subject.prediction.says_class else "regression"
+        self.paired = True
 
     def values(self, *, prediction: Any, target: Any) -> Any:
         p, y = self._entries(prediction), self._entries(target, like_target=True)

@@ -130,20 +130,32 @@ def _amounts(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:
 
 def beside_rows(subject: Subject, amounts: Any) -> Any:
     """Amounts as a loss of amounts takes targets: in rows where those are rows, else one beside each prediction."""
-    return in_rows(subject, amounts) if subject.target.rows else amounts
+    return _in_rows(subject, subject.target, amounts)
 
 
 def in_rows(subject: Subject, amounts: Any) -> Any:
-    """Amounts as a loss of amounts takes predictions: in rows of equal ones, where it takes rows; where columns have
-    names, in the first one, beside legal others."""
-    if not subject.prediction.rows:
+    """Amounts as a loss of amounts takes predictions: in rows of equal ones, where it takes rows; where columns are not
+    alike, in the first one, beside legal others, or as what is made of equal numbers; or no amounts at all, where
+    neither is a legal row."""
+    return _in_rows(subject, subject.prediction, amounts)
+
+
+def _in_rows(subject: Subject, domain: Domain, amounts: Any) -> Any:
+    if not domain.rows:
         return amounts
     rows = np.repeat(np.asarray(amounts, np.float64)[:, None], subject.entry[-1], axis=1)
-    if subject.prediction.size:
-        from lossary.ops.numpy import ops
+    if not domain.size:
+        return rows
+    from lossary.ops.numpy import ops
 
-        rows[:, 1:] = np.broadcast_to(subject.prediction.safe(ops, rows), rows.shape)[:, 1:]
-    return rows
+    safe = np.array(np.broadcast_to(domain.safe(ops, rows), rows.shape))
+    alone = np.where(np.arange(rows.shape[-1]) == 0, rows, safe)
+    found = safe
+    for tried in (domain.activate(ops, rows), alone):
+        with np.errstate(over="ignore"):
+            legal = domain.contains(ops, tried.astype(np.float32), tried, float(np.finfo(np.float32).eps))
+        found = tried if legal is None else np.where(legal[:, None], tried, found)
+    return found
 
 
 def _entries_by_margin(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:
