@@ -59,12 +59,16 @@ def smooth_points(loss: Loss, dtype: str, *, random: int, hard: int) -> tuple[An
     p, y = points(loss, dtype, random=random, hard=hard)
     most = 1e4 if loss.prediction.rows else 1e15
     inside = _inside(loss.prediction, p, most, np.finfo(dtype).tiny ** 0.45)
+    bends = [number for number in loss.settings.values() if isinstance(number, float)]
+    if isinstance(loss.prediction, Logits) and not loss.prediction.softmax:  # scores bend where one leads another so
+        with np.errstate(all="ignore"):
+            lead = p[:, :, None].astype(np.float64) - p[:, None, :]
+        inside &= ~np.any(np.isin(lead, bends) | ((lead == 0) & ~np.eye(CLASSES, dtype=bool)), axis=(1, 2))[:, None]
     if not loss.target.indices:
         beside = _beside(y, p)
         inside &= _inside(loss.target, beside, most, np.finfo(dtype).tiny)
         with np.errstate(all="ignore"):
             size = np.abs(p - beside)
-        bends = [number for number in loss.settings.values() if isinstance(number, float)]
         inside &= (size >= np.finfo(dtype).tiny) & ~np.isin(size, bends)
     chosen = np.all(inside.reshape(len(p), -1), axis=1)
     return p[chosen], y[chosen]
@@ -248,7 +252,11 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
         quotients = (np.isinf(p[:, 0]) | np.isinf(y)) & (scales > 1e150).any(axis=-1)
         return ~(quotients | (np.isinf(p[:, 0]) & np.isinf(y)) | (logarithms | (scales == 0)).any(axis=-1))
     if isinstance(loss.prediction, Logits):
-        return (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
+        held = (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
+        if loss.prediction.softmax:
+            return held
+        right = np.take_along_axis(p, y[:, None], axis=-1)[:, 0]  # beside which the others are scores
+        return held & ~((right == -np.inf) & (np.sum(p == -np.inf, axis=-1) > 1))
     if isinstance(loss.target, Positive):  # what is infinite stands beside a logarithm or a quotient, as above
         return ~np.isinf(y) & ~(np.isinf(p) & (loss.prediction.low == 0.0))
     if isinstance(loss.target, Real | Row):

@@ -194,7 +194,7 @@ def _ends(loss: Loss, dtype: str) -> Judged:
 MATRIX_BOUND = {"torch": 8, "tensorflow": 16, "jax": 16}
 TRAINABLE = tuple(loss for loss in JUDGED if loss.trainable and loss in grid.DEFAULTS)
 SOFT = tuple(loss for loss in TRAINABLE if not loss.target.discrete)
-SATURATED = tuple(loss for loss in JUDGED if isinstance(loss.prediction, Logits))
+SATURATED = tuple(loss for loss in JUDGED if isinstance(loss.prediction, Logits) and loss.prediction.softmax)
 
 
 @EVERYWHERE

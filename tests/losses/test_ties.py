@@ -334,7 +334,11 @@ def kinks(loss: Loss) -> tuple[Any, Any]:
     return p[at], y[at]
 
 
-@grid.cases(dtypes=("float64",), only=lambda loss: any(isinstance(each, Kinked) for each in loss.claims))
+def has_kinks(loss: Loss) -> bool:
+    return any(isinstance(each, Kinked) for each in loss.claims)
+
+
+@grid.cases(dtypes=("float64",), only=lambda loss: has_kinks(loss) and isinstance(loss, Pointwise))
 def test_the_catalogues_gradients_are_0_at_kinks(loss: Any, framework: Any, dtype: str) -> None:
     p, y = kinks(loss)
     arrays = [framework.array(x, dtype) for x in (p, y)]
@@ -343,6 +347,16 @@ def test_the_catalogues_gradients_are_0_at_kinks(loss: Any, framework: Any, dtyp
     if framework.differentiates:  # so are those of the value, which the target's are made of
         own = framework.pulled(lambda p: loss.value(framework.ops, p, arrays[1]), arrays[0])
         assert not framework.numpy(own[1]).any()
+
+
+@grid.cases(dtypes=("float64",), only=lambda loss: has_kinks(loss) and isinstance(loss, Rowwise))
+def test_a_class_that_leads_by_just_the_margin_does_not_pull(loss: Any, framework: Any, dtype: str) -> None:
+    lead = loss.settings.get("margin", 0.0)
+    p = np.array([[lead, 0.0, 0.0, -1.0], [0.5, -2.0, lead + 0.5, 0.5], [-0.25, -0.25 - lead, -4.0, -0.25 - lead]])
+    arrays = framework.array(p, dtype), framework.array(np.array([0, 2, 0]))
+    value, gradient = framework.value_and_gradient(loss, *arrays, reduction="sum")
+    assert value == 0.0
+    assert not gradient.any()
 
 
 @grid.cases(

@@ -482,17 +482,32 @@ class UnboundedGradient(Claim):
 @final
 @dataclasses.dataclass(frozen=True)
 class Sparse(Claim):
-    """Examples that are right by a margin pull with exactly 0."""
+    """Examples that are right by a margin pull with exactly 0: by so much on their side of the threshold, or in rows
+    before every other class."""
 
+    margin: float = 1.0
     name = "zero gradient past the margin"
 
     def refute(self, probe: Probe) -> str | None:
-        prediction, target = probe.loss.prediction, probe.target()
-        if prediction.threshold is None or not prediction.unbounded:
+        domain, target = probe.loss.prediction, probe.target()
+        scores = domain.rows and domain.says_class and domain.axes == 1
+        if not (scores or domain.threshold is not None) or not domain.unbounded:
             return "its prediction has no margin"
-        right = 2.0 * probe.loss.target.decide(target, lambda rows: rows.argmax(-1)) - 1.0
-        prediction = prediction.threshold + right * probe.generator.uniform(1.001, 100.0, size=target.shape)
-        return probe.first(probe.gradient(prediction, target) != 0.0, prediction=prediction, target=target)
+        np = probe.np
+        right = probe.loss.target.decide(target, lambda rows: rows.argmax(-1))
+        ahead = self.margin + probe.generator.uniform(0.001, 100.0, size=right.shape)
+        if scores:
+            prediction = probe.prediction()
+            best = prediction.max(axis=-1) + ahead
+            np.put_along_axis(prediction, right[..., None], best[..., None], axis=-1)
+        else:
+            prediction = domain.threshold + (2.0 * right - 1.0) * ahead
+        pulls = probe.size(probe.gradient(prediction, target)) != 0.0
+        return probe.first(pulls, prediction=prediction, target=target)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        found = [_found(Sparse, each) for each in others]
+        return None if None in found else Sparse(max(claim.margin for claim in found))
 
 
 # ── what minimising it estimates ─────────────────────────────────────────────────────────────────────────────────────

@@ -529,19 +529,25 @@ class Indicator(Domain):
 @final
 @dataclasses.dataclass(frozen=True)
 class Logits(Domain):
-    """Rows of any numbers, of which the softmax is a distribution."""
+    """Rows of any numbers, of which the softmax is a distribution; without `softmax`, scores, of which the largest
+    names the class and nothing more."""
 
+    softmax: bool = True
     axes = 1
-    probabilities = True
+    says_class = True
     wanted = "numbers"
 
     @property
+    def probabilities(self) -> bool:
+        return self.softmax
+
+    @property
     def link(self) -> Link | None:
-        return links.softmax
+        return links.softmax if self.softmax else None
 
     @property
     def symbol(self) -> str | None:
-        return "z"
+        return "z" if self.softmax else "s"
 
     def safe(self, xp: Operations, x: Array) -> Array | float:
         return 0.0

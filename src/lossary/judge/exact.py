@@ -361,8 +361,17 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
     else:
         # Logits and scores on the scale of 1, where exponentials change and margins lie.
         scale = np.ones_like(x)
+        if _are_scores(domain):  # and rows of scores on that of what they lead each other by, where the largest changes
+            with np.errstate(over="ignore", invalid="ignore"):
+                apart = np.abs(x[..., :, None] - x[..., None, :])
+            scale = np.fmin(scale, np.where(apart > 0, apart, 1.0).min(axis=-1))
     power = np.floor(np.log10(np.where(np.isnan(scale), 1.0, scale))).astype(int)
     return np.where(np.isinf(x), _INFINITY, power) - _STEP
+
+
+def _are_scores(domain: Domain) -> bool:
+    """Whether values are rows of scores, which are compared with each other and say no probabilities."""
+    return domain.rows and domain.says_class and not domain.probabilities
 
 
 def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -> Any:
@@ -390,8 +399,11 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
             with np.errstate(divide="ignore"):
                 small = -np.log10(np.abs(p))
             hidden = hidden + np.clip(np.where(np.isfinite(small), small, 0.0), 0.0, smallest)
-    wanted = np.where(infinite, _MOST_DIGITS, 50 + ahead - order * lowest + hidden)
-    return np.minimum(np.ceil(wanted / 50) * 50, _MOST_DIGITS).astype(int)
+    most = _MOST_DIGITS
+    if _are_scores(loss.prediction):  # a small one may be beside the square of a large one
+        ahead, most = 2.0 * ahead, 2 * most
+    wanted = np.where(infinite, most, 50 + ahead - order * lowest + hidden)
+    return np.minimum(np.ceil(wanted / 50) * 50, most).astype(int)
 
 
 def _smallness_of_targets(loss: Loss, y: Any, smallest: int) -> Any:

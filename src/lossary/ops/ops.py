@@ -260,6 +260,13 @@ class Operations(ABC):
         return self.where(self.isfinite(difference), scale * difference, halved)
 
     @final
+    def shifted_difference(self, shift: float, x: Array, y: Array) -> Array:
+        """shift + (x − y), to the last digits also where the two cancel; equal infinities differ by 0."""
+        alike = self.logical_and(self.equal(x, y), self.equal(self.abs(x), math.inf))
+        difference = self.where(alike, 0.0, x - y)
+        return (shift + difference) + self._rounding_of_difference(x, y, difference)
+
+    @final
     def log_cosh(self, x: Array) -> Array:
         """log(cosh x), to the last digits near 0 and far out."""
         size = self.abs(x)
