@@ -23,6 +23,8 @@ _OF = {
     "LogCosh": "keraslosseslogcosh logcosh logcosherror optaxlogcosh torchmetricsfunctionallogcosherror",
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",
     "MeanSquaredError": "keraslossesmeansquarederror l2 leastsquares meansquarederror mse optaxl2 optaxsquarederror quadratic sklearnmetricsmeansquarederror squarederror statsmodelsrobustnormsleastsquares torchmetricsfunctionalmeansquarederror torchnnmse",
+    "MulticlassHinge": "categoricalhinge crammersinger multiclasshinge multiclasssvm optaxlossesmulticlasshinge",
+    "MulticlassPerceptron": "multiclassperceptron optaxlossesmulticlassperceptron perceptron structuredperceptron",
     "Poisson": "halfpoisson keraslossespoisson poisson poissondeviance poissonnll sklearnlosslosshalfpoisson torchnnpoissonnll",
     "PseudoHuber": "charbonnier pseudohuber pseudohubererror scipyspecialpseudohuber",
     "Quantile": "check meanpinball pinball quantile sklearnmetricsmeanpinball tilted",
@@ -32,6 +34,7 @@ _OF = {
     "SparseCategoricalCrossEntropy": "crossentropy keraslossessparsecategoricalcrossentropy nll optaxsoftmaxcrossentropywithintegerlabels scce softmaxcrossentropywithintegerlabels sparsecategoricalcrossentropy",
     "SquaredEpsilonInsensitive": "l2epsilonins l2epsiloninsensitive l2svr squaredepsiloninsensitive",
     "SquaredHinge": "keraslossessquaredhinge l2hinge l2svm squaredhinge truncatedsquared",
+    "SumHinge": "multiclasssumhinge multimargin sumhinge torchnnmultimargin westonwatkins",
     "Tukey": "bisquare biweight statsmodelsrobustnormstukeybiweight tukey tukeybiweight",
     "ZeroOne": "binaryhammingdistance errorrate misclassification sklearnmetricszeroone torchmetricsfunctionalclassificationbinaryhammingdistance zeroone",
 }
