@@ -29,6 +29,7 @@ from lossary.losses.binary.smoothed_hinge import SmoothedHinge as SmoothedHinge
 from lossary.losses.binary.soft_margin import SoftMargin as SoftMargin
 from lossary.losses.binary.squared_hinge import SquaredHinge as SquaredHinge
 from lossary.losses.binary.zero_one import ZeroOne as ZeroOne
+from lossary.losses.boxes.generalized_iou import GeneralizedIoU as GeneralizedIoU
 from lossary.losses.distribution.gamma import Gamma as Gamma
 from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL
 from lossary.losses.distribution.poisson import Poisson as Poisson

@@ -11,6 +11,7 @@ LOSSES = {
     "SoftMargin": "lossary.losses.binary.soft_margin",
     "SquaredHinge": "lossary.losses.binary.squared_hinge",
     "ZeroOne": "lossary.losses.binary.zero_one",
+    "GeneralizedIoU": "lossary.losses.boxes.generalized_iou",
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "Poisson": "lossary.losses.distribution.poisson",
@@ -46,6 +47,7 @@ PENALTIES = {
 
 FAMILIES = {
     "binary": "Losses for one of two classes.",
+    "boxes": "Boxes around things: how much the predicted and the true one overlap.",
     "distribution": "Losses for a whole distribution as the prediction.",
     "divergence": "Losses for a whole distribution as the target.",
     "embedding": "Embeddings: what belongs together is near, what does not is far.",

@@ -16,6 +16,7 @@ _OF = {
     "Exponential": "adaboost exp exponential sklearnlosslossexponential",
     "Gamma": "exponentialnll gamma gammadeviance gammanll halfgamma scipystatsexponlogpdf sklearnlosslosshalfgamma",
     "GaussianNLL": "gaussiannll logpdf meanvarianceestimation normalnll scipystatsnormlogpdf torchnngaussiannll",
+    "GeneralizedIoU": "generalizedboxiou generalizediou giou torchvisionopsgeneralizedboxiou",
     "Hinge": "hinge keraslosseshinge maxmargin optaxhinge sklearnmetricshinge svm",
     "Huber": "huber hubernorm hubert keraslosseshuber optaxhuber scipyspecialhuber statsmodelsrobustnormshubert torchnnhuber",
     "InfoNCE": "contrastive infonce multiplenegativesranking ntxent ntxentcriterion torchnnfunctionalcrossentropy",

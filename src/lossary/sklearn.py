@@ -128,7 +128,7 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
     @property
     def response(self) -> str:
         """The estimator's method that makes the predictions."""
-        if self.loss.task == "regression" or self._takes_labels:
+        if self._takes_labels or not (self.loss.prediction.says_class or self.loss.target.says_class):
             return "predict"
         return "predict_proba" if self.loss.prediction.shares else "decision_function"
 
@@ -169,14 +169,15 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
             )
         if self.response == "predict_proba" and not self.loss.prediction.rows:
             return predicted[:, 1]
-        if self.loss.prediction.rows and predicted.ndim == 1:  # two classes: scikit-learn has one score for both
+        if self.response != "predict" and self.loss.prediction.rows and predicted.ndim == 1:
+            # Two classes: scikit-learn has one score for both.
             return np.stack([np.zeros_like(predicted), predicted], axis=-1)
         return predicted
 
     def _encoded(self, estimator: Any, y_true: Any) -> Any:
         """The targets as the loss takes them: class names become indices, one-hot rows or the loss's labels."""
         classes = getattr(estimator, "classes_", None)
-        if self.loss.task == "regression" or classes is None or y_true.ndim > 1:
+        if classes is None or not self.loss.target.says_class or y_true.ndim > 1:
             return y_true
         index = np.searchsorted(classes, y_true)
         if (np.take(classes, index, mode="clip") != y_true).any():

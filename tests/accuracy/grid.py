@@ -21,6 +21,7 @@ from lossary.define.domain import (
     Simplex,
 )
 from lossary.define.loss import Loss
+from lossary.ops.numpy import ops
 from tests.grid import CLASSES, generator
 
 _SIZES = (1e-45, 1e-30, 1e-8, 1e-3, 1.0, 50.0, 100.0, 500.0, 1e4, 1e20, 3e38)
@@ -87,7 +88,7 @@ def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
         return (x > least) & (x < 1)
     if isinstance(domain, Real) and domain.logarithms:
         most = -math.log(least)
-    return np.abs(x) < most
+    return (np.abs(x) < most) & ~(domain.size is not None and domain.room(x) <= least)
 
 
 def _hard(loss: Loss) -> tuple[Any, Any]:
@@ -98,8 +99,24 @@ def _hard(loss: Loss) -> tuple[Any, Any]:
             return _hard_amounts(loss)
         case Logits() | Simplex():
             return _hard_rows(loss)
-        case _:
+        case Real() | Positive() | Probability() | Score():
             return _hard_pairs(loss)
+        case _:
+            return at_edges(loss, "float32")
+
+
+def at_edges(loss: Loss, dtype: str) -> tuple[Any, Any]:
+    """What a domain that is not known here says of its edges: those of the prediction beside ordinary targets, those of
+    the target beside ordinary predictions, and a NaN in each."""
+    seeded = generator(f"{loss!r} edges")
+    row = tuple(loss.prediction.size or CLASSES for _ in range(loss.prediction.axes))
+    edges = [domain.edges(dtype, CLASSES) for domain in (loss.prediction, loss.target)]
+    counts = len(edges[0]) + 1, len(edges[1]) + 1
+    predictions = loss.prediction.ordinary(seeded, (counts[1], *row))
+    targets = loss.target.ordinary(seeded, loss.target.shape_beside(loss.prediction, (counts[0], *row)))
+    unknown = predictions[:1].copy()
+    unknown.flat[0] = np.nan
+    return np.concatenate([edges[0], unknown, predictions]), np.concatenate([targets, edges[1], targets[:1]])
 
 
 def _hard_columns(loss: Loss) -> tuple[Any, Any]:
@@ -208,6 +225,11 @@ def _random(loss: Loss, dtype: str, random: Any, count: int) -> tuple[Any, Any]:
             with np.errstate(over="ignore"):
                 scale = as_scale(loss.prediction, p[:, 1], inverse=True)
                 return p, np.where(third, p[:, 0] + _spread(random, beside, -4, 2) * scale, y)
+        case _ if p.shape == y.shape and not loss.prediction.says_class:
+            near = p + 10.0 ** random.uniform(-16, -1, size=(count, *(1,) * (y.ndim - 1))) * (y - p)
+            legal = loss.target.contains(ops, near.astype(dtype), p, float(np.finfo(dtype).eps))
+            third &= True if legal is None else legal.reshape(third.shape)
+            return p, np.where(third, near, y)
         case _:
             return p, y
 

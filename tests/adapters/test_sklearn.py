@@ -16,12 +16,14 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifi
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import lossary.sklearn
 from lossary import BinaryCrossEntropy, Hinge, ShapeError, UsageError
 from lossary.define.claim import NonNegative, closure
+from lossary.ops.numpy import ops as NUMPY
 from tests import grid
 
 
@@ -33,10 +35,28 @@ def _classification(load=datasets.load_breast_cancer):
     return make_pipeline(StandardScaler(), LogisticRegression()), *load(return_X_y=True)
 
 
+class InRows(KNeighborsRegressor):
+    """Predicts what was true of the nearest; beside a single number 0 in a second column."""
+
+    def predict(self, X):
+        found = super().predict(X)
+        return found if found.ndim > 1 else np.stack([found, np.zeros_like(found)], axis=-1)
+
+
+def _rows(loss):
+    """Rows that are no classes, made of as many measurements, or predicted for a single one."""
+    X, y = datasets.load_diabetes(return_X_y=True)
+    numbers = StandardScaler().fit_transform(np.column_stack([y, X]))[:, : loss.prediction.size or 3]
+    target = loss.target.activate(NUMPY, numbers) if loss.target.rows else numbers[:, 0]
+    return InRows(1), X, target
+
+
 @grid.losses(of=grid.DEFAULTS)
 def test_every_loss_scores_in_cross_validation_with_the_right_sign(loss):
     load = datasets.load_breast_cancer if loss.task == "binary" else datasets.load_iris
     model, X, y = _regression() if loss.task == "regression" else _classification(load)
+    if loss.prediction.rows and not loss.target.says_class:
+        model, X, y = _rows(loss)
     scorer = getattr(lossary.sklearn, type(loss).__name__)()
     good = cross_val_score(model, X, y, cv=3, scoring=scorer, error_score="raise")
     shuffled = np.random.default_rng(0).permutation(y)
@@ -67,6 +87,13 @@ def test_logits_and_probabilities_agree():
     from_scores = cross_val_score(model, X, y, cv=3, scoring=BinaryCrossEntropy().sklearn())
     from_probabilities = cross_val_score(model, X, y, cv=3, scoring=lossary.sklearn.BinaryCrossEntropy())
     np.testing.assert_allclose(from_scores, from_probabilities, rtol=1e-9)
+
+
+def test_a_single_predicted_number_is_no_row():
+    """Of two classes scikit-learn has one score for both; of what is no class the rest of the row is missing."""
+    model, X, y = _regression()
+    with pytest.raises(ShapeError, match="rows of 2 columns"):
+        cross_val_score(model, X, y, cv=3, scoring=lossary.sklearn.GaussianNLL(), error_score="raise")
 
 
 @pytest.mark.parametrize("names", [np.array([0, 1]), np.array([-1, 1]), np.array(["benign", "malignant"])])

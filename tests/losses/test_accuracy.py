@@ -174,6 +174,8 @@ def _ends(loss: Loss, dtype: str) -> Judged:
         of_class = loss.target.sample(grid.generator("ends"), (7,))
         targets = of_class if loss.target.says_class else loss.target._legal(sizes, dtype, 1)
         p, y = (x.ravel() for x in np.meshgrid(loss.prediction._legal(sizes, dtype, 1), targets))
+    elif not (loss.prediction.takes_all or loss.prediction.says_class):
+        p, y = accuracy_grid.at_edges(loss, dtype)
     else:
         p = np.array([[sizes[0], -sizes[0], 0], [sizes[1], sizes[4], sizes[1]], [sizes[5], sizes[2], sizes[3]]])
         y = np.array([[0.5, 0.5, 0], [0.25, 0.25, 0.5], [1e-3, 1e-3, 0.998]])

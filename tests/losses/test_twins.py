@@ -12,11 +12,11 @@ import pytest
 import lossary
 from lossary import catalogue
 from lossary.check.backends import backend as adapter
-from lossary.define.domain import Columns, Labels, Logits, Probability, Row, Simplex
+from lossary.define.domain import Columns, Labels, Logits, Positive, Probability, Real, Row, Score, Simplex
 from lossary.define.parameters import parameters_of
 from lossary.define.twin import Departure, Twin
 from lossary.describe import show
-from tests.accuracy.grid import in_columns
+from tests.accuracy.grid import at_edges, in_columns
 from tests.grid import CLASSES, EACH, EVERY, has_table, losses, ordinary
 
 # Settings that no library has a word for, and why.
@@ -99,11 +99,14 @@ def edges(loss: Any) -> list[dict[str, Any]]:
             targets = [np.array([0.0]), np.array([1.0])]
         case Probability():
             predictions, targets = [np.array([p]) for p in (0.0, FEW, 1.0)], [np.array([y]) for y in (0.0, 1.0)]
-        case _:
+        case Real() | Positive() | Score():
             numbers = np.array([-300.0, -1e-4, 0.0, 300.0] if loss.prediction.low == 0.0 else [-300.0, -1e-4, 300.0])
             predictions = [np.array([p]) for p in loss.prediction._legal(numbers, "float32", 1)]
             said = np.array(getattr(loss.target, "values", (0.0, 1.0)))
             targets = [np.array([y]) for y in loss.target._legal(said, "float32", 1)]
+        case _:
+            pairs = ((p[None], y[None]) for p, y in zip(*at_edges(loss, "float32"), strict=True))
+            return [{"prediction": p, "target": y} for p, y in pairs if not np.isnan(p).any()]
     if has_table(loss) and not loss.prediction.rows:  # a column for each of its entries
         predictions, targets = ([np.tile(x, (1, CLASSES)) for x in batches] for batches in (predictions, targets))
     return [{"prediction": p, "target": y} for p, y in itertools.product(predictions, targets)]

@@ -743,7 +743,8 @@ class Boxes(Domain):
     def room(self, x: Any) -> Any:
         import numpy as np
 
-        return np.tile(x[..., 2:] - x[..., :2], 2)
+        with np.errstate(over="ignore"):
+            return np.tile(x[..., 2:] - x[..., :2], 2)
 
     def advice(self, argument: str) -> str:
         return "of (x, y, width, height) the other corner is (x + width, y + height)."

@@ -72,7 +72,7 @@ class Judged:
         those of the loss."""
         with np.errstate(all="ignore"):
             value_size, terms = factor * _value_size(loss, p, y), factor * _gradient_terms(loss, p, y)
-            slope = np.maximum(np.abs(low.near), np.abs(high.near))
+            slope = _together(loss, np.maximum(np.abs(low.near), np.abs(high.near)), 1)
             return cls(
                 prediction=p,
                 target=y,
@@ -136,7 +136,7 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     curvatures of the focal loss, of Cauchy and of Tukey are sums of terms of both signs.
     """
     low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
-    sizes = np.fmax(np.abs(low.near), np.abs(high.near))
+    sizes = _together(loss, np.fmax(np.abs(low.near), np.abs(high.near)), 2)
     # A product of a share with one that is almost subnormal has lost its digits.
     subnormal = (sizes > 0) & (sizes < smallest_normal(p.dtype.name) / np.finfo(p.dtype).eps)
     if isinstance(loss, LogCosh):
@@ -158,7 +158,8 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
 def of_target_gradient(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     """How far derivatives with respect to the target are from the exact ones, in ULP of what their terms add up to."""
     low, high = (Exact.of(x) for x in exact.judge_gradient(loss, p, y, of_target=True))
-    sizes = np.fmax(np.fmax(np.abs(low.near), np.abs(high.near)), _target_size(loss, p, y))
+    sizes = _together(loss, np.fmax(np.abs(low.near), np.abs(high.near)), 1)
+    sizes = np.fmax(sizes, _target_size(loss, p, y))
     return _distance(loss, p, y, got, low, high, sizes, False)
 
 
@@ -279,6 +280,16 @@ def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     small = np.where(alike, shares_near - predicted, 0.0) + entropy
     large = xp.product(share, np.where(near, 0.0, np.log(share) + 2.0 * half_surprisal))
     return np.sum(np.abs(np.where(near, small, large)), axis=-1)
+
+
+def _together(loss: Loss | Formula, sizes: Any, order: int) -> Any:
+    """The largest entry of each gradient (of order 1) or matrix of second derivatives, where the columns of a row are
+    one thing: what is pulled at a box's edges is rounded as a whole, as a vector is by its norm."""
+    domain = loss.prediction
+    if domain.size is None or hasattr(domain, "names"):
+        return sizes
+    largest = np.fmax.reduce(sizes.reshape(*sizes.shape[: sizes.ndim - order], -1), axis=-1)
+    return np.broadcast_to(largest[(..., *(None,) * order)], sizes.shape)
 
 
 def _target_size(loss: Loss, p: Any, y: Any) -> Any:

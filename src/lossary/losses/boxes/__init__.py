@@ -1,0 +1,1 @@
+"""Boxes around things: how much the predicted and the true one overlap."""
