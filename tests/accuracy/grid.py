@@ -88,7 +88,8 @@ def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
         return (x > least) & (x < 1)
     if isinstance(domain, Real) and domain.logarithms:
         most = -math.log(least)
-    return (np.abs(x) < most) & ~(domain.size is not None and domain.room(x) <= least)
+    inside = np.abs(x) < most
+    return inside & (domain.room(x) > least) if domain.size else inside
 
 
 def _hard(loss: Loss) -> tuple[Any, Any]:

@@ -14,7 +14,18 @@ import pytest
 
 import lossary
 from lossary.define import domain as domains
-from lossary.define.claim import Estimates, NotConvex, Proper, Smooth, StronglyConvex, Symmetric, ZeroAtTarget, closure
+from lossary.define.claim import (
+    Differentiable,
+    Estimates,
+    Kinked,
+    NotConvex,
+    Proper,
+    Smooth,
+    StronglyConvex,
+    Symmetric,
+    ZeroAtTarget,
+    closure,
+)
 from lossary.define.domain import Boxes, Domain, Labels, Logits, Positive, Real, Score
 from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.define.probe import Probe
@@ -128,6 +139,30 @@ class Ring(Domain):
         return np.stack([size * np.sin(angle), size * np.cos(angle)], axis=-1)
 
 
+@final
+@dataclasses.dataclass(frozen=True)
+class Circle(Domain):
+    """Points of the plane at a distance of 1 from the origin: what is between two of them is not legal."""
+
+    axes = 1
+    size = 2
+    wanted = "points at a distance of 1 from the origin"
+    low, high = -1.0, 1.0
+
+    def contains(self, xp: Any, x: Any, prediction: Any, epsilon: float) -> Any:
+        return xp.logical_not(xp.abs(xp.sum(x * x) - 1.0) > 8.0 * epsilon)
+
+    def safe(self, xp: Any, x: Any) -> Any:
+        return xp.table([0.0, 1.0], x)
+
+    def activate(self, xp: Any, x: Any) -> Any:
+        return x / xp.row(xp.sqrt(xp.sum(x * x)))
+
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        angle = generator.uniform(0.0, 6.0, size=shape[:-1])
+        return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+
+
 def squares(domain: Domain) -> Loss:
     """A right loss over it."""
 
@@ -166,7 +201,7 @@ INTERVALS = tuple(
 )
 UNKNOWN: tuple[Domain, ...] = (*INTERVALS, *map(Rows, INTERVALS), Ascending())
 USED = {repr(each): each for loss in PAIRS for each in (loss.prediction, loss.target)}
-USED |= {repr(each): each for each in (Positive(), Labels((1.0, 2.0)), Logits(), Score(), *UNKNOWN, Ring())}
+USED |= {repr(each): each for each in (Positive(), Labels((1.0, 2.0)), Logits(), Score(), *UNKNOWN, Ring(), Circle())}
 of_every_domain = pytest.mark.parametrize("domain", USED.values(), ids=USED)
 of_unknown_domains = pytest.mark.parametrize("domain", UNKNOWN, ids=repr)
 
@@ -367,6 +402,15 @@ def test_between_two_legal_points_of_a_segment_all_is_legal(domain: Domain) -> N
         assert legal(domain, (1.0 - share) * first + share * second)
     long = probe.distance(first, second) > 0.05
     assert 0.2 < np.mean(long) < (0.9 if domain == Ring() else 1.0)
+
+
+def test_what_cannot_be_tried_is_not_believed() -> None:
+    """On a circle nothing is between two points: neither that a curve is below its chord there nor that it is not."""
+    loss = squares(Circle())
+    for claim in (StronglyConvex(2.0), NotConvex(), Differentiable(), Kinked("the target")):
+        assert "between no two predictions" in str(claim.examine(loss, points=500))
+    assert not any(claim.examine(loss, points=500).refuted for claim in (Smooth(2.0), ZeroAtTarget()))
+    assert Smooth(1.9).examine(loss, points=500).refuted
 
 
 @of_every_domain

@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from lossary.define.probe import Probe
+from lossary.define.probe import NothingBetweenError, Probe
 from lossary.errors import DifferentiationError
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class Claim(ABC):
             counterexample = self.refute(probe)
         except DifferentiationError:
             counterexample = "it has no gradient"
+        except NothingBetweenError:
+            counterexample = "between no two predictions everything is legal, so that nothing can be tried there"
         return Evidence(self, probe.points, counterexample)
 
 
@@ -413,7 +415,7 @@ class Smooth(Claim):
         return (Differentiable(),)
 
     def refute(self, probe: Probe) -> str | None:
-        first, second, target = probe.segments()
+        first, second, target = probe.pairs()
         here, there = probe.gradient(first, target), probe.gradient(second, target)
         apart = probe.distance(first, second)
         # What float64 may have rounded away of the gradients.

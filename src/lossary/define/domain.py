@@ -285,7 +285,9 @@ class Domain(ABC):
         points = points.astype(_dtype(dtype)).astype("float64")
         with np.errstate(all="ignore"):
             legal = self.contains(_numpy(), points, np.empty((len(points), classes)), float(_limits(dtype).eps))
-        return points if legal is None else points[legal]
+        # What a tolerance lets pass is no edge.
+        beyond = ((points < self.low) | (points > self.high)).reshape(len(points), -1).any(axis=1)
+        return points[~beyond if legal is None else legal & ~beyond]
 
     def sample(self, generator: Any, shape: tuple[int, ...]) -> Any:
         """Legal points as a float64 (or integer) NumPy array: ordinary ones, of which every tenth is far out where that

@@ -19,6 +19,10 @@ _CLASSES = 4  # of the rows on which claims about rowwise losses are tried
 _ENTRIES = 6  # of the batches on which claims about losses of a whole batch are tried
 
 
+class NothingBetweenError(Exception):
+    """Between no two legal predictions everything is legal."""
+
+
 @final
 class Probe:
     """A loss, and legal points to try it on; everything in float64 NumPy.
@@ -79,13 +83,25 @@ class Probe:
         return target
 
     def segments(self) -> tuple[Any, Any, Any]:
-        """Pairs of predictions and a target for each: far apart, close together, around the target, and in the
-        directions in which a loss of rows may not change at all.
+        """Pairs between which everything is legal: where the domain does not contain it, both are the same point.
 
-        What lies between two predictions of a pair is legal: where the domain does not contain it, both are the same
-        point. Claims about what lies between are therefore tried everywhere on convex domains alone, and of others
-        along the pairs that are found.
+        Claims about what lies between are therefore tried everywhere on convex domains alone, and on others along the
+        pairs that are found.
+
+        Raises:
+            NothingBetweenError: none is found, as on a circle.
         """
+        first, second, target = self.pairs()
+        domain, legal = self.loss.prediction, self.np.ones(1, bool)
+        for share in () if domain.takes_all else (0.25, 0.5, 0.75):
+            legal = legal & self._are_legal(domain, (1.0 - share) * first + share * second)
+        if not legal.any():
+            raise NothingBetweenError
+        return first, self.np.where(legal, second, first), target
+
+    def pairs(self) -> tuple[Any, Any, Any]:
+        """Pairs of predictions and a target for each: far apart, close together, around the target, and in the
+        directions in which a loss of rows may not change at all."""
         first, second, target = self.prediction(), self.prediction(), self.target()
         if self.is_regression:
             third = len(first) // 3
@@ -95,7 +111,7 @@ class Probe:
                 else:
                     ends[:third] = self.towards(target, ends, 0.1)[:third]
         near = slice(0, len(first) // 4)
-        second[near] = 0.99 * first[near] + 0.01 * second[near]
+        second[near] = self.towards(first, second, 0.01)[near]
         if self.rows and self.classes > 1 and self.loss.prediction.size is None:  # columns are not alike
             second[-2::-8] = first[-2::-8, ::-1]  # two pairs of classes change places,
             one, other = self.generator.permutation(self.classes)[:2]
@@ -103,16 +119,11 @@ class Probe:
             second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
             if self.loss.prediction.of_logits or (self.pooled and self.loss.prediction.unbounded):
                 second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
-        domain, legal = self.loss.prediction, self.np.array(True)
-        for share in () if domain.takes_all else (0.25, 0.5, 0.75, 1.0):
-            legal = legal & self._are_legal(domain, (1.0 - share) * first + share * second)
-        return first, self.np.where(legal, second, first), target
+        return first, self.np.where(self._are_legal(self.loss.prediction, second), second, first), target
 
     def towards(self, target: Any, prediction: Any, share: Any) -> Any:
-        """Predictions so near their targets, as a share of the way from them; those where these are not legal.
-
-        Of what a target says a prediction may say.
-        """
+        """Predictions so near their targets, or other ones, as a share of the way from them; those where these are not
+        legal. Of what a target says a prediction may say."""
         near = (1.0 - share) * target + share * prediction
         return self.np.where(self._are_legal(self.loss.prediction, near), near, prediction)
 

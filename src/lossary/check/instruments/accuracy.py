@@ -62,7 +62,7 @@ class Judged:
     gradient_size: Any
     # Whether one of the terms of a gradient is subnormal.
     subnormal_term: Any
-    shares: bool  # whether predictions are rows of probabilities
+    alone: bool  # whether of a row with a NaN only the NaN's own entry must have a gradient of NaN
 
     @classmethod
     def of(
@@ -82,7 +82,7 @@ class Judged:
                 value_size=np.fmax(value_size, np.abs(value.near)),
                 gradient_size=np.fmax(np.sum(terms, axis=0), slope),
                 subnormal_term=np.any((terms > 0) & (terms < smallest_normal(p.dtype.name)), axis=0),
-                shares=loss.prediction.rows and loss.prediction.of_shares,
+                alone=loss.prediction.rows and (loss.prediction.of_shares or _is_one_thing(loss)),
             )
 
     @functools.cached_property
@@ -108,9 +108,9 @@ class Judged:
         """How far gradients are from the nearest exact subgradient."""
         nan, subnormal = self.with_nan, self.with_subnormal
         if self.prediction.ndim > 1:
-            # Softmax makes NaN of the whole row; in a row of probabilities only NaN's own entry must be.
+            # Softmax makes NaN of the whole row; in a row of probabilities, say, only NaN's own entry must be.
             each_row = (-1, *(1,) * (self.prediction.ndim - 1))
-            nan = np.isnan(self.prediction) if self.shares else nan.reshape(each_row)
+            nan = np.isnan(self.prediction) if self.alone else nan.reshape(each_row)
             subnormal = subnormal.reshape(each_row)
         return distance(got, self.low, self.high, self.gradient_size, self._dtype, nan, subnormal | self.subnormal_term)
 
@@ -285,11 +285,15 @@ def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
 def _together(loss: Loss | Formula, sizes: Any, order: int) -> Any:
     """The largest entry of each gradient (of order 1) or matrix of second derivatives, where the columns of a row are
     one thing: what is pulled at a box's edges is rounded as a whole, as a vector is by its norm."""
-    domain = loss.prediction
-    if domain.size is None or hasattr(domain, "names"):
+    if not _is_one_thing(loss):
         return sizes
     largest = np.fmax.reduce(sizes.reshape(*sizes.shape[: sizes.ndim - order], -1), axis=-1)
     return np.broadcast_to(largest[(..., *(None,) * order)], sizes.shape)
+
+
+def _is_one_thing(loss: Loss | Formula) -> bool:
+    """Whether a row is one thing: it has a fixed number of entries, and none of them has a name of its own."""
+    return loss.prediction.size is not None and not hasattr(loss.prediction, "names")
 
 
 def _target_size(loss: Loss, p: Any, y: Any) -> Any:

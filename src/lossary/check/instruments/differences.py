@@ -150,7 +150,7 @@ class Scalar:
         if domain.unbounded:
             return self._shortened(direction * np.maximum(1.0, np.abs(at)))
         if not (domain.rows and domain.of_shares):
-            return direction * np.minimum(at - domain.low, domain.high - at)
+            return self._shortened(direction * np.minimum(at - domain.low, domain.high - at))
         share = np.exp(at) if domain.logarithms else at
         centred = direction - (share * direction).sum(axis=-1, keepdims=True)  # rows go on summing to 1
         return centred if domain.logarithms else share * centred

@@ -30,8 +30,14 @@ def plain(subject: Subject, rows: int = 4, *, salt: int = 0) -> tuple[Any, Any]:
 
 
 def _rounded(domain: Domain, x: Any) -> Any:
-    adds_up = domain.rows and domain.of_shares
-    return x if adds_up or x.dtype.kind != "f" else np.round(x, 2)
+    """Rounded where that leaves rows legal: shares no longer add up to 1."""
+    if x.dtype.kind != "f" or (domain.rows and domain.of_shares):
+        return x
+    from lossary.ops.numpy import ops
+
+    rounded = np.round(x, 2)
+    legal = domain.contains(ops, rounded, rounded, float(np.finfo(x.dtype).eps)) if domain.rows else None
+    return rounded if legal is None or legal.all() else x
 
 
 # Grids have as many rows, so that frameworks which compile for each shape do so once.
