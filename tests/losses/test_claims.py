@@ -213,6 +213,7 @@ CAPS: dict[str, Callable[[Any], float]] = {
     "δ": lambda loss: loss.delta,
     "c/2": lambda loss: loss.c / 2,
     "1": lambda loss: 1.0,
+    "4": lambda loss: 4.0,
 }
 
 
@@ -227,8 +228,10 @@ def test_the_pull_is_capped_where_it_is_said_to_be(loss: Any) -> None:
 def test_what_is_estimated_is_a_claim() -> None:
     for loss in EVERY:
         assert loss.estimates in {"", *(each.estimated for each in loss.claims)}
-        # Masks and embeddings stand for no number that somebody could ask for.
-        assert bool(loss.estimates) == (loss.task not in ("segmentation", "embedding"))
+        # Masks and embeddings stand for no number that somebody could ask for, and of the scores of several classes the
+        # largest is the likeliest class's only where that has most of the probability.
+        scores = loss.task == "multiclass" and not loss.prediction.probabilities
+        assert bool(loss.estimates) == (loss.task not in ("segmentation", "embedding") and not scores)
     assert BinaryCrossEntropy(pos_weight=(1.0, 0.5)).estimates == "biased probability"
     assert (Huber().estimates, LogCosh().estimates) == ("centre of symmetry",) * 2
     assert Hinge().estimates == "likelier class"
