@@ -23,11 +23,17 @@ from lossary.errors import UnknownNameError as UnknownNameError
 from lossary.errors import UsageError as UsageError
 from lossary.losses.binary.binary_cross_entropy import BinaryCrossEntropy as BinaryCrossEntropy
 from lossary.losses.binary.binary_focal import BinaryFocal as BinaryFocal
+from lossary.losses.binary.brier import Brier as Brier
 from lossary.losses.binary.exponential import Exponential as Exponential
 from lossary.losses.binary.hinge import Hinge as Hinge
+from lossary.losses.binary.modified_huber import ModifiedHuber as ModifiedHuber
+from lossary.losses.binary.ramp import Ramp as Ramp
+from lossary.losses.binary.savage import Savage as Savage
+from lossary.losses.binary.sigmoid_margin import SigmoidMargin as SigmoidMargin
 from lossary.losses.binary.smoothed_hinge import SmoothedHinge as SmoothedHinge
 from lossary.losses.binary.soft_margin import SoftMargin as SoftMargin
 from lossary.losses.binary.squared_hinge import SquaredHinge as SquaredHinge
+from lossary.losses.binary.squared_margin import SquaredMargin as SquaredMargin
 from lossary.losses.binary.zero_one import ZeroOne as ZeroOne
 from lossary.losses.boxes.generalized_iou import GeneralizedIoU as GeneralizedIoU
 from lossary.losses.distribution.gamma import Gamma as Gamma

@@ -217,6 +217,7 @@ CAPS: dict[str, Callable[[Any], float]] = {
     "δ": lambda loss: loss.delta,
     "c/2": lambda loss: loss.c / 2,
     "1": lambda loss: 1.0,
+    "4": lambda loss: 4.0,
 }
 
 
@@ -231,8 +232,10 @@ def test_the_pull_is_capped_where_it_is_said_to_be(loss: Any) -> None:
 def test_what_is_estimated_is_a_claim() -> None:
     for loss in EVERY:
         assert loss.estimates in {"", *(each.estimated for each in loss.claims)}
-        # Masks, embeddings and boxes stand for no number that somebody could ask for.
-        number = loss.prediction.says_class or not loss.prediction.rows or hasattr(loss.prediction, "names")
+        # Masks, embeddings and boxes stand for no number that somebody could ask for; and of the scores of several
+        # classes the largest is the likeliest class's only where that has most of the probability.
+        its = loss.prediction
+        number = not its.rows or its.probabilities or hasattr(its, "names")
         assert loss.estimates or loss.pooled or not number
     assert CoxPartialLikelihood().estimates == "log hazard ratio"
     assert BinaryCrossEntropy(pos_weight=(1.0, 0.5)).estimates == "biased probability"

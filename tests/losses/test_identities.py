@@ -38,6 +38,10 @@ IDENTITIES = (
     Identity(lossary.SoftMargin(), 1.0, lossary.BinaryCrossEntropy()),
     Identity(lossary.SoftMargin(labels=(0, 1)), 1.0, lossary.BinaryCrossEntropy()),
     Identity(lossary.BinaryFocal(0.0), 1.0, lossary.BinaryCrossEntropy()),
+    Identity(lossary.ModifiedHuber(), 4.0, lossary.SmoothedHinge(2.0)),
+    Identity(lossary.SquaredMargin(), 1.0, lossary.MeanSquaredError()),
+    Identity(lossary.Savage(), 1.0, lossary.Brier()),
+    Identity(lossary.Savage(labels=(0, 1)), 1.0, lossary.Brier()),
     Identity(lossary.BinaryFocal(0.0, pos_weight=3.0), 1.0, lossary.BinaryCrossEntropy(pos_weight=3.0)),
 )
 

@@ -25,6 +25,7 @@ ALONE: dict[Any, str] = {
     lossary.BatchDice(from_logits=False): "optax takes no probabilities of one class",
     **{lossary.Expectile(level): "no library here has expectiles, but for the mean" for level in (0.1, 0.9)},
     **{lossary.EpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 1.5)},
+    **{loss: "no library here stops a hinge from rising" for loss in EVERY if isinstance(loss, lossary.Ramp)},
     **{lossary.SquaredEpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 0.5)},
 }
 

@@ -334,7 +334,8 @@ def test_nan_passes_every_word(framework: Any, dtype: str, compiled: bool) -> No
     def words(x: Any, one: Any) -> list[Any]:
         both = (xp.maximum(x, one), xp.maximum(one, x), xp.maximum(x, 1.0), xp.minimum(x, one), xp.minimum(one, x))
         rest = (xp.clip(x, -1.0, 1.0), xp.product(one, x), xp.product(0.0 * one, x), xp.product(x, one))
-        rows = (xp.sum(x), xp.max(x), *xp.softmax_and_complement(x), xp.surprisal(x), xp.scaled_difference(0.5, x, one))
+        rows = (xp.sum(x), xp.max(x), *xp.softmax_and_complement(x), xp.surprisal(x))
+        rest += (xp.scaled_difference(0.5, x, one), xp.shifted_difference(0.5, x, one))
         return [*(getattr(xp, word)(x) for word in WORDS_OF_ONE), *both, *rest, *rows, xp.minimum(0.5, x)]
 
     x, one = framework.array(np.full((3, 17), nan), dtype), framework.array(np.ones((3, 17)), dtype)

@@ -12,6 +12,7 @@ import numpy as np
 
 from lossary import (
     BinaryFocal,
+    Brier,
     CategoricalCrossEntropy,
     Cauchy,
     EpsilonInsensitive,
@@ -20,6 +21,7 @@ from lossary import (
     KLDivergence,
     LogCosh,
     Poisson,
+    Savage,
     SquaredEpsilonInsensitive,
     Tukey,
 )
@@ -133,7 +135,7 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     """How far curvatures are from the exact ones, or for rows the matrices of second derivatives.
 
     A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts. The
-    curvatures of the focal loss, of Cauchy and of Tukey are sums of terms of both signs.
+    curvatures of the focal loss, of the Brier score of logits, of Cauchy and of Tukey are sums of terms of both signs.
     """
     low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
     sizes = _together(loss, np.fmax(np.abs(low.near), np.abs(high.near)), 2)
@@ -146,6 +148,10 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
         bent = xp.sigmoid(z) * xp.sigmoid(-z)
         terms = sizes + 2.0 * loss.gamma * loss.value(xp, z, y.astype(np.float64)) * bent
         sizes = _of_power(loss) * terms
+    if isinstance(loss, Savage) or (isinstance(loss, Brier) and loss.from_logits):
+        at = p.astype(np.float64), y.astype(np.float64)
+        wrong, slope = np.sqrt(loss.value(_numpy(), *at)), np.abs(loss.gradient(_numpy(), *at))
+        sizes = slope * (2.0 - wrong)
     if isinstance(loss, Cauchy | Tukey):
         square = np.minimum(np.abs(p.astype(np.float64) - y) / loss.c, 1e9) ** 2
         if isinstance(loss, Cauchy):

@@ -54,7 +54,7 @@ class MulticlassHinge(Rowwise):
         "kink at the margin, and where the best other classes tie",
     )
     sources = ("Crammer & Singer 2001, Journal of Machine Learning Research 2:265-292",)
-    foreign_names = ("MulticlassHingeLoss", "CategoricalHinge", "CrammerSingerLoss", "MulticlassSVMLoss")
+    foreign_names = ("MulticlassHingeLoss", "CrammerSingerLoss", "MulticlassSVMLoss")
     same_as = (
         Twin("optax.losses.multiclass_hinge_loss(prediction, target)"),
         Twin("optax.losses.multiclass_hinge_loss(prediction / margin, target) * margin", given=("margin",)),
