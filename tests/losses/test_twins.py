@@ -244,3 +244,13 @@ def test_a_wrong_factor_would_be_seen(random: Any) -> None:
     twin = Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", factor=0.5)
     theirs = twin.factor * twin.evaluate(huber, **inputs)
     assert not np.allclose(theirs, huber.values(**inputs))
+
+
+def test_the_categorical_hinge_of_keras_is_another_loss() -> None:
+    """It takes a 0 for the right class's own entry into the maximum of the others: as the page says."""
+    import keras
+
+    scores = np.array([[-5.0, -3.0, -4.0]])
+    assert float(keras.losses.CategoricalHinge()(np.array([[0.0, 1.0, 0.0]]), scores)) == 4.0
+    assert lossary.MulticlassHinge()(prediction=scores, target=np.array([1])) == 0.0
+    assert "it says 4" in (lossary.MulticlassHinge.__doc__ or "")
