@@ -42,9 +42,12 @@ from lossary.losses.distribution.poisson import Poisson as Poisson
 from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
 from lossary.losses.embedding.info_nce import InfoNCE as InfoNCE
 from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
+from lossary.losses.multiclass.generalized_cross_entropy import GeneralizedCrossEntropy as GeneralizedCrossEntropy
 from lossary.losses.multiclass.multiclass_hinge import MulticlassHinge as MulticlassHinge
 from lossary.losses.multiclass.multiclass_perceptron import MulticlassPerceptron as MulticlassPerceptron
+from lossary.losses.multiclass.poly_cross_entropy import PolyCrossEntropy as PolyCrossEntropy
 from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy
+from lossary.losses.multiclass.spherical import Spherical as Spherical
 from lossary.losses.multiclass.sum_hinge import SumHinge as SumHinge
 from lossary.losses.regression.cauchy import Cauchy as Cauchy
 from lossary.losses.regression.epsilon_insensitive import EpsilonInsensitive as EpsilonInsensitive

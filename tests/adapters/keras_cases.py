@@ -35,7 +35,7 @@ from lossary import (
 )
 from lossary.define import registry
 from lossary.define.claim import NonNegative, closure
-from lossary.define.domain import Labels, Probability, Simplex
+from lossary.define.domain import Labels
 from lossary.define.parameters import parameter, parameters_of
 from lossary.errors import (
     DifferentiationError,
@@ -123,28 +123,11 @@ def logits(said: bool | None) -> dict[str, Any]:
 
 
 def both(loss: Any, rng: Any, *lead: int) -> tuple[Any, Any]:
-    """Predictions and targets, each with the axes of its own domain; scales are positive."""
+    """Ordinary predictions and targets: Keras' own losses clip what lies at the edge."""
     shape = (*lead, loss.prediction.size or 4)
-    prediction = points(loss.prediction, rng, shape)
-    for place, (_, domain) in enumerate(getattr(loss.prediction, "columns", ())):
-        if domain.low == 0.0:
-            prediction[..., place] = np.exp(prediction[..., place])
-    return prediction, points(loss.target, rng, loss.target.shape_beside(loss.prediction, shape))
-
-
-def points(domain: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """Ordinary legal values: Keras' own losses clip what lies at the edge."""
-    if domain.indices:
-        return rng.integers(0, shape[-1], size=shape[:-1])
-    if isinstance(domain, Labels):
-        return rng.choice(domain.values, size=shape).astype("float32")
-    if isinstance(domain, Probability):
-        return rng.uniform(0.05, 0.95, size=shape).astype("float32")
-    numbers = rng.normal(size=shape)
-    if isinstance(domain, Simplex):
-        shares = np.exp(numbers) / np.exp(numbers).sum(-1, keepdims=True)
-        return (np.log(shares) if domain.logarithms else shares).astype("float32")
-    return domain.inside(numbers).astype("float32")
+    prediction = loss.prediction.ordinary(rng, shape)
+    target = loss.target.ordinary(rng, loss.target.shape_beside(loss.prediction, shape))
+    return tuple(x if x.dtype.kind == "i" else x.astype("float32") for x in (prediction, target))  # type: ignore[return-value]
 
 
 def masked(x: Any, mask: Any) -> Any:
@@ -187,7 +170,7 @@ def numpy(x: Any) -> Any:
 @pytest.mark.parametrize(("loss", "twin"), sampled(TWINS))
 def test_it_reduces_as_keras_own_losses_do(loss: Any, twin: Any, reduction: Any) -> None:
     rng = np.random.default_rng(0)
-    prediction, target = points(loss.prediction, rng, (5, 4)), points(loss.target, rng, (5, 4))
+    prediction, target = both(loss, rng, 5)
     theirs = eval(twin.call.removesuffix("(target, prediction)"), {"keras": keras, **loss.settings})
     theirs.reduction = reduction
     ours = loss.keras(reduction=reduction)

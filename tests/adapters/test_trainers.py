@@ -133,6 +133,7 @@ WEIGHTED = lossary.SparseCategoricalCrossEntropy(class_weight=(1.0, 2.0))
         (lambda: compute_loss_func(SPARSE.torch(reduction="sum")), UsageError, "wants a mean"),
         (lambda: predict_nonlinearity(lossary.Huber()), UsageError, "logits or probabilities"),
         (lambda: predict_nonlinearity(lossary.Hinge()), UsageError, r"net.forward\(X\) > 0"),
+        (lambda: predict_nonlinearity(lossary.MulticlassHinge()), UsageError, r"net.forward\(X\).argmax\(-1\)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_exact_is_refused(call, error, words):

@@ -19,6 +19,7 @@ from lossary import (
     Huber,
     LogCosh,
     MeanSquaredError,
+    MulticlassHinge,
     Quantile,
     SparseCategoricalCrossEntropy,
     define,
@@ -178,6 +179,16 @@ def test_what_a_sum_does_not_inherit() -> None:
     assert Kinked("0") in claim.combined((1.0, 1.0), ((Kinked("0"),), (Smooth(1.0),)))
     assert UnboundedGradient() in claim.combined((1.0, 1.0), ((UnboundedGradient(),), (Lipschitz(1.0),)))
     assert not claim.combined((0.0, 0.0), ((Convex(),), (Convex(),)))
+
+
+def test_a_margin_is_no_smaller_than_the_claim_says() -> None:
+    """Of rows it is how far the right class leads all others; of a sum the largest of them."""
+    wide = MulticlassHinge(2.5)
+    assert Sparse(2.4).examine(wide, points=2_000).refuted
+    assert not Sparse(2.5).examine(wide, points=2_000).refuted
+    assert Sparse(0.9).examine(Hinge(), points=2_000).refuted
+    assert Sparse(2.5) in (MulticlassHinge() + wide).claims
+    assert Sparse().examine(SparseCategoricalCrossEntropy(), points=2_000).refuted
 
 
 # ── what is said of a loss ───────────────────────────────────────────────────────────────────────────────────────────

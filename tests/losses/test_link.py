@@ -61,6 +61,7 @@ def test_what_each_domain_says() -> None:
         Score(logit=False): (None, False),
         Probability(): (link.identity, True),
         Logits(): (link.softmax, True),
+        Logits(softmax=False): (None, False),
         Simplex(): (link.identity, True),
         Simplex(logarithms=True): (link.log, True),
     }

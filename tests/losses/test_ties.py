@@ -357,7 +357,7 @@ def test_the_catalogues_gradients_are_0_at_kinks(loss: Any, framework: Any, dtyp
         assert not framework.numpy(own[1]).any()
 
 
-@grid.cases(dtypes=("float64",), only=lambda loss: has_kinks(loss) and isinstance(loss, Rowwise))
+@grid.cases(dtypes=("float64",), only=lambda loss: has_kinks(loss) and loss.target.indices)
 def test_a_class_that_leads_by_just_the_margin_does_not_pull(loss: Any, framework: Any, dtype: str) -> None:
     lead = loss.settings.get("margin", 0.0)
     p = np.array([[lead, 0.0, 0.0, -1.0], [0.5, -2.0, lead + 0.5, 0.5], [-0.25, -0.25 - lead, -4.0, -0.25 - lead]])

@@ -265,3 +265,13 @@ def test_an_offset_is_shown() -> None:
     turned = Twin("sklearn.metrics.accuracy_score(target, prediction)", -1.0, 1.0)
     assert show.plus_offset(show.twin_factor(turned), turned) == "-1, then +1"
     assert show.plus_offset("1", Twin(turned.call)) == "1"
+
+
+def test_the_categorical_hinge_of_keras_is_another_loss() -> None:
+    """It takes a 0 for the right class's own entry into the maximum of the others: as the page says."""
+    import keras
+
+    scores = np.array([[-5.0, -3.0, -4.0]])
+    assert float(keras.losses.CategoricalHinge()(np.array([[0.0, 1.0, 0.0]]), scores)) == 4.0
+    assert lossary.MulticlassHinge()(prediction=scores, target=np.array([1])) == 0.0
+    assert "it says 4" in (lossary.MulticlassHinge.__doc__ or "")

@@ -384,7 +384,9 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
     # 1 + exp(−x) hides 0.43·x digits, log cosh x hides as many as x has zeros; answers below the smallest
     # float are nobody's.
     # Beyond 1e4 they are 0 to every float; but there may be others in the row.
-    exponentials = order * 0.87 * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
+    # In rows two may be as far apart on either side of 0, and a gradient may be the product of a share and two others.
+    each = 2.2 if loss.prediction.rows else 0.87
+    exponentials = order * each * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
     hidden = np.maximum(exponentials, -lowest - _STEP)
     if loss.prediction.size:  # a column may be the scale of another, and what is divided by its square is as small
         hidden = hidden + 2.0 * ahead

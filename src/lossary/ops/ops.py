@@ -17,6 +17,7 @@ from typing import Any, ClassVar, final
 # Whatever operations compute with: a framework's array, an array of high-precision numbers, an expression.
 Array = Any
 
+_SIXTEENTHS = 1.5 * 2.0**19  # what is added to it is rounded: in float32 to sixteenths
 _FAR = 2.0**40  # a quotient whose logarithm is large enough to be taken in two parts
 
 
@@ -267,6 +268,25 @@ class Operations(ABC):
         return (shift + difference) + self._rounding_of_difference(x, y, difference)
 
     @final
+    def discounted(self, x: Array, rate: float, size: Array, rest: Array) -> Array:
+        """x · exp(−rate · (size + rest)), for an amount in two parts, of which the second has what rounding the first
+        has lost.
+
+        An exponential magnifies what its argument was rounded by. So amount and rate are each taken in two parts, and
+        the product of the first ones is exact.
+        """
+        if rate == 0.0:
+            return x
+        mantissa, exponent = math.frexp(rate)
+        first = math.ldexp(round(math.ldexp(mantissa, 8)), exponent - 8)
+        most = 800.0 / rate  # further out nothing is left in any case
+        size, rest = self.minimum(size, most), self.where(size > most, 0.0, rest)
+        beside = 0.0 * size + _SIXTEENTHS  # no constant: XLA takes that for nothing, added and subtracted
+        coarse = ((size + rest) + beside) - beside
+        rest = first * ((size - coarse) + rest) + (rate - first) * (size + rest)
+        return (self.exp(-first * coarse) * x) * (1.0 + self.expm1(-rest))  # exp(−rest), for a rest that is small
+
+    @final
     def log_cosh(self, x: Array) -> Array:
         """log(cosh x), to the last digits near 0 and far out."""
         size = self.abs(x)
@@ -329,6 +349,14 @@ class Operations(ABC):
         """−log softmax(logits) over the last axis, each entry to the last digits."""
         shift, _, others, _ = self._shifted(logits)
         return shift + self.row(self.log1p(others))
+
+    @final
+    def surprisal_in_parts(self, logits: Array) -> tuple[Array, Array]:
+        """The surprisal as the sum of how far each logit is below the largest, and of the rest: for `discounted`."""
+        shift, _, others, _ = self._shifted(logits)
+        largest = self.row(self._largest(logits, self.argmax(logits)))
+        lost = self.stop_gradient(self._rounding_of_difference(largest, logits, shift))
+        return shift, lost + self.row(self.log1p(others))
 
     @final
     def half_surprisal(self, logits: Array) -> Array:

@@ -47,10 +47,11 @@ def predict_nonlinearity(loss: Loss | Objective | LossModule) -> Probabilities:
         )
     prediction: Domain = definition.prediction
     if not prediction.probabilities:
+        decision = "net.forward(X).argmax(-1)" if prediction.rows else "net.forward(X) > 0"
         raise UsageError(
             "predict_proba needs a loss of logits or probabilities.",
             received=f"{definition!r}, whose predictions are {prediction.wanted}.",
-            hint="NeuralNetRegressor needs no predict_nonlinearity; scores decide by net.forward(X) > 0.",
+            hint=f"NeuralNetRegressor needs no predict_nonlinearity; scores decide by {decision}.",
         )
     return Probabilities(logits=not prediction.shares, rows=prediction.rows)
 

@@ -135,18 +135,7 @@ class BinaryFocal(Pointwise):
         return xp.where(xp.equal(y, self.labels[1]), self.pos_weight * x, x)
 
     def _focused(self, xp: Any, margin: Array, x: Array) -> Array:
-        """x times sigmoid(−margin) to the power γ, which is exp(−γ · softplus(margin)).
-
-        An exponential magnifies what its argument was rounded by. So the softplus and γ are taken in two parts, and the
-        product of the first ones is exact.
-        """
-        if self.gamma == 0.0:
-            return x
-        mantissa, exponent = math.frexp(self.gamma)
-        first = math.ldexp(round(math.ldexp(mantissa, 8)), exponent - 8)
-        above = xp.where(margin >= 0.0, xp.minimum(margin, 1e4), 0.0)  # further out the loss is 0 in any case
+        """x times sigmoid(−margin) to the power γ, which is exp(−γ · softplus(margin))."""
+        above = xp.where(margin >= 0.0, margin, 0.0)
         beyond = xp.log1p(xp.exp(xp.where(margin >= 0.0, -margin, margin)))
-        beside = 1.5 * 2.0**19  # what is added to it is rounded: in float32 to sixteenths
-        coarse = ((above + beyond) + beside) - beside
-        rest = first * ((above - coarse) + beyond) + (self.gamma - first) * (above + beyond)
-        return (xp.exp(-first * coarse) * x) * (1.0 + xp.expm1(-rest))  # exp(−rest), for a rest that is small
+        return xp.discounted(x, self.gamma, above, beyond)
