@@ -14,7 +14,7 @@ from sklearn import datasets, metrics
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier, RidgeCV
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -55,6 +55,8 @@ def _rows(loss):
 def test_every_loss_scores_in_cross_validation_with_the_right_sign(loss):
     load = datasets.load_breast_cancer if loss.task == "binary" else datasets.load_iris
     model, X, y = _regression() if loss.task == "regression" else _classification(load)
+    if loss.task == "binary" and not loss.prediction.probabilities:
+        model = make_pipeline(StandardScaler(), RidgeClassifier())  # scores that say no probabilities
     if loss.prediction.rows and not loss.target.says_class:
         model, X, y = _rows(loss)
     scorer = getattr(lossary.sklearn, type(loss).__name__)()

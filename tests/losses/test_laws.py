@@ -261,7 +261,7 @@ def in_other_words(loss: Any, prediction: Any, target: Any) -> list[tuple[Any, A
         others += [
             (type(twin)(**settings), prediction, np.eye(CLASSES)[target])
             for twin in DEFAULTS
-            if twin.target.rows and set(twin.settings) == set(settings)
+            if twin.target.rows and twin.prediction == loss.prediction and set(twin.settings) == set(settings)
         ]
     if "labels" in settings:
         low, high = settings["labels"]

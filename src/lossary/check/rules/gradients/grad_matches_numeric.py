@@ -77,7 +77,12 @@ def grad_matches_numeric(subject: Subject) -> Failure | None:
             continue
         if found.shape != prediction.shape:
             return Failure(f"the gradient's shape is {found.shape}, the prediction's {prediction.shape}")
-        if _wrong(scalar, found, scalar.direction(subject.generator(1))):
+        direction = scalar.direction(subject.generator(1))
+        if _wrong(scalar, found, direction):
+            # Where the losses of some entries have a kink that is convex and others one that is not, the slopes of both
+            # sides of the sum say nothing: each entry is asked by itself.
+            if scalar.along(direction).kinked and _bad_row(scalar, found) is None:
+                continue
             return _located(subject, scalar, found)
     return None
 
