@@ -112,7 +112,6 @@ class Framework(Operations):
         """x, and NaN where not legal: by a product, so that the derivative is NaN there too."""
         return x * self.cast(self.where(legal, 1.0, float("nan")), self.dtype(x))
 
-    @final
     def columns(self, x: Array, count: int) -> list[Array]:
         return [x[..., k] for k in range(count)]
 

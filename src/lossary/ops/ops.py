@@ -354,8 +354,7 @@ class Operations(ABC):
     def surprisal_in_parts(self, logits: Array) -> tuple[Array, Array]:
         """The surprisal as the sum of how far each logit is below the largest, and of the rest: for `discounted`."""
         shift, _, others, _ = self._shifted(logits)
-        largest = self.row(self._largest(logits, self.argmax(logits)))
-        lost = self.stop_gradient(self._rounding_of_difference(largest, logits, shift))
+        lost = self.stop_gradient(self._rounding_of_difference(self.row(self.max(logits)), logits, shift))
         return shift, lost + self.row(self.log1p(others))
 
     @final
