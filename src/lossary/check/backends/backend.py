@@ -53,8 +53,9 @@ class Backend(ABC):
         Keras seeds Python's and NumPy's with its own: those are the caller's to restore.
         """
         with self._seeded(seed):
-            if "keras" in sys.modules:
-                sys.modules["keras"].utils.set_random_seed(seed)
+            keras = sys.modules.get("keras")  # None also where its import is barred
+            if keras is not None:
+                keras.utils.set_random_seed(seed)
             yield
 
     @contextlib.contextmanager
