@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from lossary.check.inference import told
 from lossary.check.report.report import LossReport, Report
-from lossary.check.run import isolated
+from lossary.check.run import isolated, worker
+from lossary.check.run.ask import Finding, Outcome
 from lossary.check.run.configuration import Configuration
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="alarms, limits and signals as POSIX has them")
@@ -229,3 +231,20 @@ def test_a_loss_that_cannot_be_told_does_not_stop_the_others() -> None:
     assert report.unchecked == (unchecked,)
     assert unchecked.note.startswith("Not checked: what constant_loss is for cannot be told")
     assert [each.status for each in right.outcomes] == ["passed"]
+
+
+def test_whatever_comes_of_asking_a_rule_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*asked: Any) -> Outcome:
+        raise SystemExit(3)
+
+    def loss(prediction: Any, target: Any) -> Any:
+        return ((prediction - target) ** 2).mean()
+
+    monkeypatch.setattr(worker, "ask", ended)
+    asked = worker.Worker()
+    asked._subject = told.subject(loss, **TOLD)
+    said = asked.answer({"ask": "outcome", "rule": "LSY101"})
+    outcome = Outcome(**{**said, "finding": Finding(**said.pop("finding"))})
+    assert (outcome.rule, outcome.status) == ("LSY101", "failed")
+    assert outcome.finding is not None
+    assert "SystemExit" in outcome.finding.message

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, final
 from lossary.check.inference import told
 from lossary.check.report.report import Precision
 from lossary.check.rulebook.rule import Failure, find
-from lossary.check.run.ask import FIRST, Finding, TimeLimit, ask, found, limited, named, quiet
+from lossary.check.run.ask import FIRST, Finding, Outcome, TimeLimit, ask, found, limited, named, quiet
 from lossary.check.run.configuration import Configuration
 from lossary.errors import LossaryError, UsageError
 
@@ -96,7 +96,7 @@ class Worker:
             given = ask(chosen, self._subject, self._configuration.time_limit)
         except BaseException as error:
             failure = Failure(f"raised {named(error)}")
-            return {"status": "failed", "finding": _plain(found(chosen, self._subject, failure))}
+            given = Outcome(rule, "failed", found(chosen, self._subject, failure))
         return dataclasses.asdict(given)
 
 
