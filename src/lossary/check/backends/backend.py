@@ -48,13 +48,14 @@ class Backend(ABC):
     @final
     @contextlib.contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Within, the framework's own random numbers are those of that seed, where it has such, and Keras' are too.
+        """Within, the framework's own random numbers are those of that seed, where it has such, and so are those of a
+        Keras that runs on it.
 
         Keras seeds Python's and NumPy's with its own: those are the caller's to restore.
         """
         with self._seeded(seed):
             keras = sys.modules.get("keras")  # None also where its import is barred
-            if keras is not None:
+            if keras is not None and keras.backend.backend() == self.name:
                 keras.utils.set_random_seed(seed)
             yield
 

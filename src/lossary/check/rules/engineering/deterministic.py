@@ -41,7 +41,7 @@ def deterministic(subject: Subject) -> Failure | None:
     p, y = subject.batch(4)
     first = _answer(subject, p, y)
     _answer(subject, *subject.batch(4, salt=1))
-    for _ in range(4):  # of a few entries, dropped by chance, two batches in 256 are alike
+    for _ in range(4):  # four entries, each dropped by chance, come out alike once in 16
         again = _answer(subject, p, y)
         same = [np.array_equal(before, now, equal_nan=True) for before, now in zip(first, again, strict=True)]
         if not all(same):
