@@ -127,7 +127,8 @@ def both(loss: Any, rng: Any, *lead: int) -> tuple[Any, Any]:
     shape = (*lead, loss.prediction.size or 4)
     prediction = loss.prediction.ordinary(rng, shape)
     target = loss.target.ordinary(rng, loss.target.shape_beside(loss.prediction, shape))
-    return tuple(x if x.dtype.kind == "i" else x.astype("float32") for x in (prediction, target))  # type: ignore[return-value]
+    given = (x if x.dtype.kind == "i" else x.astype("float32") for x in (prediction, target))
+    return next(given), next(given)
 
 
 def masked(x: Any, mask: Any) -> Any:
