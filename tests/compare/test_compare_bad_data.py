@@ -13,8 +13,9 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from lossary import cli
 from lossary.cli import app
+from lossary.cli.command import guarded
+from lossary.errors import DataError
 
 QUICK = ["--folds", "2", "--seeds", "1", "--epochs", "2", "--jobs", "1", "--no-boosting"]
 
@@ -261,8 +262,13 @@ def test_an_error_in_a_terminal_is_broken_between_words(monkeypatch: pytest.Monk
     stderr = Terminal()
     monkeypatch.setattr("sys.stderr", stderr)
     monkeypatch.setenv("COLUMNS", "40")
+
+    @guarded
+    def refused() -> None:
+        raise DataError("this is a sentence of many-hyphened words that has to be broken somewhere")
+
     with pytest.raises(typer.Exit):
-        cli._fail("this is a sentence of many-hyphened words that has to be broken somewhere")
+        refused()
     lines = stderr.getvalue().splitlines()
     assert lines == ["error: this is a sentence of", "many-hyphened words that has to be", "broken somewhere"]
 
