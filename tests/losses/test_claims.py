@@ -311,10 +311,14 @@ def test_the_pull_is_as_it_is_said_to_be(loss: Any) -> None:
     said = " ".join(loss.weaknesses)
     random = np.random.default_rng(0)
     if "the same pull for every error" in said or "no curvature" in said:
-        p, y = random.normal(size=(2, 100))
-        _, slope, curvature = loss.value_gradient_curvature(prediction=p, target=y, reduction="none")
-        assert "the same pull" not in said or set(np.abs(slope)) == {1.0}
-        assert not curvature.any()
+        p, y = ordinary(loss, random, rows=100).values()
+        _, slope = loss.value_and_gradient(prediction=p, target=y, reduction="none")
+        assert "the same pull" not in said or set(np.abs(slope).ravel()) == {1.0}
+        # Where nothing is curved, a step too short to pass a kink leaves the slope as it is.
+        close = p + 1e-9 * random.normal(size=p.shape)
+        assert np.array_equal(loss.value_and_gradient(prediction=close, target=y, reduction="none")[1], slope)
+        if not loss.prediction.rows:
+            assert not loss.value_gradient_curvature(prediction=p, target=y, reduction="none")[2].any()
     if "infinite where the prediction rules out" in said and not loss.from_logits:
         target = np.log([[0.5, 0.5]]) if loss.log_target else np.array([[0.5, 0.5]])
         assert loss.values(prediction=np.array([[0.0, 1.0]]), target=target) == np.inf
