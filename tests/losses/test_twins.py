@@ -20,16 +20,6 @@ from lossary.ops.numpy import ops as NUMPY
 from tests.accuracy.grid import at_edges, has_scale, in_columns
 from tests.grid import CLASSES, EACH, EVERY, generator, has_table, losses, ordinary
 
-# Settings that no library has a word for, and why.
-ALONE: dict[Any, str] = {
-    **{loss: "optax and Keras do not square" for loss in EVERY if loss.settings.get("squared")},
-    lossary.BatchDice(from_logits=False): "optax takes no probabilities of one class",
-    **{lossary.Expectile(level): "no library here has expectiles, but for the mean" for level in (0.1, 0.9)},
-    **{lossary.EpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 1.5)},
-    **{loss: "no library here stops a hinge from rising" for loss in EVERY if isinstance(loss, lossary.Ramp)},
-    **{lossary.SquaredEpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 0.5)},
-}
-
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)
 FEW = 1e-30  # a probability that is not 0
 
@@ -214,9 +204,11 @@ def test_a_twin_may_compute_in_float64_alone() -> None:
     assert np.isinf(both(loss, Twin("numpy.square(numpy.subtract(prediction, target))"), inputs)).all()
 
 
-@losses(of=EVERY)
-def test_every_setting_has_a_twin(loss: Any) -> None:
-    assert any(twin.applies(loss) for twin in loss.same_as) == (loss not in ALONE)
+@losses(of=EACH)
+def test_every_setting_has_a_twin_or_the_loss_says_why_not(loss: Any) -> None:
+    settings = [each for each in EVERY if type(each) is type(loss)]
+    alone = [each for each in settings if not any(twin.applies(each) for twin in each.same_as)]
+    assert bool(alone) == bool(loss.no_twin), alone
 
 
 @pytest.mark.parametrize(
