@@ -105,8 +105,8 @@ def _departure(departs: Departure | None) -> str:
     """What it does at the edge, with the point that shows it."""
     if departs is None:
         return ""
-    shown = f"`{departs.theirs:g}` at prediction `{departs.prediction}`, target `{departs.target}`"
-    return f"{departs.rule}: {shown}"
+    theirs = f"raises `{departs.theirs.__name__}`" if isinstance(departs.theirs, type) else f"`{departs.theirs:g}`"
+    return f"{departs.rule}: {theirs} at prediction `{departs.prediction}`, target `{departs.target}`"
 
 
 def _evidence(found: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def _beside(y: Any, p: Any) -> Any:
 
 
 def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
-    if isinstance(domain, Columns):  # a scale is squared, and divides
+    if has_scale(domain):  # which is squared, and divides
         scales = as_scale(domain, x[:, 1:], inverse=True)
         return np.concatenate([np.abs(x[:, :1]) < most, (scales > least**0.5) & (scales < least**-0.5)], axis=1)
     if isinstance(domain, Probability | Simplex) and not domain.logarithms:
@@ -94,9 +94,9 @@ def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
 
 def _hard(loss: Loss) -> tuple[Any, Any]:
     match loss.prediction:
-        case Columns():
+        case Columns() if has_scale(loss.prediction):
             return _hard_columns(loss)
-        case Row():
+        case Row() | Columns():
             return _hard_amounts(loss)
         case Logits() | Simplex():
             return _hard_rows(loss)
@@ -118,6 +118,11 @@ def at_edges(loss: Loss, dtype: str) -> tuple[Any, Any]:
     unknown = predictions[:1].copy()
     unknown.flat[0] = np.nan
     return np.concatenate([edges[0], unknown, predictions]), np.concatenate([targets, edges[1], targets[:1]])
+
+
+def has_scale(domain: Domain) -> TypeGuard[Columns]:
+    """Whether rows are a location and what scales it."""
+    return isinstance(domain, Columns) and domain.says_estimate
 
 
 def _hard_columns(loss: Loss) -> tuple[Any, Any]:
@@ -148,8 +153,11 @@ def as_scale(domain: Any, x: Any, *, inverse: bool = False) -> Any:
 
 
 def _hard_amounts(loss: Loss) -> tuple[Any, Any]:
-    rows = np.stack([np.roll(REALS, 5 * k) for k in range(CLASSES)], axis=-1)
-    targets = rows if loss.target.rows else np.array(REALS)
+    numbers: list[Any] = [REALS] * CLASSES
+    if isinstance(loss.prediction, Columns):
+        numbers = [np.resize(_hard_numbers(domain), len(REALS)) for _, domain in loss.prediction.columns]
+    rows = np.stack([np.roll(each, 5 * k) for k, each in enumerate(numbers)], axis=-1)
+    targets = rows if loss.target.rows else _hard_numbers(loss.target)
     return np.repeat(rows, len(targets), axis=0), np.concatenate([targets] * len(rows))
 
 
@@ -215,17 +223,17 @@ def _random(loss: Loss, dtype: str, random: Any, count: int) -> tuple[Any, Any]:
     y = _random_of(loss.target, dtype, random, beside)
     third = (np.arange(count) % 3 == 0).reshape(-1, *(1,) * (y.ndim - 1))
     match loss.prediction:
-        case Real() | Positive() | Row(Real()):  # every third pair is close together, where differences lose digits
+        case Columns() if has_scale(loss.prediction):  # every third pair is as far apart as the scale says
+            with np.errstate(over="ignore"):
+                scale = as_scale(loss.prediction, p[:, 1], inverse=True)
+                return p, np.where(third, p[:, 0] + _spread(random, beside, -4, 2) * scale, y)
+        case Real() | Positive() | Row(Real()) | Columns():  # or is close together, where differences lose digits
             near = p if p.shape == y.shape else p[:, -1]
             if loss.prediction.logarithms:
                 with np.errstate(over="ignore", under="ignore"):
                     near = np.exp(near)
                 third &= (near > 10.0**-37) & (near < 10.0**38)
             return p, np.where(third, near * (1 + _spread(random, beside, -16, -1)), y)
-        case Columns():  # or as far apart as the scale says
-            with np.errstate(over="ignore"):
-                scale = as_scale(loss.prediction, p[:, 1], inverse=True)
-                return p, np.where(third, p[:, 0] + _spread(random, beside, -4, 2) * scale, y)
         case _ if p.shape == y.shape and not loss.prediction.says_class:
             near = p + 10.0 ** random.uniform(-16, -1, size=(count, *(1,) * (y.ndim - 1))) * (y - p)
             legal = loss.target.contains(ops, near.astype(dtype), p, float(np.finfo(dtype).eps))
@@ -268,7 +276,7 @@ def _spread(random: Any, shape: tuple[int, ...], smallest: float, largest: float
 
 def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
     """Not ∞ − ∞ nor ∞ / ∞, nor a scale of 0, nor rows of logits with two +∞ or only −∞."""
-    if isinstance(loss.prediction, Columns):
+    if has_scale(loss.prediction):
         scales = as_scale(loss.prediction, p[:, 1:].astype(np.float64), inverse=True)
         # Of what stands for infinity the judge knows no logarithm, and no quotient by another such number.
         logarithms = np.isinf(p[:, 1:]) & np.array([domain.low == 0.0 for _, domain in loss.prediction.columns[1:]])

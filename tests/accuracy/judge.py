@@ -1,6 +1,7 @@
 """The exact answers at the points of the grid: recorded for those that every run asks for, judged for all others.
 
-python -m tests.accuracy.judge    record (`make oracle`)
+python -m tests.accuracy.judge               record (`make oracle`)
+python -m tests.accuracy.judge Huber Tukey   those of some losses alone
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import inspect
 import itertools
 import json
 import math
+import sys
 import uuid
 import zlib
 from collections.abc import Iterable
@@ -50,18 +52,25 @@ def recorded(loss: Loss, p: Any, y: Any) -> dict[str, Exact] | None:
 
 
 def record(losses: Iterable[Loss]) -> None:
-    """Judge all anew and write it down."""
+    """Judge these anew and write it down, beside what is on record of the catalogue's others."""
+    chosen = set(losses)
     records: dict[str, dict[str, Any]] = {}
-    for loss, dtype in itertools.product(losses, DTYPES):
-        p, y = grid.points(loss, dtype, random=FEW[0], hard=FEW[1])
-        answers = exactly(loss, p, y)
-        if _written(answers["low"]) == _written(answers["high"]):  # no kink
-            del answers["high"]
-        written = {name: _written(answer) for name, answer in answers.items()}
-        records.setdefault(_family(loss), {})[f"{loss!r} {dtype}"] = {"points": _checksum(p, y), **written}
+    for loss, dtype in itertools.product(JUDGED, DTYPES):
+        name, known = f"{loss!r} {dtype}", _records(_family(loss))
+        if loss in chosen or name in known:
+            its = records.setdefault(_family(loss), {})
+            its[name] = _judged_record(loss, dtype) if loss in chosen else known[name]
     RECORDS.mkdir(exist_ok=True)
     for family, its in records.items():
         (RECORDS / f"{family}.json").write_text(json.dumps(its, indent=1) + "\n", encoding="utf-8")
+
+
+def _judged_record(loss: Loss, dtype: str) -> dict[str, Any]:
+    p, y = grid.points(loss, dtype, random=FEW[0], hard=FEW[1])
+    answers = exactly(loss, p, y)
+    if _written(answers["low"]) == _written(answers["high"]):  # no kink
+        del answers["high"]
+    return {"points": _checksum(p, y), **{name: _written(answer) for name, answer in answers.items()}}
 
 
 def _family(loss: Loss) -> str:
@@ -123,4 +132,8 @@ def _fingerprint(loss: Loss, p: Any, y: Any) -> str:
 
 
 if __name__ == "__main__":
-    record(JUDGED)
+    names = sys.argv[1:] or sorted({type(loss).__name__ for loss in JUDGED})
+    unknown = set(names) - {type(loss).__name__ for loss in JUDGED}
+    if unknown:
+        sys.exit(f"no loss of the catalogue that is judged: {', '.join(sorted(unknown))}")
+    record(loss for loss in JUDGED if type(loss).__name__ in names)

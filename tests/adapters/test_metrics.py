@@ -120,8 +120,11 @@ def test_of_a_logarithm_the_amount_is_measured(measured):
 
 def test_columns_without_a_mean_are_refused():
     rows = Columns(shape=Positive(), scale=Positive())
-    with pytest.raises(TypeError, match="has no column that is called mean"):
+    with pytest.raises(TypeError, match="has no column that is called mean, median or location"):
         rows.estimate(np.ones((3, 2)))
+    for library in (metrics.sklearn, metrics.torchmetrics, metrics.keras):
+        with pytest.raises(UsageError, match="no prediction is one number"):
+            library(lossary.IntervalScore())
 
 
 def test_pinball_has_the_level_of_the_loss():
@@ -136,7 +139,13 @@ def test_losses_of_other_tasks_have_none():
             library(lossary.Dice())
 
 
-@pytest.mark.parametrize("cls", map(type, DEFAULTS))
+# Those whose prediction is one thing that is measured: a class, a number, or a row as its target is one.
+MEASURED = tuple(
+    type(loss) for loss in DEFAULTS if loss.target.rows or loss.target.says_class or loss.prediction.says_estimate
+)
+
+
+@pytest.mark.parametrize("cls", MEASURED)
 def test_every_loss_has_metrics_in_every_library(cls):
     loss = cls()
     settings = {"classes": 3} if loss.prediction.rows else {}

@@ -36,19 +36,22 @@ def _classification(load=datasets.load_breast_cancer):
 
 
 class InRows(KNeighborsRegressor):
-    """Predicts what was true of the nearest; beside a single number 0 in a second column."""
+    """Predicts what was true of the nearest, as a loss takes such a prediction."""
+
+    def __init__(self, loss):
+        super().__init__(1)
+        self.loss = loss
 
     def predict(self, X):
-        found = super().predict(X)
-        return found if found.ndim > 1 else np.stack([found, np.zeros_like(found)], axis=-1)
+        found, domain = super().predict(X), self.loss.prediction
+        return domain.perfect(found, (len(X), domain.size or found.shape[-1]))
 
 
 def _rows(loss):
     """Rows that are no classes, made of as many measurements, or predicted for a single one."""
     X, y = datasets.load_diabetes(return_X_y=True)
     numbers = StandardScaler().fit_transform(np.column_stack([y, X]))[:, : loss.prediction.size or 3]
-    target = loss.target.activate(NUMPY, numbers) if loss.target.rows else numbers[:, 0]
-    return InRows(1), X, target
+    return InRows(loss), X, loss.target.activate(NUMPY, numbers if loss.target.rows else numbers[:, 0])
 
 
 @grid.losses(of=grid.DEFAULTS)

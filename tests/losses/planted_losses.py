@@ -8,6 +8,7 @@ from lossary import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Huber,
+    IntervalScore,
     KLDivergence,
     LogCosh,
     SparseCategoricalCrossEntropy,
@@ -22,6 +23,7 @@ from lossary.define.claim import (
     EstimatesCentre,
     EstimatesHazardRatio,
     EstimatesMoments,
+    EstimatesQuantiles,
     Kinked,
     Lipschitz,
     NonNegative,
@@ -80,6 +82,20 @@ class FreeScale(Rowwise):
     def value(self, xp: Any, p: Any, y: Any) -> Any:
         mean, _ = xp.columns(p, 2)
         return (mean - y) * (mean - y)
+
+
+class Widths(Rowwise):
+    """The interval's width, and nothing for what is outside: least where the ends have changed places."""
+
+    task = "regression"
+    prediction, target = Columns(lower=Real(), upper=Real()), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        lower, upper = xp.columns(p, 2)
+        return upper - lower + 0.0 * y
+
+    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+        return xp.stack(0.0 * p[..., 0] - 1.0, 0.0 * p[..., 1] + 1.0)
 
 
 class Unwelsch(Pointwise):
@@ -289,6 +305,8 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (ZeroAtTarget(), Insensitive()),
     (ZeroAtTarget(), Logistic()),
     (ZeroAtTarget(), ShiftedSquare()),
+    (ZeroAtTarget(), FreeScale()),
+    (ZeroAtTarget(), Widths()),
     (NotSymmetricInArguments(), RowDistance()),
     (ShiftInvariant(), Logistic()),
     (ShiftInvariant(), LaplaceNLL()),
@@ -336,6 +354,11 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (EstimatesMoments(), Square()),
     (EstimatesMoments(), LaplaceNLL()),
     (EstimatesMoments(), FreeScale()),
+    (EstimatesQuantiles((0.05, 0.94)), IntervalScore(0.9)),
+    (EstimatesQuantiles((0.1, 0.95)), IntervalScore(0.9)),
+    (EstimatesQuantiles((0.5,)), Absolute()),
+    (EstimatesQuantiles((0.05, 0.95)), Widths()),
+    (EstimatesQuantiles((0.05, 0.95)), LaplaceNLL()),
     (EstimatesHazardRatio(), TwiceTheHazard()),
     (EstimatesHazardRatio(), Square()),
     (Proper(), ProbabilityDistance()),

@@ -29,7 +29,7 @@ from lossary.check.instruments.accuracy import (
     of_target_gradient,
     of_weight_gradient,
 )
-from lossary.define.domain import Columns, Logits, Probability, Simplex
+from lossary.define.domain import Logits, Probability, Simplex
 from lossary.define.loss import Loss
 from lossary.judge import exact
 from lossary.kernels import machine
@@ -166,7 +166,7 @@ def test_the_ends_of_the_range(loss: Loss, dtype: str, framework: str) -> None:
 def _ends(loss: Loss, dtype: str) -> Judged:
     most = float(np.finfo(dtype).max)
     sizes = np.array([1.0, 0.9, 0.3, 0.0, -0.3, -0.9, -1.0]) * most
-    if isinstance(loss.prediction, Columns):
+    if accuracy_grid.has_scale(loss.prediction):
         scales = most ** np.array([-0.9, 0.0, 0.5, 0.98])
         means, targets, scales = (x.ravel() for x in np.meshgrid(sizes, sizes, scales))
         p, y = accuracy_grid.in_columns(loss.prediction, means, scales), targets
@@ -179,7 +179,7 @@ def _ends(loss: Loss, dtype: str) -> Judged:
     else:
         p = np.array([[sizes[0], -sizes[0], 0], [sizes[1], sizes[4], sizes[1]], [sizes[5], sizes[2], sizes[3]]])
         y = np.array([[0.5, 0.5, 0], [0.25, 0.25, 0.5], [1e-3, 1e-3, 0.998]])
-        p, y = np.repeat(p, 3, axis=0), np.tile(y, (3, 1))
+        p, y = np.repeat(p[:, : loss.prediction.size], 3, axis=0), np.tile(y, (3, 1))
         if loss.target.indices:
             y = np.tile(np.arange(3), 3)
         elif not loss.target.says_class:

@@ -30,7 +30,7 @@ from lossary.define.domain import Boxes, Domain, Labels, Logits, Positive, Real,
 from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.define.probe import Probe
 from lossary.ops.numpy import ops
-from tests.grid import PAIRS
+from tests.grid import PAIRS, losses, ordinary
 
 SOURCE = Path(lossary.__file__).parent
 KNOWN = {name for name, each in vars(domains).items() if isinstance(each, type) and issubclass(each, Domain)}
@@ -161,6 +161,19 @@ class Circle(Domain):
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
         angle = generator.uniform(0.0, 6.0, size=shape[:-1])
         return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+
+
+class UnnamedEnds(Rowwise):
+    """Winkler's score of two columns whose names say nothing."""
+
+    task = "regression"
+    prediction, target = domains.Columns(since=Real(), until=Real()), Real()
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return lossary.IntervalScore().value(xp, p, y)
+
+    def gradient(self, xp: Any, p: Any, y: Any) -> Any:
+        return lossary.IntervalScore().gradient(xp, p, y)
 
 
 def squares(domain: Domain) -> Loss:
@@ -350,6 +363,40 @@ def test_amounts_are_brought_inside_in_order(domain: Domain) -> None:
         np.testing.assert_array_equal(inside, numbers)
     elif not domain.rows and not domain.discrete:
         assert legal(domain, inside.astype(np.float32))
+
+
+@losses(of=PAIRS, only=lambda loss: not (loss.target.says_class or loss.prediction.says_class))
+def test_a_perfect_prediction_is_legal_and_predicts_the_target(loss: Any) -> None:
+    prediction, target = ordinary(loss, np.random.default_rng(5), rows=50).values()
+    perfect = loss.prediction.perfect(target, prediction.shape)
+    assert perfect.shape == prediction.shape
+    assert legal(loss.prediction, perfect)
+    if loss.prediction.says_estimate:
+        np.testing.assert_allclose(loss.prediction.estimate(perfect), target)
+    if ZeroAtTarget() in loss.claims:
+        assert not loss.values(prediction=perfect, target=target).any()
+
+
+def test_of_named_columns_those_are_right_that_predict_the_target() -> None:
+    y = np.array([1.0, 2.0])
+    named = domains.Columns(scale=Positive(), median=Real(), lower=Real(), upper=Positive())
+    np.testing.assert_array_equal(named.perfect(y, (2, 4)), [[1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 2.0, 2.0]])
+    of_logarithms = domains.Columns(shape=Positive(), mean=Real(logarithms=True))
+    np.testing.assert_allclose(of_logarithms.estimate(of_logarithms.perfect(y, (2, 2))), y)
+    for unknown, entries in ((UnnamedEnds().prediction, 2), (Boxes(), 4)):
+        with pytest.raises(TypeError, match=r"does not say which|of which it is known"):
+            unknown.perfect(y, (2, entries))
+
+
+def test_nobody_guesses_what_a_perfect_row_is() -> None:
+    """A rule that needs one leaves a right loss alone whose columns have names of its own."""
+    from lossary.check.inference.infer import subject
+    from lossary.check.rulebook.rule import select
+    from lossary.check.run.ask import ask
+
+    outcomes = {rule.code: ask(rule, subject(UnnamedEnds())) for rule in select((), (), thorough=False)}
+    assert outcomes["LSY505"].status == "skipped"
+    assert not {code: each.finding.message for code, each in outcomes.items() if each.finding is not None}
 
 
 @of_every_domain

@@ -16,7 +16,7 @@ from lossary import catalogue, metrics
 from lossary.define.domain import Labels
 from lossary.define.loss import Loss
 from lossary.ops import dispatch
-from tests.grid import DEFAULTS, chosen, settings_of
+from tests.grid import DEFAULTS, chosen, generator, settings_of
 
 STEPS = 60
 NUMPY = dispatch.ops("numpy")
@@ -42,11 +42,14 @@ def case_for(loss: Loss) -> Case:
     if loss.task == "regression":
         X, y = load_diabetes(return_X_y=True)
         y = StandardScaler().fit_transform(y[:, None])[:, 0] if loss.target.unbounded else y / y.mean()
-        known = metrics.sklearn(loss)
+        known = metrics.sklearn(loss) if loss.prediction.says_estimate else {}
         if "pinball" in known:
             level = loss.settings.get("level", 0.5)
             best = np.full_like(y, np.quantile(y, level))
             metric, constant = "pinball", mean_pinball_loss(y, best, alpha=level)
+        elif not known:  # of a row that predicts no single number
+            tried = loss.prediction.sample(generator("constants"), (2000, loss.prediction.size or 3))
+            metric, constant = ITSELF, min(float(loss(prediction=np.tile(x, (len(y), 1)), target=y)) for x in tried)
         elif loss.estimates.endswith("expectile"):
             metric, constant = ITSELF, min(float(loss(prediction=0 * y + x, target=y)) for x in np.linspace(-2, 3, 101))
         else:

@@ -16,18 +16,9 @@ from lossary.define.domain import Columns, Labels, Logits, Positive, Probability
 from lossary.define.parameters import parameters_of
 from lossary.define.twin import Departure, Twin
 from lossary.describe import show
-from tests.accuracy.grid import at_edges, in_columns
-from tests.grid import CLASSES, EACH, EVERY, has_table, losses, ordinary
-
-# Settings that no library has a word for, and why.
-ALONE: dict[Any, str] = {
-    **{loss: "optax and Keras do not square" for loss in EVERY if loss.settings.get("squared")},
-    lossary.BatchDice(from_logits=False): "optax takes no probabilities of one class",
-    **{lossary.Expectile(level): "no library here has expectiles, but for the mean" for level in (0.1, 0.9)},
-    **{lossary.EpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 1.5)},
-    **{loss: "no library here stops a hinge from rising" for loss in EVERY if isinstance(loss, lossary.Ramp)},
-    **{lossary.SquaredEpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 0.5)},
-}
+from lossary.ops.numpy import ops as NUMPY
+from tests.accuracy.grid import at_edges, has_scale, in_columns
+from tests.grid import CLASSES, EACH, EVERY, generator, has_table, losses, ordinary
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)
 FEW = 1e-30  # a probability that is not 0
@@ -64,13 +55,18 @@ def both(loss: Any, twin: Twin, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """Our answer and theirs, by `evaluate` and nothing else."""
     pytest.importorskip(twin.library, reason=f"{twin.library} is not among what tests are run with")
     framework = adapter(twin.takes)
-    arrays = {
-        name: framework.array(x) if x.dtype == np.int64 else framework.array(x, "float32")
-        for name, x in as_taken(loss, twin, inputs).items()
+    inputs = {
+        name: x if x.dtype == np.int64 else x.astype(np.float32) for name, x in as_taken(loss, twin, inputs).items()
     }
+    arrays = {name: framework.array(x) for name, x in inputs.items()}
     with np.errstate(all="ignore"):
-        theirs = framework.numpy(twin.evaluate(loss, **arrays))
-    ours = framework.numpy(loss(**arrays, reduction="none" if theirs.ndim else "mean"))
+        theirs = twin.evaluate(loss, **arrays)
+    # Some libraries compute in float64 whatever comes; then ours is asked of the same numbers in float64.
+    wide = hasattr(theirs, "dtype") and framework.dtype(theirs) == "float64"
+    dtype, theirs = "float64" if wide else "float32", framework.numpy(theirs)
+    with framework.precision(dtype):
+        arrays = {name: framework.array(x, dtype) for name, x in inputs.items()}
+        ours = framework.numpy(loss(**arrays, reduction="none" if theirs.ndim else "mean"))
     return ours, theirs
 
 
@@ -94,7 +90,7 @@ def edges(loss: Any) -> list[dict[str, Any]]:
             )
             with np.errstate(divide="ignore"):
                 targets = [np.array([0]) if loss.target.indices else np.log(wrong) if log(loss) else wrong]
-        case Columns() as rows:
+        case Columns() as rows if has_scale(rows):
             pairs = itertools.product((-300.0, -1e-4, 300.0), (1e-8, 1.0))
             predictions = [in_columns(rows, np.array([location]), np.array([scale])) for location, scale in pairs]
             targets = [np.array([0.0]), np.array([1.0])]
@@ -106,11 +102,23 @@ def edges(loss: Any) -> list[dict[str, Any]]:
             said = np.array(getattr(loss.target, "values", (0.0, 1.0)))
             targets = [np.array([y]) for y in loss.target._legal(said, "float32", 1)]
         case _:
-            pairs = ((p[None], y[None]) for p, y in zip(*at_edges(loss, "float32"), strict=True))
-            return [{"prediction": p, "target": y} for p, y in pairs if not np.isnan(p).any()]
+            return [{"prediction": p[None], "target": y[None]} for p, y in _at_legal_edges(loss)]
     if has_table(loss) and not loss.prediction.rows:  # a column for each of its entries
         predictions, targets = ([np.tile(x, (1, CLASSES)) for x in batches] for batches in (predictions, targets))
     return [{"prediction": p, "target": y} for p, y in itertools.product(predictions, targets)]
+
+
+def _at_legal_edges(loss: Any) -> list[tuple[Any, Any]]:
+    """What a domain that is not known here says of its edges, and what becomes of large numbers, as far as numbers are
+    as large as those of the others; each beside ordinary ones, and where it can be predicted, beside itself."""
+    width = loss.prediction.size or CLASSES
+    signs = np.array(list(itertools.product((-1.0, 1.0), repeat=width)) if loss.prediction.rows else [-1.0, 1.0])
+    ends = loss.prediction.activate(NUMPY, 300.0 * signs)
+    targets = loss.target.ordinary(generator("edges"), loss.target.shape_beside(loss.prediction, signs.shape))
+    pairs = [*zip(*at_edges(loss, "float32"), strict=True), *zip(ends, targets, strict=True)]
+    if loss.prediction == loss.target:
+        pairs += [(edge, edge) for edge in loss.target.edges("float32", width)]
+    return [pair for pair in pairs if all(np.all((x == 0.0) | ((np.abs(x) > 1e-30) & (np.abs(x) < 1e4))) for x in pair)]
 
 
 def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
@@ -130,9 +138,13 @@ def log(loss: Any) -> bool:
 
 @pytest.mark.parametrize(("loss", "twin"), pairs())
 def test_a_twin_that_says_nothing_of_edges_agrees_there(loss: Any, twin: Twin) -> None:
-    apart = []
+    apart: list[Any] = []
     for inputs in edges(loss):
-        ours, theirs = both(loss, twin, inputs)
+        try:
+            ours, theirs = both(loss, twin, inputs)
+        except Exception as refused:
+            apart.append((inputs, refused))
+            continue
         if not np.allclose(ours, theirs, rtol=1e-4, atol=1e-6, equal_nan=True):
             apart.append((inputs, ours, theirs))
     assert bool(apart) == (twin.departs is not None), apart
@@ -152,6 +164,11 @@ def test_a_twin_that_says_nothing_of_edges_agrees_there(loss: Any, twin: Twin) -
 def test_a_departure_is_what_it_says(loss: Any, twin: Twin) -> None:
     assert twin.departs is not None
     inputs = dict(zip(loss.inputs, (twin.departs.prediction, twin.departs.target), strict=True))
+    if isinstance(twin.departs.theirs, type):
+        loss(**{name: np.asarray(x) for name, x in inputs.items()})  # which ours takes
+        with pytest.raises(twin.departs.theirs):
+            both(loss, twin, inputs)
+        return
     ours, theirs = both(loss, twin, inputs)
     assert theirs.item() == pytest.approx(twin.departs.theirs, rel=1e-6, nan_ok=True)
     assert ours.item() != pytest.approx(twin.departs.theirs, rel=1e-2, nan_ok=True)
@@ -169,9 +186,29 @@ def test_a_wrong_departure_would_be_seen() -> None:
         test_a_twin_that_says_nothing_of_edges_agrees_there(loss, dataclasses.replace(twin, departs=None))
 
 
-@losses(of=EVERY)
-def test_every_setting_has_a_twin(loss: Any) -> None:
-    assert any(twin.applies(loss) for twin in loss.same_as) == (loss not in ALONE)
+def test_a_twin_may_refuse_what_ours_takes() -> None:
+    loss, call = lossary.Quantile(0.9), "sklearn.metrics.mean_pinball_loss(target, prediction, alpha=level)"
+    refuses = Departure("takes no infinite numbers", [np.inf], [0.0], ValueError)
+    test_a_departure_is_what_it_says(loss, Twin(call, departs=refuses))
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_a_departure_is_what_it_says(loss, Twin(call, departs=dataclasses.replace(refuses, prediction=[1.0])))
+    with pytest.raises(AssertionError, match="math range error"):
+        test_a_twin_that_says_nothing_of_edges_agrees_there(loss, Twin("math.exp(1e6)"))
+
+
+def test_a_twin_may_compute_in_float64_alone() -> None:
+    """What float32 cannot hold is no departure there."""
+    loss, inputs = lossary.MeanSquaredError(), {"prediction": [3e38], "target": [-3e38]}
+    ours, theirs = both(loss, Twin("numpy.square(numpy.subtract(prediction, target, dtype='float64'))"), inputs)
+    np.testing.assert_allclose(ours, theirs)
+    assert np.isinf(both(loss, Twin("numpy.square(numpy.subtract(prediction, target))"), inputs)).all()
+
+
+@losses(of=EACH)
+def test_every_setting_has_a_twin_or_the_loss_says_why_not(loss: Any) -> None:
+    settings = [each for each in EVERY if type(each) is type(loss)]
+    alone = [each for each in settings if not any(twin.applies(each) for twin in each.same_as)]
+    assert bool(alone) == bool(loss.no_twin), alone
 
 
 @pytest.mark.parametrize(

@@ -294,11 +294,15 @@ class ZeroAtTarget(Claim):
         return (NonNegative(),)
 
     def refute(self, probe: Probe) -> str | None:
-        if not probe.interchangeable:
-            return "its target is no prediction"
         np = probe.np
         prediction, target = probe.prediction(), probe.target()
-        perfect, rounded, said = target, 0.0, target
+        known = probe.perfect(target)
+        if known is None:
+            return "its target is no prediction"
+        perfect, rounded, said = known, 0.0, known
+        if probe.rows and not probe.rows_of_classes:  # right but for some entries
+            wrong = probe.generator.uniform(size=prediction.shape) < 0.3
+            prediction[::2] = probe.legal(np.where(wrong, prediction, perfect), prediction)[::2]
         if probe.rows_of_classes:
             said = probe.said_by(target, probe.loss.target)
             prediction = probe.as_prediction(probe.shares())
@@ -557,23 +561,17 @@ class Estimates(Claim):
 
     def _functional(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
         """The lowest and the highest value of the functional, for each law."""
+        if self.level is not None:
+            return _quantiles(probe, values, shares, self.level)
         np = probe.np
-        order = np.argsort(values, axis=1)
-        ordered, shares = (np.take_along_axis(each, order, axis=1) for each in (values, shares))
-        if self.level is None:
-            # A mean in which the upper values count for the level and the lower ones for the rest: of all ways to part
-            # them the one that is most on the heavier side (Newey & Powell 1987).
-            level = 0.5 if self.expectile is None else self.expectile
-            parted = np.where(np.tri(values.shape[1], dtype=bool), 1.0 - level, level) * shares[:, None, :]
-            means = (parted * ordered[:, None, :]).sum(axis=2) / parted.sum(axis=2)
-            found = means.max(axis=1) if level >= 0.5 else means.min(axis=1)
-            return found, found
-        below = np.cumsum(shares, axis=1)
-        places = [(below < self.level - 1e-12).sum(axis=1), (below <= self.level + 1e-12).sum(axis=1)]
-        ends = [
-            np.take_along_axis(ordered, np.minimum(each, values.shape[1] - 1)[:, None], axis=1)[:, 0] for each in places
-        ]
-        return ends[0], ends[1]
+        ordered, shares = _in_order(probe, values, shares)
+        # A mean in which the upper values count for the level and the lower ones for the rest: of all ways to part
+        # them the one that is most on the heavier side (Newey & Powell 1987).
+        level = 0.5 if self.expectile is None else self.expectile
+        parted = np.where(np.tri(values.shape[1], dtype=bool), 1.0 - level, level) * shares[:, None, :]
+        means = (parted * ordered[:, None, :]).sum(axis=2) / parted.sum(axis=2)
+        found = means.max(axis=1) if level >= 0.5 else means.min(axis=1)
+        return found, found
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
         same = all(_found(Estimates, each) == self for each in others)
@@ -684,6 +682,57 @@ class EstimatesMoments(Claim):
         law = np.repeat(values[:, None], len(shift), axis=1)
         true = np.repeat(candidates[:, :1], len(shift), axis=1)
         return probe.first(cheaper, true=true, better=candidates, targets=law)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class EstimatesQuantiles(Claim):
+    """The expected loss is least where each entry of a row is the quantile of its level, and nowhere else."""
+
+    levels: tuple[float, ...]
+    name = "estimates quantiles"
+
+    def __str__(self) -> str:
+        return f"estimates the {self.estimated}"
+
+    @property
+    def estimated(self) -> str:
+        return " and ".join(f"{level:g}-quantile" for level in self.levels)
+
+    def refute(self, probe: Probe) -> str | None:
+        np, generator, count = probe.np, probe.generator, len(self.levels)
+        if probe.shape[1:] != (count,) or probe.loss.prediction.says_class or probe.loss.target.rows:
+            return f"its prediction is no row of {count} numbers"
+        values, shares = probe.laws(max(2, probe.points // 200))
+        ends = [_quantiles(probe, values, shares, level) for level in self.levels]
+        lowest, highest = (np.stack(each, axis=-1)[:, None] for each in zip(*ends, strict=True))
+        # Off in one entry, over the whole range of the law and close to the quantile, and in all of them.
+        tried = [lowest, highest]
+        for place in range(count):
+            moved = _between_ends(probe, values, lowest[:, 0, place])
+            tried.append(np.where(np.arange(count) == place, moved[..., None], lowest))
+        spread = np.ptp(values, axis=1)[:, None, None]
+        tried.append(lowest + spread * generator.normal(scale=0.3, size=(len(values), 20, count)))
+        candidates = np.concatenate(tried, axis=1)
+        true = np.repeat(lowest, candidates.shape[1], axis=1)
+        flat = (each.reshape(-1, count) for each in (candidates, true))
+        candidates = probe.legal(*flat).reshape(true.shape)
+        if not np.array_equal(probe.legal(lowest[:, 0], lowest[:, 0] + np.nan), lowest[:, 0]):
+            return "quantiles are no legal predictions"
+        costs = sum(
+            share[:, None] * probe.values(candidates, np.repeat(value[:, None], candidates.shape[1], axis=1))
+            for value, share in zip(values.T, shares.T, strict=True)
+        )
+        least = costs[:, :2].max(axis=1, keepdims=True)
+        slack, away = 1e-12 * np.abs(least), 1e-3 * spread
+        outside = ((candidates < lowest - away) | (candidates > highest + away)).any(axis=-1)
+        cheaper = (costs < least - slack) | (outside & (costs <= least + slack))
+        law = np.repeat(values[:, None], candidates.shape[1], axis=1)
+        return probe.first(cheaper, true=true, better=candidates, targets=law)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        same = all(_found(EstimatesQuantiles, each) == self for each in others)
+        return self if same else None
 
 
 @final
@@ -814,6 +863,23 @@ class ClassificationCalibrated(Claim):
 def _alone(claim: Claim, others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
     """A claim that is lost as soon as another loss is added."""
     return claim if len(others) == 1 else None
+
+
+def _in_order(probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
+    """Each law's values in ascending order, and the shares that go with them."""
+    order = probe.np.argsort(values, axis=1)
+    return probe.np.take_along_axis(values, order, axis=1), probe.np.take_along_axis(shares, order, axis=1)
+
+
+def _quantiles(probe: Probe, values: Any, shares: Any, level: float) -> tuple[Any, Any]:
+    """The lowest and the highest quantile of that level, for each law."""
+    np = probe.np
+    ordered, shares = _in_order(probe, values, shares)
+    below = np.cumsum(shares, axis=1)
+    places = [(below < level - 1e-12).sum(axis=1), (below <= level + 1e-12).sum(axis=1)]
+    last = values.shape[1] - 1
+    lowest, highest = (np.take_along_axis(ordered, np.minimum(each, last)[:, None], axis=1)[:, 0] for each in places)
+    return lowest, highest
 
 
 def _between_ends(probe: Probe, values: Any, best: Any) -> Any:

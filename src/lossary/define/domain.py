@@ -97,6 +97,11 @@ class Domain(ABC):
         return not (self.says_class or self.logarithms or self.size)
 
     @property
+    def says_estimate(self) -> bool:
+        """Whether a value predicts a single number, which `estimate` makes of it."""
+        return not (self.says_class or self.rows)
+
+    @property
     def says_class(self) -> bool:
         """Whether values say a class, or how likely each is; else they are amounts."""
         return self.probabilities or self.indices or self.threshold is not None
@@ -179,12 +184,32 @@ class Domain(ABC):
 
     def estimate(self, x: Any) -> Any:
         """The number that each value predicts, in any framework: itself; of a logarithm what it is of, and of named
-        columns the mean.
+        columns the mean, the median or the location.
 
         Raises:
-            TypeError: no column is called mean.
+            TypeError: no column is called so.
         """
         return x
+
+    def perfect(self, target: Any, shape: tuple[int, ...]) -> Any:
+        """The predictions that are right where amounts are known to be these, in NumPy: they themselves, or what stands
+        for them; in rows beside single numbers, that number in each entry. Columns that are no estimate of the target
+        have a legal value.
+
+        Args:
+            target: targets that are no classes.
+            shape: that of the prediction.
+
+        Raises:
+            TypeError: what rows of a fixed size say of a single number is not known; a domain that knows has its own.
+        """
+        import numpy as np
+
+        target = np.asarray(target, np.float64)
+        if self.size and target.ndim < len(shape):
+            raise TypeError(f"{self!r} does not say which of its rows predicts a single number.")
+        said = target if self.link is None else self.link.apply(target)
+        return np.broadcast_to(said[(..., *(None,) * (len(shape) - target.ndim))], shape)
 
     # ── legal values ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -796,8 +821,13 @@ class Columns(Domain):
 
     `Columns(mean=Real(), log_scale=Real())` are rows of two. In a loss, `xp.columns(p, 2)` takes such rows apart, and
     `xp.stack(mean, log_scale)` puts them together.
+
+    Some names say what a column predicts of the target: mean, median and location a number that stands for it, lower
+    and upper what it is not below and not above. Columns of any other name are on a scale of their own.
     """
 
+    _centres: ClassVar[tuple[str, ...]] = ("mean", "median", "location")
+    _ends: ClassVar[tuple[str, ...]] = ("lower", "upper")
     columns: tuple[tuple[str, Domain], ...]
     axes = 1
 
@@ -821,10 +851,29 @@ class Columns(Domain):
 
         return np.stack([domain.room(x[..., k]) for k, (_, domain) in enumerate(self.columns)], axis=-1)
 
+    @property
+    def says_estimate(self) -> bool:
+        return any(name in self._centres for name in self.names)
+
     def estimate(self, x: Any) -> Any:
-        if "mean" not in self.names:
-            raise TypeError(f"{self!r} has no column that is called mean.")
-        return x[..., self.names.index("mean")]
+        if not self.says_estimate:
+            raise TypeError(f"{self!r} has no column that is called mean, median or location.")
+        place, domain = next((k, domain) for k, (name, domain) in enumerate(self.columns) if name in self._centres)
+        return domain.estimate(x[..., place])
+
+    def perfect(self, target: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        if len(np.shape(target)) == len(shape):
+            return np.asarray(target, np.float64)
+        if not any(name in (*self._centres, *self._ends) for name in self.names):
+            raise TypeError(f"{self!r} has no column of which it is known what it predicts.")
+        rows = np.empty(shape)
+        rows[...] = self.safe(_numpy(), rows)
+        for place, (name, domain) in enumerate(self.columns):
+            if name in (*self._centres, *self._ends):
+                rows[..., place] = domain.perfect(target, shape[:-1])
+        return rows
 
     @property
     def wanted(self) -> str:

@@ -52,6 +52,7 @@ class Loss(Definition, abstract=True):
     weaknesses: ClassVar[tuple[str, ...]] = ()
     sources: ClassVar[tuple[str, ...]] = ()
     same_as: ClassVar[tuple[Twin, ...]] = ()
+    no_twin: ClassVar[str] = ""  # why it has none, or none at some of its settings
     # What other libraries call it. These names teach; they are not accepted, except by `lossary.get`.
     foreign_names: ClassVar[tuple[str, ...]] = ()
     everyday: ClassVar[bool] = False  # whether it is among the few of its family that `lossary list` names

@@ -119,13 +119,16 @@ class Probe:
             second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
             if self.loss.prediction.of_logits or (self.pooled and self.loss.prediction.unbounded):
                 second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
-        return first, self.np.where(self._are_legal(self.loss.prediction, second), second, first), target
+        return first, self.legal(second, first), target
 
     def towards(self, target: Any, prediction: Any, share: Any) -> Any:
         """Predictions so near their targets, or other ones, as a share of the way from them; those where these are not
         legal. Of what a target says a prediction may say."""
-        near = (1.0 - share) * target + share * prediction
-        return self.np.where(self._are_legal(self.loss.prediction, near), near, prediction)
+        return self.legal((1.0 - share) * target + share * prediction, prediction)
+
+    def legal(self, prediction: Any, others: Any) -> Any:
+        """These predictions, and the others where these are not legal."""
+        return self.np.where(self._are_legal(self.loss.prediction, prediction), prediction, others)
 
     def _are_legal(self, domain: Domain, x: Any) -> Any:
         """Whether each value is, or each batch of them that is one loss, to stand beside their numbers."""
@@ -165,6 +168,18 @@ class Probe:
         """Whether what a target says a prediction may say."""
         alike = self.loss.prediction.axes == self.loss.target.axes
         return self.is_regression or (alike and self.of_distributions and self.loss.prediction.probabilities)
+
+    def perfect(self, target: Any) -> Any:
+        """The predictions that say what these targets do; None where no prediction does."""
+        prediction, its = self.loss.prediction, self.loss.target
+        if self.interchangeable:
+            return target
+        if not self.loss.paired or not prediction.rows or its.rows or prediction.says_class or its.says_class:
+            return None
+        try:
+            return prediction.perfect(target, self.shape)
+        except TypeError:
+            return None
 
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""

@@ -26,18 +26,19 @@ _ARRAYS_OF = {
 @final
 @dataclasses.dataclass(frozen=True)
 class Departure:
-    """Where another library's answer is another one, without a word: where it clips, say; and a point that shows it.
+    """Where another library's answer is another one, or it has none: where it clips, or refuses; and a point that shows
+    it.
 
     Args:
         rule: what it does, in words that follow its name: "clips probabilities to [1e-7, 1 - 1e-7]".
         prediction, target: a batch of one, as a list.
-        theirs: its answer there, in float32, times the twin's factor and with its offset.
+        theirs: its answer there, in float32, times the twin's factor and with its offset; or the error that it raises.
     """
 
     rule: str
     prediction: list[Any]
     target: list[Any]
-    theirs: float
+    theirs: float | type[Exception]
 
 
 @final

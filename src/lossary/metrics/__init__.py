@@ -276,6 +276,13 @@ def _want_a_loss(host: str, loss: object) -> None:
             received=f"{loss!r}.",
             hint="the loss itself is one: loss(...) on data that were kept back.",
         )
+    if loss.task == "regression" and not (loss.target.rows or loss.prediction.says_estimate):
+        raise UsageError(
+            f"lossary.metrics.{host} measures how far one predicted number is from the target, and of {loss!r} no "
+            "prediction is one number.",
+            received=f"a loss of {loss.prediction.wanted}.",
+            hint="lossary.metrics.as_metric(loss.torch()) or (loss.keras()) is the mean of the loss itself.",
+        )
 
 
 def _of_classes(loss: Loss | Objective, missing: Any, ignored: int | None, option: str, host: str) -> Missing | None:

@@ -87,7 +87,8 @@ class Judged:
                 value_size=np.fmax(value_size, np.abs(value.near)),
                 gradient_size=np.fmax(np.sum(terms, axis=0), slope),
                 subnormal_term=np.any((terms > 0) & (terms < smallest_normal(p.dtype.name)), axis=0),
-                alone=loss.prediction.rows and (loss.prediction.of_shares or _is_one_thing(loss)),
+                alone=loss.prediction.rows
+                and (loss.prediction.of_shares or _is_one_thing(loss) or _are_apart(loss, p.shape[-1])),
             )
 
     @functools.cached_property
@@ -306,6 +307,19 @@ def _together(loss: Loss | Formula, sizes: Any, order: int) -> Any:
 def _is_one_thing(loss: Loss | Formula) -> bool:
     """Whether a row is one thing: it has a fixed number of entries, and none of them has a name of its own."""
     return loss.prediction.size is not None and not hasattr(loss.prediction, "names")
+
+
+@functools.lru_cache(maxsize=64)
+def _are_apart(loss: Loss | Formula, entries: int) -> bool:
+    """Whether each entry of a row has a gradient of its own, in which the other entries change nothing."""
+    if not isinstance(loss, Loss) or not loss.trainable or loss.prediction.axes != 1:
+        return False
+    random, shape = np.random.default_rng(0), (16, entries)
+    one, other = (loss.prediction.ordinary(random, shape) for _ in range(2))
+    y = loss.target.ordinary(random, loss.target.shape_beside(loss.prediction, shape))
+    mixed = np.where(np.arange(entries) == 0, other, one)
+    slopes = [loss.gradient(_numpy(), each, y)[:, 1:] for each in (one, mixed)]
+    return np.array_equal(*slopes)
 
 
 def _target_size(loss: Loss, p: Any, y: Any) -> Any:

@@ -140,10 +140,25 @@ def beside_rows(subject: Subject, amounts: Any) -> Any:
 
 
 def in_rows(subject: Subject, amounts: Any) -> Any:
-    """Amounts as a loss of amounts takes predictions: in rows of equal ones, where it takes rows; where columns are not
-    alike, in the first one, beside legal others, or as what is made of equal numbers; or no amounts at all, where
-    neither is a legal row."""
-    return _in_rows(subject, subject.prediction, amounts)
+    """Amounts as a loss of amounts takes predictions: as what is right for these targets, where that is known; in rows
+    of equal ones, where it takes rows; where columns are not alike, in the first one, beside legal others, or as what
+    is made of equal numbers; or no amounts at all, where neither is a legal row."""
+    found = perfect(subject, amounts)
+    return _in_rows(subject, subject.prediction, amounts) if found is None else found
+
+
+def perfect(subject: Subject, amounts: Any) -> Any:
+    """The predictions that are right for targets of these amounts, in rows where it takes rows; None where it is not
+    known what is."""
+    if not subject.prediction.rows:
+        return amounts
+    target = beside_rows(subject, amounts)
+    if np.ndim(target) > 1:  # what a target is a prediction may be
+        return target
+    try:
+        return subject.prediction.perfect(target, (len(target), *subject.entry))
+    except TypeError:
+        return None
 
 
 def _in_rows(subject: Subject, domain: Domain, amounts: Any) -> Any:

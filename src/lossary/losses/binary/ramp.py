@@ -52,6 +52,7 @@ class Ramp(Pointwise):
         "what is wrong by more than the cap is never corrected",
         "scores are no probabilities, and cannot be made into them",
     )
+    no_twin = "no library here stops a hinge from rising"
     sources = ("Collobert, Sinz, Weston & Bottou 2006, doi:10.1145/1143844.1143870",)
     foreign_names = ("RampLoss", "TruncatedHinge", "TruncatedHingeLoss", "RobustHinge")
 

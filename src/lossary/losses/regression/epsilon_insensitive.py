@@ -47,6 +47,7 @@ class EpsilonInsensitive(Pointwise):
         "kink at ±ε; no curvature to learn from",
         "within the tube every prediction is as good as another",
     )
+    no_twin = "scikit-learn has it inside its models alone"
     sources = (
         "Vapnik 1995, The Nature of Statistical Learning Theory, chapter 6",
         "Smola, Murata, Schölkopf & Müller 1998, Asymptotically Optimal Choice of ε-Loss for Support Vector Machines",

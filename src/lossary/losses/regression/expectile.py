@@ -47,6 +47,7 @@ class Expectile(Pointwise):
         "the gradient grows with the residual without bound, so that one outlier rules a batch",
         "level is no share of targets, and hard to explain",
     )
+    no_twin = "no library here has expectiles, but for the mean"
     sources = ("Newey & Powell 1987, doi:10.2307/1911031",)
     foreign_names = ("ExpectileLoss", "AsymmetricSquaredError", "AsymmetricLeastSquares")
     same_as = (Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", factor=0.5),)

@@ -48,6 +48,7 @@ class SquaredEpsilonInsensitive(Pointwise):
         "the gradient grows with the residual without bound, so that one outlier rules a batch",
         "within the tube every prediction is as good as another",
     )
+    no_twin = "scikit-learn has it inside its models alone"
     sources = (
         "Drucker, Burges, Kaufman, Smola & Vapnik 1997, Support Vector Regression Machines",
         "Ho & Lin 2012, Large-scale Linear Support Vector Regression",

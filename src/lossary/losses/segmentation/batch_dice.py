@@ -48,6 +48,7 @@ class BatchDice(Batchwise):
         "depends on which images share a batch, so that batches and devices do not add up",
         "large masks outweigh small ones; not proper",
     )
+    no_twin = "optax and Keras do not square, and optax takes no probabilities of one class"
     sources = ("Milletari, Navab & Ahmadi 2016, arXiv:1606.04797",)
     foreign_names = ("DiceLoss(batch=True)",)
     same_as = (

@@ -99,6 +99,7 @@ class Dice(Rowwise):
         "not proper: it drives predictions to 0 and 1, however unsure a pixel is",
         "small masks dominate: one pixel may decide the loss of an image",
     )
+    no_twin = "optax and Keras do not square"
     sources = ("Milletari, Navab & Ahmadi 2016, arXiv:1606.04797",)
     foreign_names = ("DiceLoss", "SoftDice", "SoftDiceLoss", "F1Loss")
 

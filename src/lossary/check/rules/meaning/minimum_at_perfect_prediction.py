@@ -14,12 +14,16 @@ _LEARNS = Tag(
     lambda s: not (any_amount(s.prediction) and samples.positive(s.target)),
     "its predictions are on another scale than its targets",
 )
+_KNOWN = Tag(
+    lambda s: s.prediction.says_class or samples.perfect(s, np.array([s.target.inside(2.0)])) is not None,
+    "which of its rows is a perfect prediction is not known",
+)
 
 
 @rule(
     "LSY505",
     severity="error",
-    needs=(VALUES, _LEARNS),
+    needs=(VALUES, _LEARNS, _KNOWN),
     remedy="turn the sign round, or mend the branch in which it falls",
     wrong="""
         import numpy as np
@@ -48,7 +52,8 @@ def minimum_at_perfect_prediction(subject: Subject) -> Failure | None:
 
     Of losses that depend on the residual alone this is an error; others may have their minimum elsewhere for a reason
     (another link, a bias that is wanted), and it is a warning. Classes are asked coarsely: a clear right answer must
-    not cost more than a clear wrong one.
+    not cost more than a clear wrong one. Of named columns those are right that say what they predict: mean, median,
+    location, and the two ends of an interval, lower and upper.
     """
     if not (subject.target.says_class or subject.prediction.says_class):
         return _of_numbers(subject)
@@ -61,7 +66,7 @@ def _of_numbers(subject: Subject) -> Failure | None:
     y = np.full(samples.GRID, 2.0 if positive else subject.prediction.inside(2.0))
     p = y * np.exp(steps / 50.0) if positive else subject.prediction.inside(2.0 + steps)
     off, target = samples.arranged(subject, samples.in_rows(subject, p), samples.beside_rows(subject, y))
-    right, _ = samples.arranged(subject, samples.in_rows(subject, y), y)
+    right, _ = samples.arranged(subject, samples.perfect(subject, y), y)
     values, perfect = subject.attempt_rows(off, target), subject.attempt_rows(right[:4], target[:4])
     if values is None or perfect is None:
         return None

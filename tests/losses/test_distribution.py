@@ -1,0 +1,42 @@
+"""Losses of a whole distribution, beside arithmetic done by hand and other libraries' words for their parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import mean_pinball_loss
+
+from lossary import IntervalScore
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "target", "by_hand"),
+    [
+        (1.0, 4.0, 2.0, 3.0),  # inside: the width
+        (1.0, 4.0, 1.0, 3.0),  # at an end, too
+        (1.0, 4.0, 0.5, 3.0 + 20.0 * 0.5),  # 2/0.1 times what it is below
+        (1.0, 4.0, 6.0, 3.0 + 20.0 * 2.0),
+        (2.0, 2.0, 2.0, 0.0),
+        (4.0, 1.0, 2.0, -3.0 + 20.0 * 2.0 + 20.0 * 1.0),  # ends that have changed places: outside of both
+    ],
+)
+def test_an_interval_by_hand(lower: float, upper: float, target: float, by_hand: float) -> None:
+    prediction = np.array([[lower, upper]])
+    assert IntervalScore(0.9)(prediction=prediction, target=np.array([target])) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.99])
+def test_an_interval_is_two_quantiles(coverage: float, random: Any) -> None:
+    """2/α times the two pinball losses (Gneiting & Raftery 2007, section 6.2)."""
+    p, y = random.normal(size=(200, 2)), random.normal(size=200)
+    outside = 1.0 - coverage
+    low, high = (mean_pinball_loss(y, p[:, k], alpha=level) for k, level in enumerate((outside / 2, 1 - outside / 2)))
+    assert IntervalScore(coverage)(prediction=p, target=y) == pytest.approx(2.0 / outside * (low + high), rel=1e-12)
+
+
+def test_ends_in_order_cost_no_more(random: Any) -> None:
+    p, y = random.normal(size=(200, 2)), random.normal(size=200)
+    ordered = IntervalScore().values(prediction=np.sort(p, axis=1), target=y)
+    assert (ordered <= IntervalScore().values(prediction=p, target=y) + 1e-12).all()
