@@ -43,6 +43,7 @@ IDENTITIES = (
     Identity(lossary.Savage(), 1.0, lossary.Brier()),
     Identity(lossary.Savage(labels=(0, 1)), 1.0, lossary.Brier()),
     Identity(lossary.BinaryFocal(0.0, pos_weight=3.0), 1.0, lossary.BinaryCrossEntropy(pos_weight=3.0)),
+    Identity(lossary.CategoricalFocal(0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
 )
 
 
@@ -50,10 +51,9 @@ IDENTITIES = (
 def test_both_sides_agree(identity: Identity, random: Any) -> None:
     prediction, target = points(identity.loss, random, rows=200).values()
     sides = [(identity.loss, target), (identity.other, identity.target(target))]
-    ours, theirs = (
-        np.stack(loss.value_and_gradient(prediction=prediction, target=y, reduction="none")) for loss, y in sides
-    )
-    np.testing.assert_allclose(ours, identity.factor * theirs, rtol=1e-13, atol=0.0)
+    answers = [loss.value_and_gradient(prediction=prediction, target=y, reduction="none") for loss, y in sides]
+    for ours, theirs in zip(*answers, strict=True):
+        np.testing.assert_allclose(ours, identity.factor * theirs, rtol=1e-13, atol=0.0)
 
 
 def test_a_wrong_factor_would_be_seen(random: Any) -> None:
