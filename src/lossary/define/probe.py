@@ -118,7 +118,12 @@ class Probe:
             second[-4::-8] = first[-4::-8]
             second[-4::-8, [one, other]] = first[-4::-8, [other, one]]  # or one,
             if self.loss.prediction.of_logits or (self.pooled and self.loss.prediction.unbounded):
-                second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike
+                second[-6::-8] = first[-6::-8] + 1.0  # or all rise alike,
+            if self.loss.prediction.of_logits and self.loss.prediction.axes == self.axes == 1:
+                # or the right class alone
+                right = self.loss.target.decide(target[-8::-8], lambda rows: rows.argmax(-1))
+                rise = self.generator.uniform(0.5, 4.0, size=(len(right), 1))
+                second[-8::-8] = first[-8::-8] + rise * (self.np.arange(self.classes) == right[:, None])
         return first, self.legal(second, first), target
 
     def towards(self, target: Any, prediction: Any, share: Any) -> Any:

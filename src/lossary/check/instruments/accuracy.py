@@ -14,6 +14,7 @@ from lossary import (
     BinaryFocal,
     Brier,
     CategoricalCrossEntropy,
+    CategoricalFocal,
     Cauchy,
     EpsilonInsensitive,
     Gamma,
@@ -33,6 +34,9 @@ from lossary.judge import exact
 
 if TYPE_CHECKING:
     from lossary.check.inference.formula import Formula
+
+# Whose gradients are that of cross-entropy times a pull, which depends on how likely the right class is.
+_OfShares = CategoricalFocal | GeneralizedCrossEntropy | PolyCrossEntropy | Spherical
 
 
 @final
@@ -139,7 +143,7 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     """How far curvatures are from the exact ones, or for rows the matrices of second derivatives.
 
     A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts. The
-    curvatures of the focal loss, of the Brier score of logits, of the relatives of cross-entropy, of Cauchy and of
+    curvatures of the focal losses, of the Brier score of logits, of the relatives of cross-entropy, of Cauchy and of
     Tukey are sums of terms of both signs.
     """
     low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
@@ -157,8 +161,9 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
         at = p.astype(np.float64), y.astype(np.float64)
         wrong, slope = np.sqrt(loss.value(_numpy(), *at)), np.abs(loss.gradient(_numpy(), *at))
         sizes = slope * (2.0 - wrong)
-    if isinstance(loss, GeneralizedCrossEntropy | PolyCrossEntropy | Spherical):
+    if isinstance(loss, _OfShares):
         sizes = np.fmax(sizes, _bends_of_shares(loss, p, y))
+        sizes = _of_power(loss) * sizes if isinstance(loss, CategoricalFocal) else sizes
     if isinstance(loss, Cauchy | Tukey):
         square = np.minimum(np.abs(p.astype(np.float64) - y) / loss.c, 1e9) ** 2
         if isinstance(loss, Cauchy):
@@ -270,6 +275,8 @@ def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
         return np.sum(_beside_0(loss.value, p, y), axis=0)
     if isinstance(loss, BinaryFocal):
         return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64))
+    if isinstance(loss, CategoricalFocal):
+        return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y)
     if isinstance(loss, EpsilonInsensitive):
         return _beside_the_tube(loss, p, y)
     if isinstance(loss, SquaredEpsilonInsensitive):
@@ -355,7 +362,7 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
     if isinstance(loss, SquaredEpsilonInsensitive):
         return 2.0 * _beside_the_tube(loss, p, y)[None]
-    if isinstance(loss, BinaryFocal | GeneralizedCrossEntropy | PolyCrossEntropy | Spherical):
+    if isinstance(loss, BinaryFocal | _OfShares):
         return _of_power(loss) * np.abs(loss.gradient(_numpy(), p, y))[None]
     if isinstance(loss, Tukey):
         residual = np.abs(p.astype(np.float64) - y)
@@ -391,28 +398,38 @@ def _beside_0(method: Any, p: Any, y: Any) -> Any:
     return np.abs(np.stack([alone, method(_numpy(), p, y) - alone]))
 
 
-def _of_power(loss: BinaryFocal | GeneralizedCrossEntropy | PolyCrossEntropy | Spherical) -> float:
-    """The focal loss is about the power γ + 1 of a share; one above the second magnifies what that was rounded by. The
-    others' gradients are a share times the power q of another, or times another; the spherical score's times a root."""
-    if isinstance(loss, BinaryFocal):
+def _of_power(loss: BinaryFocal | _OfShares) -> float:
+    """The focal losses are about the power γ + 1 of a share; one above the second magnifies what that was rounded by.
+    The others' gradients are a share times the power q of another, or times another; the spherical score's times a
+    root."""
+    if isinstance(loss, BinaryFocal | CategoricalFocal):
         return float(max(1.0, 0.5 * (loss.gamma + 1.0)))
     if isinstance(loss, GeneralizedCrossEntropy):
         return float(1.0 + loss.q)
     return 1.5 if isinstance(loss, Spherical) else 2.0
 
 
-def _bends_of_shares(loss: GeneralizedCrossEntropy | PolyCrossEntropy | Spherical, p: Any, y: Any) -> Any:
+def _bends_of_shares(loss: _OfShares, p: Any, y: Any) -> Any:
     """What the terms of a matrix of second derivatives add up to: how the pull of the right class changes, and how the
     shares that it is multiplied by do."""
     times = 2.0 if isinstance(loss, Spherical) else 1.0  # whose shares are those of the squares
     share, complement = _numpy().softmax_and_complement(times * p.astype(np.float64))
     own = np.eye(p.shape[-1], dtype=bool)
     apart = np.where(own[y], complement, share)  # the sizes of the gradient of cross-entropy
-    slope = np.abs(loss.gradient(_numpy(), p.astype(np.float64), y))
+    with np.errstate(all="ignore"):
+        slope = np.abs(loss.gradient(_numpy(), p.astype(np.float64), y))
     pull = np.sum(slope, axis=-1) / np.sum(apart, axis=-1)
-    of_pull = (_of_power(loss) - 1.0) * apart[:, :, None] * apart[:, None, :]
+    of_pull = _bend_of_pull(loss, share[own[y]], complement[own[y]]) * apart[:, :, None] * apart[:, None, :]
     of_shares = share[:, :, None] * np.where(own, complement[:, None, :], share[:, None, :])
     return times * pull[:, None, None] * (of_pull + of_shares)
+
+
+def _bend_of_pull(loss: _OfShares, right: Any, wrong: Any) -> Any:
+    """What the terms of the derivative of log(pull) add up to, in units of the gradient of cross-entropy."""
+    if not isinstance(loss, CategoricalFocal):
+        return _of_power(loss) - 1.0
+    of_power = right * -np.log(right) / wrong
+    return (loss.gamma * (right + (right + of_power) / (1.0 + loss.gamma * of_power)) / wrong)[:, None, None]
 
 
 def _beside_the_tube(loss: EpsilonInsensitive | SquaredEpsilonInsensitive, p: Any, y: Any) -> Any:

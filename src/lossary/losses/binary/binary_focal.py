@@ -25,6 +25,21 @@ from lossary.define import (
 )
 
 
+def steepest(gamma: float) -> float:
+    """The largest size of the derivative by the right label's lead in logits, by golden sections: it rises with what is
+    lacking, and falls."""
+    low, high, golden = -50.0, 50.0, 0.5 * (math.sqrt(5.0) - 1.0)
+
+    def slope(z: float) -> float:
+        share, rest = 1.0 / (1.0 + math.exp(-z)), 1.0 / (1.0 + math.exp(z))
+        return float(share**gamma) * (share - gamma * rest * math.log(rest))
+
+    for _ in range(80):
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (left, high) if slope(left) < slope(right) else (low, right)
+    return max(1.0, slope(low))
+
+
 class BinaryFocal(Pointwise):
     """Cross-entropy times the γ-th power of what the right label's probability lacks of 1: easy examples hardly count."""
 
@@ -92,20 +107,7 @@ class BinaryFocal(Pointwise):
         if self.gamma == 0.0:
             proper = Proper() if alike else NotProper()
             return StrictlyConvex(), Smooth(0.25 * most), Lipschitz(most), NonNegative(), proper, *sides
-        return NotConvex(), Differentiable(), Lipschitz(most * self._steepest()), NonNegative(), NotProper(), *sides
-
-    def _steepest(self) -> float:
-        """The largest size of the gradient of a negative, by golden sections: it rises with the logit, and falls."""
-        low, high, golden = -50.0, 50.0, 0.5 * (math.sqrt(5.0) - 1.0)
-
-        def slope(z: float) -> float:
-            share, rest = 1.0 / (1.0 + math.exp(-z)), 1.0 / (1.0 + math.exp(z))
-            return float(share**self.gamma) * (share - self.gamma * rest * math.log(rest))
-
-        for _ in range(80):
-            left, right = high - golden * (high - low), low + golden * (high - low)
-            low, high = (left, high) if slope(left) < slope(right) else (low, right)
-        return max(1.0, slope(low))
+        return NotConvex(), Differentiable(), Lipschitz(most * steepest(self.gamma)), NonNegative(), NotProper(), *sides
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         margin = self.target.signs(y) * p

@@ -48,6 +48,27 @@ def shares(xp: Any, loss: Any, p: Array) -> tuple[Array, Array]:
     return (xp.sigmoid(p), xp.sigmoid(-p)) if loss.from_logits else (p, 1.0 - p)
 
 
+def mask(loss: Any, pixel: Domain) -> Domain:
+    """As many trailing axes of pixels as one mask has."""
+    for _ in range(loss.axes):
+        pixel = Row(pixel)
+    return pixel
+
+
+def added(xp: Any, loss: Any, x: Array) -> Array:
+    """The sum over each mask."""
+    for _ in range(loss.axes):
+        x = xp.sum(x)
+    return x
+
+
+def spread(xp: Any, loss: Any, x: Array) -> Array:
+    """What there is one of for each mask, beside its pixels."""
+    for _ in range(loss.axes):
+        x = xp.row(x)
+    return x
+
+
 def in_optax(call: str, *, from_logits: bool, nothing: list[Any]) -> tuple[Twin, Twin]:
     """Which divides 0 by 0 where nothing is smoothed and `nothing` is predicted."""
     departs = Departure("NaN for an empty mask, predicted exactly", nothing, _empty(nothing), math.nan)
@@ -126,11 +147,11 @@ class Dice(Rowwise):
 
     @property
     def prediction(self) -> Domain:
-        return self._mask(Score() if self.from_logits else Probability())
+        return mask(self, Score() if self.from_logits else Probability())
 
     @property
     def target(self) -> Domain:
-        return self._mask(Probability())
+        return mask(self, Probability())
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -138,27 +159,14 @@ class Dice(Rowwise):
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         p = 1 / (1 + xp.exp(-p)) if self.from_logits else p
-        sizes = self._sum(xp, p * p) + self._sum(xp, y * y) if self.squared else self._sum(xp, p) + self._sum(xp, y)
-        return 1 - (2 * self._sum(xp, p * y) + self.smooth) / (sizes + self.smooth)
+        sizes = (
+            added(xp, self, p * p) + added(xp, self, y * y) if self.squared else added(xp, self, p) + added(xp, self, y)
+        )
+        return 1 - (2 * added(xp, self, p * y) + self.smooth) / (sizes + self.smooth)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return overlap(xp, self, p, y, lambda x: self._sum(xp, x))[0]
+        return overlap(xp, self, p, y, lambda x: added(xp, self, x))[0]
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        cost, both, sizes = overlap(xp, self, p, y, lambda x: self._sum(xp, x))
-        return slope(xp, self, p, y, *(self._spread(xp, x) for x in (cost, both, sizes)))
-
-    def _mask(self, pixel: Domain) -> Domain:
-        for _ in range(self.axes):
-            pixel = Row(pixel)
-        return pixel
-
-    def _sum(self, xp: Any, x: Array) -> Array:
-        for _ in range(self.axes):
-            x = xp.sum(x)
-        return x
-
-    def _spread(self, xp: Any, x: Array) -> Array:
-        for _ in range(self.axes):
-            x = xp.row(x)
-        return x
+        cost, both, sizes = overlap(xp, self, p, y, lambda x: added(xp, self, x))
+        return slope(xp, self, p, y, *(spread(xp, self, x) for x in (cost, both, sizes)))

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lossary.define import (
+    Array,
+    Claim,
+    Departure,
+    Differentiable,
+    Domain,
+    NonNegative,
+    Notation,
+    NotConvex,
+    Probability,
+    Rowwise,
+    Score,
+    Twin,
+    parameter,
+)
+from lossary.losses.segmentation.dice import added, in_optax, mask, spread
+from lossary.losses.segmentation.tversky import missed, slope
+
+
+class Jaccard(Rowwise):
+    """How much of the union of the predicted and the true mask of an image is in one of them alone: 1 less the
+    intersection over union."""
+
+    from_logits: bool = parameter(
+        default=True, doc="whether predictions are logits (no activation) or probabilities (after a sigmoid)"
+    )
+    smooth: float = parameter(
+        default=1.0,
+        at_least=0,
+        symbol="ε",
+        doc="pixels added to intersection and union, so that a pixel too many in an image without any costs little",
+        foreign=("smoothing", "eps", "smooth_nr", "smooth_dr"),
+        examples=(0.0,),
+    )
+    axes: int = parameter(
+        default=2,
+        choices=(1, 2, 3),
+        doc="how many trailing axes one mask has: 2 for images (…, H, W), 3 for volumes, 1 where they are flattened",
+        foreign=("spatial_dims",),
+        examples=(1,),
+    )
+
+    task = "segmentation"
+    tried = False
+    output_layer = "one linear unit for each pixel (from_logits=True), or one with a sigmoid (from_logits=False)"
+    choosing = "where masks are judged by their intersection over union; else Dice, which pulls less at small overlaps"
+    strengths = (
+        "of masks of zeros and ones it is 1 less the intersection over union, by which segmentation is judged",
+        "bounded by 1, and few pixels count as much as many",
+    )
+    weaknesses = (
+        "not proper: it drives predictions to 0 and 1, however unsure a pixel is",
+        "small masks dominate: one pixel may decide the loss of an image",
+    )
+    sources = (
+        "Rahman & Wang 2016, doi:10.1007/978-3-319-50835-1_22",
+        "Jaccard 1912, doi:10.1111/j.1469-8137.1912.tb05611.x",
+    )
+    foreign_names = ("JaccardLoss", "IoULoss", "SoftJaccard", "SoftIoU")
+    same_as = (
+        *in_optax(
+            "optax.losses.dice_loss(prediction[..., None], target[..., None], smooth=smooth, alpha=1.0, beta=1.0, "
+            "axis=tuple(range(-1 - axes, -1)))",
+            from_logits=True,
+            nothing=[[[-1e5]]],
+        ),
+        *in_optax(
+            "optax.losses.dice_loss(jax.numpy.stack([1 - prediction, prediction], -1), "
+            "jax.numpy.stack([1 - target, target], -1), smooth=smooth, alpha=1.0, beta=1.0, apply_softmax=False, "
+            "ignore_background=True, axis=tuple(range(-1 - axes, -1)))",
+            from_logits=False,
+            nothing=[[[0.0]]],
+        ),
+        Twin(
+            "keras.losses.Tversky(alpha=1.0, beta=1.0, reduction=None, axis=tuple(range(-axes, 0)))"
+            "(target, prediction)",
+            when={"from_logits": False, "smooth": 0.0},
+            departs=Departure("1 for an empty mask, predicted exactly", [[[0.0]]], [[[0.0]]], 1.0),
+        ),
+    )
+
+    @property
+    def prediction(self) -> Domain:
+        return mask(self, Score() if self.from_logits else Probability())
+
+    @property
+    def target(self) -> Domain:
+        return mask(self, Probability())
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return NonNegative(), NotConvex(), Differentiable()
+
+    @property
+    def notation(self) -> Notation:
+        chance = "\npₖ = 1 / (1 + exp(-zₖ))" if self.from_logits else ""
+        in_latex = r", \quad p_k = \frac{1}{1 + e^{-z_k}}" if self.from_logits else ""
+        return Notation(
+            latex=r"1 - \frac{\sum_k p_k y_k + \varepsilon}{\sum_k (p_k + y_k - p_k y_k) + \varepsilon}" + in_latex,
+            text=f"1 - (Σₖ pₖ yₖ + ε) / (Σₖ (pₖ + yₖ - pₖ yₖ) + ε){chance}",
+        )
+
+    def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        p = 1 / (1 + xp.exp(-p)) if self.from_logits else p
+        both = added(xp, self, p * y)
+        union = added(xp, self, p) + added(xp, self, y) - both
+        return 1 - (both + self.smooth) / (union + self.smooth)
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        return missed(xp, self, p, y, lambda x: added(xp, self, x), 1.0, 1.0)[0]
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        parts = missed(xp, self, p, y, lambda x: added(xp, self, x), 1.0, 1.0)
+        return slope(xp, self, p, y, 1.0, 1.0, *(spread(xp, self, x) for x in parts))

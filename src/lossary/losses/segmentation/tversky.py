@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lossary.define import (
+    Array,
+    Claim,
+    Departure,
+    Differentiable,
+    Domain,
+    NonNegative,
+    Notation,
+    NotConvex,
+    Probability,
+    Rowwise,
+    Score,
+    Twin,
+    parameter,
+)
+from lossary.losses.segmentation.dice import added, in_optax, mask, shares, spread
+
+
+def missed(
+    xp: Any, loss: Any, p: Array, y: Array, add: Callable[[Array], Array], alpha: float, beta: float
+) -> tuple[Array, Array, Array]:
+    """The share of false pixels among all that count, the overlap, and all that count, smoothed: the predicted ones
+    that are wrong count alpha, the true ones that are missing beta. `add` sums over what is one mask."""
+    p, not_p = shares(xp, loss, p)
+    false = add(alpha * (p * (1.0 - y)) + beta * (not_p * y))  # nothing is subtracted, as in Dice
+    both = add(p * y) + loss.smooth
+    return xp.quotient(false, both + false), both, both + false
+
+
+def slope(
+    xp: Any, loss: Any, p: Array, y: Array, alpha: float, beta: float, cost: Array, both: Array, union: Array
+) -> Array:
+    """The derivative of `missed` by each prediction."""
+    chances, not_p = shares(xp, loss, p)
+    nothing = xp.equal(union, 0.0)
+    union = xp.where(nothing, 1.0, union)
+    kept = both / union  # 1 − cost
+    slope = xp.where(nothing, 0.0, (alpha * (1.0 - y) * kept - y * (beta * kept + cost)) / union)
+    return slope * chances * not_p if loss.from_logits else slope
+
+
+class Tversky(Rowwise):
+    """How much of a predicted mask of an image is false, pixels too many and pixels that are missing counting
+    differently: 0 where it is the true one, 1 where they have nothing in common.
+
+    alpha is for pixels too many, as in the paper and in most libraries; Keras has the two the other way around.
+    """
+
+    from_logits: bool = parameter(
+        default=True, doc="whether predictions are logits (no activation) or probabilities (after a sigmoid)"
+    )
+    alpha: float = parameter(
+        default=0.5,
+        at_least=0,
+        symbol="α",
+        doc="how much a pixel too many counts (a false positive), beside a right one",
+        examples=(0.3,),
+    )
+    beta: float = parameter(
+        default=0.5,
+        at_least=0,
+        symbol="β",
+        doc="how much a missing pixel counts (a false negative), beside a right one",
+        examples=(0.7,),
+    )
+    smooth: float = parameter(
+        default=1.0,
+        at_least=0,
+        symbol="ε",
+        doc="pixels added to the overlap, so that a pixel too many in an image without any costs little",
+        foreign=("smoothing", "eps", "smooth_nr", "smooth_dr"),
+        examples=(0.0,),
+    )
+    axes: int = parameter(
+        default=2,
+        choices=(1, 2, 3),
+        doc="how many trailing axes one mask has: 2 for images (…, H, W), 3 for volumes, 1 where they are flattened",
+        foreign=("spatial_dims",),
+        examples=(1,),
+    )
+
+    task = "segmentation"
+    output_layer = "one linear unit for each pixel (from_logits=True), or one with a sigmoid (from_logits=False)"
+    choosing = "alpha=0.3 and beta=0.7 where missing a pixel is worse than one too many; 0.5 and 0.5 are Dice's loss"
+    strengths = (
+        "says what is worse, a pixel too many or one that is missing",
+        "bounded by 1, and few pixels count as much as many",
+    )
+    weaknesses = (
+        "not proper: it drives predictions to 0 and 1, however unsure a pixel is",
+        "small masks dominate: one pixel may decide the loss of an image",
+    )
+    sources = ("Salehi, Erdogmus & Gholipour 2017, arXiv:1706.05721", "Tversky 1977, doi:10.1037/0033-295X.84.4.327")
+    foreign_names = ("TverskyLoss", "TverskyIndex")
+    same_as = (
+        *in_optax(
+            "optax.losses.dice_loss(prediction[..., None], target[..., None], smooth=smooth, alpha=alpha, beta=beta, "
+            "axis=tuple(range(-1 - axes, -1)))",
+            from_logits=True,
+            nothing=[[[-1e5]]],
+        ),
+        *in_optax(
+            "optax.losses.dice_loss(jax.numpy.stack([1 - prediction, prediction], -1), "
+            "jax.numpy.stack([1 - target, target], -1), smooth=smooth, alpha=alpha, beta=beta, apply_softmax=False, "
+            "ignore_background=True, axis=tuple(range(-1 - axes, -1)))",
+            from_logits=False,
+            nothing=[[[0.0]]],
+        ),
+        Twin(
+            "keras.losses.Tversky(alpha=beta, beta=alpha, reduction=None, axis=tuple(range(-axes, 0)))"
+            "(target, prediction)",
+            when={"from_logits": False, "smooth": 0.0},
+            departs=Departure("1 for an empty mask, predicted exactly", [[[0.0]]], [[[0.0]]], 1.0),
+        ),
+    )
+
+    @property
+    def prediction(self) -> Domain:
+        return mask(self, Score() if self.from_logits else Probability())
+
+    @property
+    def target(self) -> Domain:
+        return mask(self, Probability())
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return NonNegative(), NotConvex(), Differentiable()
+
+    @property
+    def notation(self) -> Notation:
+        chance = "\npₖ = 1 / (1 + exp(-zₖ))" if self.from_logits else ""
+        in_latex = r", \quad p_k = \frac{1}{1 + e^{-z_k}}" if self.from_logits else ""
+        both, false = r"\sum_k p_k y_k + \varepsilon", r"\alpha \sum_k p_k (1 - y_k) + \beta \sum_k (1 - p_k) y_k"
+        return Notation(
+            latex=rf"1 - \frac{{{both}}}{{{both} + {false}}}{in_latex}",
+            text=f"1 - (I + ε) / (I + ε + α Σₖ pₖ (1 - yₖ) + β Σₖ (1 - pₖ) yₖ)\nI = Σₖ pₖ yₖ{chance}",
+        )
+
+    def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        p = 1 / (1 + xp.exp(-p)) if self.from_logits else p
+        both = added(xp, self, p * y) + self.smooth
+        false = self.alpha * added(xp, self, p * (1 - y)) + self.beta * added(xp, self, (1 - p) * y)
+        return 1 - both / (both + false)
+
+    def value(self, xp: Any, p: Array, y: Array) -> Array:
+        return missed(xp, self, p, y, lambda x: added(xp, self, x), self.alpha, self.beta)[0]
+
+    def gradient(self, xp: Any, p: Array, y: Array) -> Array:
+        parts = missed(xp, self, p, y, lambda x: added(xp, self, x), self.alpha, self.beta)
+        return slope(xp, self, p, y, self.alpha, self.beta, *(spread(xp, self, x) for x in parts))
