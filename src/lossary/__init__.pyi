@@ -38,10 +38,12 @@ from lossary.losses.binary.zero_one import ZeroOne as ZeroOne
 from lossary.losses.boxes.generalized_iou import GeneralizedIoU as GeneralizedIoU
 from lossary.losses.distribution.gamma import Gamma as Gamma
 from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL
+from lossary.losses.distribution.interval_score import IntervalScore as IntervalScore
 from lossary.losses.distribution.poisson import Poisson as Poisson
 from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
 from lossary.losses.embedding.info_nce import InfoNCE as InfoNCE
 from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
+from lossary.losses.multiclass.categorical_focal import CategoricalFocal as CategoricalFocal
 from lossary.losses.multiclass.generalized_cross_entropy import GeneralizedCrossEntropy as GeneralizedCrossEntropy
 from lossary.losses.multiclass.multiclass_hinge import MulticlassHinge as MulticlassHinge
 from lossary.losses.multiclass.multiclass_perceptron import MulticlassPerceptron as MulticlassPerceptron
@@ -63,6 +65,8 @@ from lossary.losses.regression.squared_epsilon_insensitive import SquaredEpsilon
 from lossary.losses.regression.tukey import Tukey as Tukey
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
+from lossary.losses.segmentation.jaccard import Jaccard as Jaccard
+from lossary.losses.segmentation.tversky import Tversky as Tversky
 from lossary.losses.survival.cox_partial_likelihood import CoxPartialLikelihood as CoxPartialLikelihood
 from lossary.ops.reduce import Total as Total
 from lossary.penalties.elastic_net import ElasticNet as ElasticNet

@@ -20,10 +20,12 @@ LOSSES = {
     "GeneralizedIoU": "lossary.losses.boxes.generalized_iou",
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
+    "IntervalScore": "lossary.losses.distribution.interval_score",
     "Poisson": "lossary.losses.distribution.poisson",
     "KLDivergence": "lossary.losses.divergence.kl_divergence",
     "InfoNCE": "lossary.losses.embedding.info_nce",
     "CategoricalCrossEntropy": "lossary.losses.multiclass.categorical_cross_entropy",
+    "CategoricalFocal": "lossary.losses.multiclass.categorical_focal",
     "GeneralizedCrossEntropy": "lossary.losses.multiclass.generalized_cross_entropy",
     "MulticlassHinge": "lossary.losses.multiclass.multiclass_hinge",
     "MulticlassPerceptron": "lossary.losses.multiclass.multiclass_perceptron",
@@ -45,6 +47,8 @@ LOSSES = {
     "Tukey": "lossary.losses.regression.tukey",
     "BatchDice": "lossary.losses.segmentation.batch_dice",
     "Dice": "lossary.losses.segmentation.dice",
+    "Jaccard": "lossary.losses.segmentation.jaccard",
+    "Tversky": "lossary.losses.segmentation.tversky",
     "CoxPartialLikelihood": "lossary.losses.survival.cox_partial_likelihood",
 }
 

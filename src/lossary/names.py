@@ -9,6 +9,7 @@ _OF = {
     "BinaryFocal": "binaryfocal binaryfocalcrossentropy focal keraslossesbinaryfocalcrossentropy optaxsigmoidfocal sigmoidfocal",
     "Brier": "brier brierscore quadraticscore sklearnmetricsbrierscore",
     "CategoricalCrossEntropy": "categoricalcrossentropy cce keraslossescategoricalcrossentropy optaxsoftmaxcrossentropy softcrossentropy softmaxcrossentropy torchnncrossentropy torchnnnll",
+    "CategoricalFocal": "categoricalfocal categoricalfocalcrossentropy keraslossescategoricalfocalcrossentropy multiclassfocal",
     "Cauchy": "cauchy lorentzian statsmodelsrobustnormsstudentt studentt",
     "CoxPartialLikelihood": "coxpartiallikelihood coxph coxphfitter coxphsurvivalanalysis negpartialloglikelihood phreg statsmodelsdurationhazardregressionphreg survivalcox",
     "Dice": "dice f1 keraslossesdice optaxlossesdice softdice",
@@ -22,6 +23,8 @@ _OF = {
     "Hinge": "hinge keraslosseshinge maxmargin optaxhinge sklearnmetricshinge svm",
     "Huber": "huber hubernorm hubert keraslosseshuber optaxhuber scipyspecialhuber statsmodelsrobustnormshubert torchnnhuber",
     "InfoNCE": "contrastive infonce multiplenegativesranking ntxent ntxentcriterion torchnnfunctionalcrossentropy",
+    "IntervalScore": "interval intervalscore meanintervalscore scoringrulesintervalscore winkler winklerscore",
+    "Jaccard": "iou jaccard keraslossestversky softiou softjaccard",
     "KLDivergence": "keraslosseskldivergence kld kldiv kldivergence kldivergencewithlogtargets kullbackleiblerdivergence optaxkldivergence optaxlosseskldivergencewithlogtargets relativeentropy relentr scipyspecialrelentr torchmetricsfunctionalkldivergence torchnnkldiv",
     "LogCosh": "keraslosseslogcosh logcosh logcosherror optaxlogcosh torchmetricsfunctionallogcosherror",
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",
@@ -46,6 +49,7 @@ _OF = {
     "SquaredMargin": "l2margin leastsquaresmargin squaredmargin",
     "SumHinge": "multiclasssumhinge multimargin sumhinge torchnnmultimargin westonwatkins",
     "Tukey": "bisquare biweight statsmodelsrobustnormstukeybiweight tukey tukeybiweight",
+    "Tversky": "tversky tverskyindex",
     "ZeroOne": "binaryhammingdistance errorrate misclassification sklearnmetricszeroone torchmetricsfunctionalclassificationbinaryhammingdistance zeroone",
 }
 
