@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, final
 
 import ml_dtypes
 import numpy as np
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lossary.check.inference.formula import Formula
 
 # Whose gradients are that of cross-entropy times a pull, which depends on how likely the right class is.
-_OfShares = CategoricalFocal | GeneralizedCrossEntropy | PolyCrossEntropy | Spherical
+_OfShares: TypeAlias = CategoricalFocal | GeneralizedCrossEntropy | PolyCrossEntropy | Spherical
 
 
 @final
