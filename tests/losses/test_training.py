@@ -175,15 +175,17 @@ def test_jax_jitted_step(loss):
     def cost(parameters):
         return loss_fn(predict(parameters), case.target).mean()
 
+    slope = jax.jit(jax.value_and_grad(cost))
+
     @jax.jit
-    def step(parameters, state):
-        value, gradient = jax.value_and_grad(cost)(parameters)
+    def step(parameters, state, gradient):
         updates, state = optimizer.update(gradient, state)
-        return optax.apply_updates(parameters, updates), state, value
+        return optax.apply_updates(parameters, updates), state
 
     state, values = optimizer.init(parameters), []
     for _ in range(STEPS):
-        parameters, state, value = step(parameters, state)
+        value, gradient = slope(parameters)
+        parameters, state = step(parameters, state, gradient)
         values.append(float(value))
     judge(loss, np.asarray(jax.jit(predict)(parameters)), values[0], values[-1])
 
