@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from lossary import catalogue
-from lossary.define.domain import Columns, Logits, Positive, Probability, Real, Row, Score, Simplex
 from lossary.define.loss import Loss
 from lossary.define.parameters import parameters_of
 
@@ -131,7 +130,7 @@ def points(loss: Loss, random: Any, rows: int = ROWS) -> dict[str, Any]:
 def ordinary(loss: Loss, random: Any, rows: int = ROWS) -> dict[str, Any]:
     """As `points`, well inside the domains and of ordinary size: every answer is finite, no kink is near."""
     of_each = zip(loss.domains.items(), shapes_of(loss, rows), strict=True)
-    return _tied(loss, {name: _inside(domain, random, shape) for (name, domain), shape in of_each})
+    return _tied(loss, {name: domain.ordinary(random, shape) for (name, domain), shape in of_each})
 
 
 def _tied(loss: Loss, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -146,25 +145,6 @@ def shapes_of(loss: Loss, rows: int = ROWS) -> list[tuple[int, ...]]:
     first = loss.prediction
     shape = (rows, *(first.size or CLASSES for _ in range(max(first.axes, 1))))
     return [shape, *(domain.shape_beside(first, shape) for domain in list(loss.domains.values())[1:])]
-
-
-def _inside(domain: Any, random: Any, shape: tuple[int, ...]) -> Any:
-    match domain:
-        case Real() | Score() | Logits():
-            return random.normal(scale=2.0, size=shape)
-        case Probability():
-            return random.uniform(0.05, 0.95, size=shape)
-        case Simplex():
-            rows = 0.9 * random.dirichlet(np.ones(shape[-1]), size=shape[:-1]) + 0.1 / shape[-1]
-            return np.log(rows) if domain.logarithms else rows
-        case Positive():
-            return random.uniform(0.5, 3.0, size=shape)
-        case Row(entry):
-            return _inside(entry, random, shape)
-        case Columns():
-            return np.stack([_inside(each, random, shape[:-1]) for _, each in domain.columns], axis=-1)
-        case _:
-            return domain.ordinary(random, shape)
 
 
 def of_losses(loss: Loss, rows: int = ROWS) -> tuple[int, ...]:
