@@ -39,7 +39,8 @@ def _cases() -> list[Any]:
         if loss in grid.DEFAULTS and host == grid.chosen(QUICK, loss):
             return True
         # A table is a buffer in PyTorch, and weighs rows in the reduction.
-        table = host == "torch" and grid.has_table(loss) and loss.prediction.rows and loss.settings.get("from_logits", True)
+        of_logits = loss.settings.get("from_logits", True)
+        table = host == "torch" and grid.has_table(loss) and loss.prediction.rows and of_logits
         return table or (loss, host) in elsewhere
 
     return [
