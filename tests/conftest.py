@@ -81,6 +81,8 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "jax": lambda jax: jax.config.values["jax_enable_x64"],
     "torch": lambda torch: (torch.get_default_dtype(), torch.is_grad_enabled()),
     "keras": lambda keras: (keras.config.floatx(), keras.config.dtype_policy().name),
+    "tensorflow.python.eager.context": lambda eager: eager.global_seed(),
+    "keras.src.backend.common.global_state": lambda state: state.get_global_attribute("global_random_seed"),
 }
 
 

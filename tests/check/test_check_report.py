@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import random
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from lossary.check.report.report import LossReport, Report
 from lossary.check.run.ask import Finding, Outcome
 from lossary.define.claim import Convex, Lipschitz
 from lossary.errors import ParameterError, UnknownNameError
+from lossary.ops import seeds
 
 FINDING = Finding(
     code="LSY204",
@@ -140,6 +142,47 @@ def test_what_a_loss_sets_for_the_process_does_not_outlast_its_check() -> None:
 
     check_loss(widening_loss, framework="torch", select=["LSY001"])
     assert torch.get_default_dtype() == torch.float32
+
+
+def drawn(framework: str) -> list[float]:
+    """Two random numbers of whatever a process seeds."""
+    if framework == "keras":
+        import keras
+
+        return [float(keras.ops.convert_to_numpy(keras.random.uniform(()))) for _ in range(2)]
+    if framework == "tensorflow":
+        import tensorflow
+
+        return [float(tensorflow.random.uniform(())) for _ in range(2)]
+    if framework == "torch":
+        import torch
+
+        return torch.rand(2).tolist()
+    return [random.random(), float(np.random.random())]
+
+
+@pytest.mark.parametrize("framework", ["python", "torch", "tensorflow", "keras"])
+def test_random_numbers_go_on_after_a_check_as_if_nothing_had_been(framework: str) -> None:
+    """Also where the loss, and the check, draw the same ones with the same seed."""
+    import keras
+    import torch
+
+    def seed() -> None:
+        keras.utils.set_random_seed(3)
+        torch.manual_seed(3)
+
+    def noisy_loss(y_true: Any, y_pred: Any) -> Any:
+        seed()
+        noise = drawn(framework)[0]
+        return keras.ops.mean((y_true - y_pred) ** 2, axis=-1) + noise
+
+    with seeds.kept():
+        seed()
+        wanted = [drawn(framework) for _ in range(2)]
+        seed()
+        assert drawn(framework) == wanted[0]
+        assert check_loss(noisy_loss, framework="keras", select=["LSY001", "LSY602"]).losses
+        assert drawn(framework) == wanted[1]
 
 
 def test_expected_failures_of_check_loss() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any, ClassVar, final
 import ml_dtypes
 import numpy as np
 
-from lossary.ops import dispatch
+from lossary.ops import dispatch, seeds
 
 Function = Callable[..., Any]
 _LONG = 100  # entries, from which on a list is written by its runs
@@ -48,20 +49,21 @@ class Backend(ABC):
     @final
     @contextlib.contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Within, the framework's own random numbers are those of that seed, where it has such, and so are those of a
-        Keras that runs on it.
-
-        Keras seeds Python's and NumPy's with its own: those are the caller's to restore.
+        """Within, random numbers are those of that seed: Python's and NumPy's, the framework's own, where it has such,
+        and those of a Keras that runs on it. Afterwards all go on as if nothing had been.
         """
-        with self._seeded(seed):
+        with seeds.kept():
+            random.seed(seed)
+            np.random.seed(seed)
+            self._seed(seed)
             keras = sys.modules.get("keras")  # None also where its import is barred
             if keras is not None and keras.backend.backend() == self.name:
                 keras.utils.set_random_seed(seed)
             yield
 
-    @contextlib.contextmanager
-    def _seeded(self, seed: int) -> Iterator[None]:
-        yield
+    @abstractmethod
+    def _seed(self, seed: int) -> None:
+        """Set the framework's own seed, where it has one for the whole process."""
 
     # ── arrays ───────────────────────────────────────────────────────────────────────────────────────────────────
 

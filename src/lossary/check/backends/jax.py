@@ -25,6 +25,9 @@ class JAX(Backend):
         with self.jax.enable_x64(dtype == "float64"):
             yield
 
+    def _seed(self, seed: int) -> None:
+        """Keys are passed, and no seed is set."""
+
     def _array(self, x: Any) -> Any:
         return self.jax.numpy.asarray(x)
 

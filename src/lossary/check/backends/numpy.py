@@ -15,6 +15,9 @@ class NumPy(Backend):
     imports = "import numpy as np"
     differentiates = compiles = False
 
+    def _seed(self, seed: int) -> None:
+        """NumPy's is set already, as Python's is."""
+
     def _array(self, x: Any) -> Any:
         return x
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -22,10 +21,8 @@ class TensorFlow(Backend):
 
         self.tf = tensorflow
 
-    @contextlib.contextmanager
-    def _seeded(self, seed: int) -> Iterator[None]:
+    def _seed(self, seed: int) -> None:
         self.tf.random.set_seed(seed)
-        yield
 
     def _array(self, x: Any) -> Any:
         return self.tf.constant(x)

@@ -23,11 +23,8 @@ class Torch(Backend):
 
         self.torch = torch
 
-    @contextlib.contextmanager
-    def _seeded(self, seed: int) -> Iterator[None]:
-        with self.torch.random.fork_rng(devices=()):
-            self.torch.manual_seed(seed)
-            yield
+    def _seed(self, seed: int) -> None:
+        self.torch.manual_seed(seed)
 
     def _array(self, x: Any) -> Any:
         if x.dtype.name == "bfloat16":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import random
 import signal
 import threading
 import warnings
@@ -94,7 +93,7 @@ def ask(rule: Rule, subject: Subject, time_limit: float | None = None) -> Outcom
     reason = rule.missing(subject)
     if reason is not None:
         return Outcome(rule.code, "skipped", reason=reason)
-    with contained(), _seeded(subject.seed), subject.backend.seeded(subject.seed):
+    with contained(), subject.backend.seeded(subject.seed):
         try:
             failure = _answered(rule, subject, time_limit)
         except Exception as error:
@@ -199,19 +198,6 @@ def limited(seconds: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, *timer)
         signal.signal(signal.SIGALRM, handler)
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """A loss that draws random numbers draws the same in every run; the caller's own go on as if nothing had been."""
-    states = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
 
 
 @contextlib.contextmanager

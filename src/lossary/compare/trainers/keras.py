@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -12,6 +11,7 @@ import numpy as np
 import lossary.keras
 from lossary.compare.plan import Budget
 from lossary.compare.trainers.trainer import Fit, Fold, Member, Trainer, relative
+from lossary.ops import seeds
 
 _LEARNING_RATE = 5e-3  # of the default network
 _CAREFUL_RATE = 1e-3  # of a user's, which may be deep
@@ -34,12 +34,8 @@ class KerasTrainer(Trainer):
     def fit(
         self, folds: Sequence[Fold], members: Sequence[Member], outputs: int, on_scale: tuple[str, ...] = ()
     ) -> list[Fit]:
-        python, numpy = random.getstate(), np.random.get_state()  # the state that Keras sets
-        try:
+        with seeds.kept():  # which Keras sets
             return [self._fit(folds[member.fold], member, outputs) for member in members]
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
 
     def _fit(self, fold: Fold, member: Member, outputs: int) -> Fit:
         keras.utils.set_random_seed(fold.start)  # the same start and the same batches for every loss and setting
