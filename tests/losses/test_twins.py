@@ -21,7 +21,11 @@ from tests.grid import CLASSES, EACH, EVERY, has_table, losses, ordinary
 
 # Settings that no library has a word for, and why.
 ALONE: dict[Any, str] = {
-    **{loss: "optax and Keras do not square" for loss in EVERY if loss.settings.get("squared")},
+    **{
+        loss: "optax and Keras do not square"
+        for loss in EVERY
+        if loss.settings.get("squared") and loss.task == "segmentation"
+    },
     lossary.BatchDice(from_logits=False): "optax takes no probabilities of one class",
     **{lossary.Expectile(level): "no library here has expectiles, but for the mean" for level in (0.1, 0.9)},
     **{lossary.EpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 1.5)},
