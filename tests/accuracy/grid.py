@@ -221,6 +221,8 @@ def _random(loss: Loss, dtype: str, random: Any, count: int) -> tuple[Any, Any]:
     p = _random_of(loss.prediction, dtype, random, shape)
     beside = loss.target.shape_beside(loss.prediction, shape)
     y = _random_of(loss.target, dtype, random, beside)
+    if isinstance(loss.prediction, Row):  # every other row and its target are both of everyday size
+        p[::2], y[::2] = random.normal(scale=2.0, size=p[::2].shape), random.normal(scale=2.0, size=y[::2].shape)
     third = (np.arange(count) % 3 == 0).reshape(-1, *(1,) * (y.ndim - 1))
     match loss.prediction:
         case Columns() if has_scale(loss.prediction):  # every third pair is as far apart as the scale says

@@ -356,6 +356,9 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
         # Numbers on the scale of what they are compared with, and of their distance from where they end.
         scale = np.maximum(np.abs(x), np.abs(beside))
         scale = scale if domain.low == 0.0 else np.minimum(scale, 1.0)  # amounts above 0 bend on their own scale
+        if domain.rows and domain.size is None:  # and directions on that of their length
+            length = np.nanmax(np.abs(x), axis=-1, keepdims=True, initial=0.0)
+            scale = np.where(length > 0.0, np.minimum(scale, length), scale)
         scale = np.where(room > 0, np.minimum(scale, room), scale)
         scale[scale == 0] = 1.0
     else:
@@ -388,7 +391,8 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
     each = 2.2 if loss.prediction.rows else 0.87
     exponentials = order * each * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
     hidden = np.maximum(exponentials, -lowest - _STEP)
-    if loss.prediction.size:  # a column may be the scale of another, and what is divided by its square is as small
+    # A column may be the scale of another, or the length that of all, and what is divided by its square is as small.
+    if loss.prediction.rows and not loss.prediction.says_class:
         hidden = hidden + 2.0 * ahead
     hidden = np.clip(hidden, 0.0, smallest)
     infinite = np.isinf(largest)

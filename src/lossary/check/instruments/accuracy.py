@@ -16,6 +16,7 @@ from lossary import (
     CategoricalCrossEntropy,
     CategoricalFocal,
     Cauchy,
+    CosineDistance,
     EpsilonInsensitive,
     Gamma,
     GaussianNLL,
@@ -164,6 +165,12 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     if isinstance(loss, _OfShares):
         sizes = np.fmax(sizes, _bends_of_shares(loss, p, y))
         sizes = _of_power(loss) * sizes if isinstance(loss, CategoricalFocal) else sizes
+    if isinstance(loss, CosineDistance):
+        (a, length), (b, _) = _directions(p, y)
+        each = np.abs(a[:, :, None] * a[:, None, :])
+        mixed = np.abs(a[:, :, None] * b[:, None, :])
+        terms = np.eye(p.shape[-1]) + 3.0 * each + mixed + np.swapaxes(mixed, 1, 2)
+        sizes = 2.0 * terms / (length * length)[..., None]
     if isinstance(loss, Cauchy | Tukey):
         square = np.minimum(np.abs(p.astype(np.float64) - y) / loss.c, 1e9) ** 2
         if isinstance(loss, Cauchy):
@@ -277,6 +284,10 @@ def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
         return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64))
     if isinstance(loss, CategoricalFocal):
         return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y)
+    if isinstance(loss, CosineDistance):
+        (a, _), (b, _) = _directions(p, y)
+        rounded = np.abs(a) + np.abs(b)
+        return np.sum((np.abs(a - b) + np.finfo(p.dtype).eps * rounded) * rounded, axis=-1)
     if isinstance(loss, EpsilonInsensitive):
         return _beside_the_tube(loss, p, y)
     if isinstance(loss, SquaredEpsilonInsensitive):
@@ -336,7 +347,9 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
         if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
         if isinstance(loss, Tukey):
-            return _gradient_terms(loss, p, y)[0]
+            return _of_difference(loss, p, y)
+        if isinstance(loss, CosineDistance):
+            return _of_difference(loss, y, p)
         if not isinstance(loss, KLDivergence):
             return np.zeros(y.shape)
         share = _shares(y) if loss.log_target else y
@@ -360,13 +373,10 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         residual = np.abs(p[..., 0] - y)
         lost = np.where(residual < smallest_normal(dtype), residual, 0.0)[..., None]
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
-    if isinstance(loss, SquaredEpsilonInsensitive):
-        return 2.0 * _beside_the_tube(loss, p, y)[None]
+    if isinstance(loss, CosineDistance | SquaredEpsilonInsensitive | Tukey):
+        return _of_difference(loss, p, y)[None]
     if isinstance(loss, BinaryFocal | _OfShares):
         return _of_power(loss) * np.abs(loss.gradient(_numpy(), p, y))[None]
-    if isinstance(loss, Tukey):
-        residual = np.abs(p.astype(np.float64) - y)
-        return np.where(residual <= loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)[None]
     if isinstance(loss, Gamma | Poisson) and loss.from_log:
         return _beside_0(loss.gradient, p, y)
     smoothing = getattr(loss, "label_smoothing", 0.0)
@@ -430,6 +440,31 @@ def _bend_of_pull(loss: _OfShares, right: Any, wrong: Any) -> Any:
         return _of_power(loss) - 1.0
     of_power = right * -np.log(right) / wrong
     return (loss.gamma * (right + (right + of_power) / (1.0 + loss.gamma * of_power)) / wrong)[:, None, None]
+
+
+def _of_difference(loss: CosineDistance | SquaredEpsilonInsensitive | Tukey, p: Any, y: Any) -> Any:
+    """What the terms of a gradient add up to that is a difference, or a function of one that is rounded."""
+    if isinstance(loss, CosineDistance):
+        (a, length), (b, _) = _directions(p, y)
+        return (np.abs(a) + np.abs(b)) / length
+    if isinstance(loss, SquaredEpsilonInsensitive):
+        return 2.0 * _beside_the_tube(loss, p, y)
+    residual = np.abs(p.astype(np.float64) - y)
+    return np.where(residual <= loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)
+
+
+def _directions(*rows: Any) -> list[tuple[Any, Any]]:
+    """Each of the rows' directions and lengths, all finite; rows of zeros have none."""
+    largest = [np.abs(x.astype(np.float64)).max(axis=-1, keepdims=True) for x in rows]
+    scaled = [
+        np.where(np.isinf(x), np.sign(x), x / np.where(most > 0.0, most, 1.0))
+        for x, most in zip(rows, largest, strict=True)
+    ]
+    lengths = [np.sqrt(np.sum(x * x, axis=-1, keepdims=True)) for x in scaled]
+    return [
+        (x / np.where(length > 0.0, length, 1.0), most * length)
+        for x, length, most in zip(scaled, lengths, largest, strict=True)
+    ]
 
 
 def _beside_the_tube(loss: EpsilonInsensitive | SquaredEpsilonInsensitive, p: Any, y: Any) -> Any:

@@ -16,8 +16,10 @@ from lossary.define import (
     Real,
     Row,
     Twin,
+    UnboundedGradient,
     parameter,
 )
+from lossary.losses.embedding.cosine_distance import unit
 
 
 class InfoNCE(Batchwise):
@@ -75,23 +77,24 @@ class InfoNCE(Batchwise):
     @property
     def claims(self) -> tuple[Claim, ...]:
         # In the anchors, beside given positives.
-        return NonNegative(), Convex() if self.similarity == "dot" else NotConvex(), Differentiable()
+        curve = Convex() if self.similarity == "dot" else NotConvex()
+        return NonNegative(), curve, Differentiable(), UnboundedGradient()
 
     def formula(self, xp: Any, a: Array, p: Array, *, weight: Array) -> Array:
-        a, p = (self._unit(xp, x)[0] for x in (a, p)) if self.similarity == "cosine" else (a, p)
+        a, p = (unit(xp, x)[0] for x in (a, p)) if self.similarity == "cosine" else (a, p)
         scores = xp.matmul(a, xp.transpose(p)) / self.temperature
         own = xp.sum(a * p) / self.temperature
         return xp.sum(weight * (xp.log(xp.sum(xp.where(weight > 0, xp.exp(scores - xp.row(own)), 0.0)))))
 
     def value(self, xp: Any, a: Array, p: Array, *, weight: Array) -> Array:
-        a, p = (self._unit(xp, x)[0] for x in (a, p)) if self.similarity == "cosine" else (a, p)
+        a, p = (unit(xp, x)[0] for x in (a, p)) if self.similarity == "cosine" else (a, p)
         scores = self._scores(xp, a, p, weight)
         surprisal = xp.surprisal_at(scores, xp.positions(scores))
         return xp.sum(xp.where(weight > 0.0, weight * surprisal, 0.0))
 
     def gradient(self, xp: Any, a: Array, p: Array, *, weight: Array) -> tuple[Array, Array]:
         if self.similarity == "cosine":
-            (a, a_size), (p, p_size) = self._unit(xp, a), self._unit(xp, p)
+            (a, a_size), (p, p_size) = unit(xp, a), unit(xp, p)
         scores = self._scores(xp, a, p, weight)
         share, complement = xp.softmax_and_complement(scores)
         pull = xp.where(xp.is_class(xp.positions(scores), scores), -complement, share)
@@ -107,15 +110,6 @@ class InfoNCE(Batchwise):
         scores = xp.matmul(a, xp.transpose(p)) / self.temperature
         mine = xp.is_class(xp.positions(scores), scores)
         return xp.where(xp.logical_or(weight > 0.0, mine), scores, -math.inf)
-
-    def _unit(self, xp: Any, x: Array) -> tuple[Array, Array]:
-        """Rows divided by their length, and their length; rows of zeros stay as they are."""
-        largest = xp.row(xp.max(xp.abs(x)))
-        largest = xp.where(xp.equal(largest, 0.0), 1.0, largest)
-        x = x / largest  # so that squares neither overflow nor vanish
-        length = xp.row(xp.sqrt(xp.sum(x * x)))
-        length = xp.where(xp.equal(length, 0.0), 1.0, length)
-        return x / length, largest * length
 
     def _of_unit(self, xp: Any, slope: Array, unit: Array, size: Array) -> Array:
         """The slope by a row, from that by the row divided by its length; 0 at a row of zeros."""
