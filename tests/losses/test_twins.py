@@ -16,28 +16,9 @@ from lossary.define.domain import Columns, Labels, Logits, Positive, Probability
 from lossary.define.parameters import parameters_of
 from lossary.define.twin import Departure, Twin
 from lossary.describe import show
-<<<<<<< HEAD
 from lossary.ops.numpy import ops as NUMPY
 from tests.accuracy.grid import at_edges, has_scale, in_columns
 from tests.grid import CLASSES, EACH, EVERY, generator, has_table, losses, ordinary
-=======
-from tests.accuracy.grid import at_edges, in_columns
-from tests.grid import CLASSES, EACH, EVERY, has_table, losses, ordinary
-
-# Settings that no library has a word for, and why.
-ALONE: dict[Any, str] = {
-    **{
-        loss: "optax and Keras do not square"
-        for loss in EVERY
-        if loss.settings.get("squared") and loss.task == "segmentation"
-    },
-    lossary.BatchDice(from_logits=False): "optax takes no probabilities of one class",
-    **{lossary.Expectile(level): "no library here has expectiles, but for the mean" for level in (0.1, 0.9)},
-    **{lossary.EpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 1.5)},
-    **{loss: "no library here stops a hinge from rising" for loss in EVERY if isinstance(loss, lossary.Ramp)},
-    **{lossary.SquaredEpsilonInsensitive(size): "scikit-learn has it inside its models alone" for size in (0.1, 0.5)},
-}
->>>>>>> help-rows
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)
 FEW = 1e-30  # a probability that is not 0

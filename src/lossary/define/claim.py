@@ -296,7 +296,6 @@ class ZeroAtTarget(Claim):
     def refute(self, probe: Probe) -> str | None:
         np = probe.np
         prediction, target = probe.prediction(), probe.target()
-<<<<<<< HEAD
         known = probe.perfect(target)
         if known is None:
             return "its target is no prediction"
@@ -304,11 +303,8 @@ class ZeroAtTarget(Claim):
         if probe.rows and not probe.rows_of_classes:  # right but for some entries
             wrong = probe.generator.uniform(size=prediction.shape) < 0.3
             prediction[::2] = probe.legal(np.where(wrong, prediction, perfect), prediction)[::2]
-=======
-        perfect, rounded, said = target, 0.0, target
         if probe.rows and probe.loss.prediction.takes_all:  # in the same direction, but not as far
-            prediction[::2] = 0.5 * target[::2]
->>>>>>> help-rows
+            prediction[1::4] = 0.5 * perfect[1::4]
         if probe.rows_of_classes:
             said = probe.said_by(target, probe.loss.target)
             prediction = probe.as_prediction(probe.shares())
