@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.check.inference import told
+from lossary.check.inference import stated
 from lossary.check.report import screen
 from lossary.check.rulebook import expectations, rule
 from lossary.check.rulebook.rule import Rule
@@ -67,7 +67,7 @@ def parametrize_with_loss_checks(
         expected = expected_failures(loss) if callable(expected_failures) else expected_failures or {}
         expectations.validated({"": expected})
         reasons = {rule.find(word).code: reason for word, reason in expected.items()}
-        known = functools.cache(functools.partial(told.subject, loss, seed=seed, **facts))
+        known = functools.cache(functools.partial(stated.subject, loss, seed=seed, **facts))
         for each in rules:
             reason = reasons.get(each.code)
             check = _Check(each, known, strict=strict, expected=reason is not None, time_limit=time_limit)

@@ -13,7 +13,7 @@ import random
 import sys
 from typing import IO, TYPE_CHECKING, Any, final
 
-from lossary.check.inference import told
+from lossary.check.inference import stated
 from lossary.check.report.report import Precision
 from lossary.check.rulebook.rule import Failure, find
 from lossary.check.run.ask import FIRST, Finding, Outcome, TimeLimit, ask, found, limited, named, quiet
@@ -77,12 +77,12 @@ class Worker:
         except Exception as error:
             return _silent(chosen, f"gives no answer that can be understood: {named(error)}")
         limit_memory()
-        return {"inferred": list(self._subject.inferred), "instead": told.instead(self._subject)}
+        return {"inferred": list(self._subject.inferred), "instead": stated.instead(self._subject)}
 
     def _told(self, chosen: Any, facts: dict[str, Any]) -> Subject:
         place = {"name": chosen.name, "path": chosen.path, "line": chosen.line}
         written = {"source": chosen.source, "imports": chosen.imports}
-        return told.subject(chosen.loss, **facts, **place, **written, seed=self._configuration.seed)
+        return stated.subject(chosen.loss, **facts, **place, **written, seed=self._configuration.seed)
 
     def precision(self) -> Answer:
         """How exact the loss is that was inferred last; None where nobody knows its formula."""
