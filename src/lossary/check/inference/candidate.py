@@ -100,7 +100,7 @@ def candidate_of(loss: Any, framework: str | None) -> Candidate:
     if isinstance(loss, functools.partial) and not loss.args:
         loss, bound = loss.func, dict(loss.keywords)
     if isinstance(loss, type):
-        return _made(loss, bound, framework)
+        return _of_class(loss, bound, framework)
     if not callable(loss):
         raise UsageError(
             "a loss must be callable: a function, a module or a class.",
@@ -195,7 +195,7 @@ def _shown(call: Any) -> str:
 # ── classes and what they make ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _made(kind: type, bound: dict[str, Any], framework: str | None) -> Candidate:
+def _of_class(kind: type, bound: dict[str, Any], framework: str | None) -> Candidate:
     """The loss that a class makes with these arguments."""
     try:
         loss = kind(**bound)
@@ -398,10 +398,10 @@ def _hosted(loss: Any, host: str) -> Candidate:
     words = {"mean": "sum_over_batch_size" if host == "keras" else "mean", "sum": "sum", "none": "none"}
     if reduction is not None:
         words[str(conventions.reduction(reduction))] = reduction
-    made: Callable[..., Any] = (
+    make: Callable[..., Any] = (
         type(loss) if isinstance(definition, Loss) else functools.partial(_remade, definition, host)
     )
-    constructor = Constructor(made, settings, opened, "reduction" if reduction else None, words if reduction else {})
+    constructor = Constructor(make, settings, opened, "reduction" if reduction else None, words if reduction else {})
     path, line = place(type(definition))
     return Candidate(
         name=source,
