@@ -25,7 +25,7 @@ from lossary.define.objective import Objective
 from lossary.errors import UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
-from lossary.ops import jax as _words  # JAX itself, and Total as a pytree
+from lossary.ops import jax as _operations  # JAX itself, and Total as a pytree
 from lossary.ops.call import Call
 from lossary.ops.missing import Missing, accepted
 from lossary.ops.reduce import Total
@@ -155,7 +155,7 @@ class LossFunction:
                 hint=f"loss_fn({', '.join(names)}).",
             )
         first, *rest = (arguments[name] for name in names)
-        arrays = (_words.ops.convert(first), *rest)
+        arrays = (_operations.ops.convert(first), *rest)
         return Call(arrays, weight, where, validate=self.validate, missing=self.missing)
 
     @property

@@ -304,7 +304,7 @@ def _check_shapes(loss: Loss, domains: tuple[Domain, ...], arrays: list[Describe
         if not isinstance(entries, float) and len(entries) and not _same(first_shape[-1:], (len(entries),)):
             raise ShapeError(
                 f"{owner}: {name} must have one entry for each position on the prediction's last axis.",
-                received=f"{len(entries)} entries and prediction {_words(first_shape)}.",
+                received=f"{len(entries)} entries and prediction {_shape_text(first_shape)}.",
                 hint=f"one number for all is no table: {name}={float(entries[0])}."
                 if len(entries) == 1 and isinstance(loss.default(name), float)
                 else "the classes, or the labels, stand on the last axis.",
@@ -318,7 +318,8 @@ def _check_shapes(loss: Loss, domains: tuple[Domain, ...], arrays: list[Describe
             if other.axes == domain.axes
             else f"{owner}: {name} must have the {first}'s shape without its last axis, the "
             + ("classes." if other.indices else "columns." if domain.size else "row."),
-            received=f"{first} {_words(first_shape)} and {name} {_words(shape)}." + _consequence(first_shape, shape),
+            received=f"{first} {_shape_text(first_shape)} and {name} {_shape_text(shape)}."
+            + _consequence(first_shape, shape),
             hint=_shape_hint(loss, first_shape, shape),
         )
     return first_shape[: len(first_shape) - domain.axes]
@@ -331,7 +332,7 @@ def _check_rows(owner: str, name: str, domain: Domain, shape: tuple[int | None, 
             f"{owner}: {name} must have a last axis of classes, (..., K)."
             if domain.axes == 1
             else f"{owner}: {name} must have {domain.axes} axes or more.",
-            received=f"{name} of shape {_words(shape)}.",
+            received=f"{name} of shape {_shape_text(shape)}.",
             hint="one number for each class, on the last axis."
             if domain.axes == 1
             else "a batch of one has a leading axis of size 1.",
@@ -339,13 +340,13 @@ def _check_rows(owner: str, name: str, domain: Domain, shape: tuple[int | None, 
     if shape[-1] == 0:
         raise ShapeError(
             f"{owner}: {name} must have at least one class on its last axis, (..., K).",
-            received=f"{name} {_words(shape)}.",
+            received=f"{name} {_shape_text(shape)}.",
             hint="a batch of no rows is (0, K).",
         )
     if domain.size is not None and shape[-1] not in (domain.size, None):
         raise ShapeError(
             f"{owner}: {name} must be {domain.wanted}.",
-            received=f"{name} {_words(shape)}.",
+            received=f"{name} {_shape_text(shape)}.",
             hint=domain.advice(name),
         )
 
@@ -357,7 +358,7 @@ def _same(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
     return len(one) == len(other) and all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
 
 
-def _words(shape: tuple[int | None, ...]) -> str:
+def _shape_text(shape: tuple[int | None, ...]) -> str:
     return str(shape).replace("None", "?")
 
 
@@ -416,13 +417,13 @@ def _over_losses(
         if not loss.prediction.rows and len(losses_shape) > 1 and _same(shape, losses_shape[-1:]):
             hint = (
                 f"{name} of shape (N,) counts rows. For one entry for each label, as PyTorch's weight has it, give it "
-                f"the losses' shape: numpy.broadcast_to({name}, {_words(losses_shape)}), "
-                f"in PyTorch {name}.expand{_words(losses_shape)}."
+                f"the losses' shape: numpy.broadcast_to({name}, {_shape_text(losses_shape)}), "
+                f"in PyTorch {name}.expand{_shape_text(losses_shape)}."
             )
         raise ShapeError(
-            f"{type(loss).__name__}: {name} must have the losses' shape, {_words(losses_shape)}, or a leading part of "
-            "it.",
-            received=f"{name} of shape {_words(shape)}.",
+            f"{type(loss).__name__}: {name} must have the losses' shape, {_shape_text(losses_shape)}, or a leading "
+            "part of it.",
+            received=f"{name} of shape {_shape_text(shape)}.",
             hint=hint,
         )
     return array if shape == losses_shape else xp.expand(array, _like_losses(xp, domains, arrays))

@@ -48,12 +48,12 @@ def _between_settings(symbol: str, combine: Callable[[float, float], float], swa
     return combined
 
 
-for _word, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items():
+for _name, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items():
     for _prefix in ("", "r"):
         setattr(
             Setting,
-            f"__{_prefix}{_word}__",
-            _between_settings(_symbol, getattr(operator, _word), swapped=bool(_prefix)),
+            f"__{_prefix}{_name}__",
+            _between_settings(_symbol, getattr(operator, _name), swapped=bool(_prefix)),
         )
 setattr(Setting, "__neg__", lambda self: Setting(-float(self), f"(-{self.name})"))  # noqa: B010 - as those above
 

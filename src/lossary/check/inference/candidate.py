@@ -395,13 +395,15 @@ def _hosted(loss: Any, host: str) -> Candidate:
         opened = f"{expression}.{host}"
         source = f"{opened}({', '.join(arguments)})"
     reduction = options.get("reduction")
-    words = {"mean": "sum_over_batch_size" if host == "keras" else "mean", "sum": "sum", "none": "none"}
+    reductions = {"mean": "sum_over_batch_size" if host == "keras" else "mean", "sum": "sum", "none": "none"}
     if reduction is not None:
-        words[str(conventions.reduction(reduction))] = reduction
+        reductions[str(conventions.reduction(reduction))] = reduction
     make: Callable[..., Any] = (
         type(loss) if isinstance(definition, Loss) else functools.partial(_remade, definition, host)
     )
-    constructor = Constructor(make, settings, opened, "reduction" if reduction else None, words if reduction else {})
+    constructor = Constructor(
+        make, settings, opened, "reduction" if reduction else None, reductions if reduction else {}
+    )
     path, line = place(type(definition))
     return Candidate(
         name=source,

@@ -101,7 +101,7 @@ def _of_module(module: str, name: str) -> NamedLoss:
     except ModuleNotFoundError as error:
         raise _missing(module, error) from None
     except (Exception, SystemExit) as error:
-        raise DataError(f"the module {module} cannot be imported: {_sentence(error)}") from error
+        raise DataError(f"the module {module} cannot be imported: {_one_line(error)}") from error
     loss = _attribute(home, name, f"the module {module}")
     written = getattr(loss, "definition", loss)  # of lossary's own at home in a framework
     path, line = place(written if hasattr(written, "__name__") else type(written))
@@ -242,7 +242,7 @@ def _read(path: Path) -> _File:
     except SyntaxError as error:
         raise DataError(f"{path.as_posix()}:{error.lineno or 1}: the file is no Python: {error.msg}.") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path.as_posix()} cannot be read: {_sentence(error)}") from None
+        raise DataError(f"{path.as_posix()} cannot be read: {_one_line(error)}") from None
     defined: dict[str, int] = {}
     for name, line, definite in _definitions(body):
         if definite and name in defined and _says_loss(name):
@@ -289,7 +289,7 @@ def _imported(file: _File) -> tuple[ModuleType, str]:
         raise
     except (Exception, SystemExit) as error:
         raise DataError(
-            f"{file.shown}{_line_of(error, file.path)}: the file cannot be imported: {_sentence(error)}"
+            f"{file.shown}{_line_of(error, file.path)}: the file cannot be imported: {_one_line(error)}"
         ) from error
     relative = os.path.relpath(top)
     path_setup = "" if relative == "." else f"import sys; sys.path.insert(0, {Path(relative).as_posix()!r}); "
@@ -350,7 +350,7 @@ def _close_file(path: Path) -> str:
     return f"; did you mean {(path.parent / close[0]).as_posix()!r}?" if close else "."
 
 
-def _sentence(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     line = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}{': ' if line else ''}{line}"
 

@@ -135,11 +135,11 @@ def _subject(candidate: Candidate, host: str, arrays: Backend, stated: _Stated) 
     reducing = (
         candidate.names(("reduction",)) if conventions.reduction(candidate.options.get("reduction", "")) else None
     )
-    words = {}
+    reductions = {}
     if reducing is not None:
-        words = {"mean": "mean", "sum": "sum", "none": "none"}
+        reductions = {"mean": "mean", "sum": "sum", "none": "none"}
         present = candidate.options["reduction"]
-        words[str(conventions.reduction(present))] = present
+        reductions[str(conventions.reduction(present))] = present
     convention = Convention(
         prediction,
         target,
@@ -148,7 +148,7 @@ def _subject(candidate: Candidate, host: str, arrays: Backend, stated: _Stated) 
         weight=candidate.names(conventions.WEIGHTS),
         mask=candidate.names(conventions.MASKS),
         reduction=reducing,
-        reductions=words,
+        reductions=reductions,
     )
     domains = candidate.domains or (Real(), Real())
     usual = "none" if candidate.definition is not None and host == "jax" else "mean"  # lossary's own, like optax'
@@ -245,7 +245,7 @@ def _ignored(candidate: Candidate) -> int | None:
 
 def _understood(subject: Subject, candidate: Candidate, stated: _Stated) -> Subject:
     """The subject with its task and its domains."""
-    twin, hint = _hint(candidate)
+    certain, hint = _hint(candidate)
     kind = _kind(subject, candidate, stated)
     entries: tuple[tuple[int, ...], ...] = ((1,), ()) if subject.host == "keras" else ((), (1,))
     logarithms = (
@@ -257,7 +257,7 @@ def _understood(subject: Subject, candidate: Candidate, stated: _Stated) -> Subj
             f"{candidate.name} compares more than a prediction and a target row by row, which no rule here can judge.",
             hint="say --task if it is a loss of pairs after all (in Python, task=...).",
         )
-    task = stated.task or (hint if twin else None)
+    task = stated.task or (hint if certain else None)
     meaning = trial.of_task(task) if task is not None else trial.meaning(hint)
     if meaning is None and subject.inferred and "taken for" in subject.inferred[0]:
         other = _turned(subject)
@@ -405,7 +405,7 @@ def _tried(subject: Subject, candidate: Candidate, stated: _Stated) -> Subject:
         reduction: Any = option or _reduction(subject, plain, prediction, target)
         subject = dataclasses.replace(subject, reduction=reduction)
 
-    def heard(words: Mapping[str, Any]) -> dict[str, Any]:
+    def accepted(words: Mapping[str, Any]) -> dict[str, Any]:
         return {ours: word for ours, word in words.items() if _takes(subject, prediction, target, reduction=ours)}
 
     convention, constructor = subject.convention, subject.constructor
@@ -416,10 +416,10 @@ def _tried(subject: Subject, candidate: Candidate, stated: _Stated) -> Subject:
         convention,
         weight=convention.weight if weighs else None,
         mask=convention.mask if masks else None,
-        reductions=heard(convention.reductions),
+        reductions=accepted(convention.reductions),
     )
     if constructor is not None:
-        constructor = dataclasses.replace(constructor, reductions=heard(constructor.reductions))
+        constructor = dataclasses.replace(constructor, reductions=accepted(constructor.reductions))
     return dataclasses.replace(subject, convention=convention, constructor=constructor)
 
 

@@ -70,7 +70,7 @@ def claim(word: str) -> Claim:
 
 
 def _read(formula: str) -> Any:
-    """What "log(1 + exp(-p * y))" says, as a function of the vocabulary, the prediction p and the target y.
+    """What "log(1 + exp(-p * y))" says, as a function of the operations, the prediction p and the target y.
 
     Raises:
         ParameterError: it is no expression.
@@ -80,11 +80,13 @@ def _read(formula: str) -> Any:
     except SyntaxError as error:
         raise ParameterError(f"the formula is no expression: {error.msg}.", received=f"{formula!r}.") from None
 
-    def sentence(xp: Any, p: Any, y: Any) -> Any:
-        words = {word: getattr(xp, word, None) for word in code.co_names}
-        unknown = [word for word, meaning in words.items() if meaning is None and word not in ("p", "y")]
+    def expression(xp: Any, p: Any, y: Any) -> Any:
+        operations = {operation: getattr(xp, operation, None) for operation in code.co_names}
+        unknown = [
+            operation for operation, meaning in operations.items() if meaning is None and operation not in ("p", "y")
+        ]
         if unknown:
             raise ParameterError(f"the formula has no word {unknown[0]!r}.", hint="p, y, and such as log, exp, abs.")
-        return eval(code, {"__builtins__": {}}, {**words, "p": p, "y": y})  # noqa: S307  # the user's own command line
+        return eval(code, {"__builtins__": {}}, {**operations, "p": p, "y": y})  # noqa: S307  # the user's own command line
 
-    return sentence
+    return expression

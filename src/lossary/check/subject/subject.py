@@ -177,8 +177,8 @@ class Subject:
 
     def reduces(self, reduction: Reduction) -> bool:
         """Whether it can be asked for that reduction (what it does anyhow counts)."""
-        spoken = self.constructor.reductions if self.constructor is not None else {}
-        return reduction in (self.reduction, *self.convention.reductions, *spoken)
+        reductions = self.constructor.reductions if self.constructor is not None else {}
+        return reduction in (self.reduction, *self.convention.reductions, *reductions)
 
     def claimed(self, kind: type[Claim]) -> Claim | None:
         """The claim of that kind, also one that follows from others; None where nobody makes it."""

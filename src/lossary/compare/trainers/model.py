@@ -61,7 +61,7 @@ def settle(model: str, framework: str | None, features: int, outputs: Iterable[i
         try:
             instance, other = make(features, width), make(features, width)
         except (Exception, SystemExit) as error:
-            raise ParameterError(f"the model {model} cannot be made: {_sentence(error)}") from error
+            raise ParameterError(f"the model {model} cannot be made: {_one_line(error)}") from error
         own_framework = _framework_of(model, instance)
         if instance is other:
             raise ParameterError(f"{model} must make a new model at every call, not return the one it has.")
@@ -88,7 +88,7 @@ def load(model: str) -> Factory:
     try:
         value: Any = importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise ParameterError(f"the module {name} of --model cannot be imported: {_sentence(error)}") from error
+        raise ParameterError(f"the module {name} of --model cannot be imported: {_one_line(error)}") from error
     for attribute in path.split("."):
         if not hasattr(value, attribute):
             raise ParameterError(f"the module {name} of --model has no {path!r}.")
@@ -135,7 +135,7 @@ def _try(model: str, framework: str, instance: Any, features: int, outputs: int)
             trained = any(weight.requires_grad for weight in instance.parameters())
     except Exception as error:
         raise ParameterError(
-            f"the model {model} fails on an input of shape {rows.shape}: {_sentence(error)}"
+            f"the model {model} fails on an input of shape {rows.shape}: {_one_line(error)}"
         ) from error
     if not trained:
         raise ParameterError(f"the model {model} has no weights to train.")
@@ -155,5 +155,5 @@ def _require(framework: str) -> None:
         )
 
 
-def _sentence(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
