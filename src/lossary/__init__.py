@@ -83,5 +83,5 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     # Whoever asks for all that is here, as `help` does, asks for nothing that is not installed.
-    found = [name for name, package in SUBMODULES.items() if package is None or importlib.util.find_spec(package)]
-    return [*__all__, *found, "__version__"]
+    submodules = [name for name, package in SUBMODULES.items() if package is None or importlib.util.find_spec(package)]
+    return [*__all__, *submodules, "__version__"]

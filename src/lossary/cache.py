@@ -17,11 +17,11 @@ def directory(name: str) -> Path | None:
     system = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA", "~/AppData/Local")}
     usual = os.environ.get("XDG_CACHE_HOME") or system.get(sys.platform, "~/.cache")
     with contextlib.suppress(OSError, RuntimeError):
-        found = (Path(asked) if asked else Path(usual).expanduser() / "lossary") / name
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = (Path(asked) if asked else Path(usual).expanduser() / "lossary") / name
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not hasattr(os, "getuid"):
-            return found
+            return path
         # Who may write to what it is in may put another in its place.
-        if all(each.stat().st_uid == os.getuid() and not each.stat().st_mode & 0o022 for each in (found.parent, found)):
-            return found
+        if all(each.stat().st_uid == os.getuid() and not each.stat().st_mode & 0o022 for each in (path.parent, path)):
+            return path
     return None

@@ -47,39 +47,39 @@ def find(name: str) -> type[Loss]:
             return cls
     from lossary.names import NAMES
 
-    wanted = folded(name)
-    if wanted in NAMES:
-        return cast("type[Loss]", registry.own(NAMES[wanted]))
-    theirs = names(users)
-    if wanted in theirs:
-        return theirs[wanted]
-    known = {other: cls.__name__ for other, cls in theirs.items()} | NAMES
-    close = closest(wanted, known)
+    key = folded(name)
+    if key in NAMES:
+        return cast("type[Loss]", registry.own(NAMES[key]))
+    by_name = names(users)
+    if key in by_name:
+        return by_name[key]
+    candidates = {other: cls.__name__ for other, cls in by_name.items()} | NAMES
+    close = closest(key, candidates)
     raise UnknownNameError(
         f"the catalogue has no loss {name!r}.",
-        hint=f"did you mean {known[close]}?" if close else "lossary list --all shows all of them.",
+        hint=f"did you mean {candidates[close]}?" if close else "lossary list --all shows all of them.",
     )
 
 
-def closest(wanted: str, known: Iterable[str]) -> str | None:
+def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The known name that is most like the one wanted; None where none is like it.
 
     It is what `difflib.get_close_matches` answers, which would look at every name: here those of a similar length come
     first, and none is looked at that is too long or too short to be closer.
     """
-    matcher, size = difflib.SequenceMatcher(b=wanted), len(wanted)
+    matcher, size = difflib.SequenceMatcher(b=name), len(name)
     by_length: defaultdict[int, list[str]] = defaultdict(list)
-    for name in known:
-        by_length[len(name)].append(name)
-    found, best = "", 0.6
+    for other in candidates:
+        by_length[len(other)].append(other)
+    nearest, best = "", 0.6
     for length in sorted(by_length, key=lambda length: abs(length - size)):
         if 2.0 * min(length, size) / (length + size) < best:  # though all of one were in the other
             continue
-        for name in by_length[length]:
-            matcher.set_seq1(name)
+        for other in by_length[length]:
+            matcher.set_seq1(other)
             if matcher.quick_ratio() >= best:
-                best, found = max((best, found), (matcher.ratio(), name))
-    return found or None
+                best, nearest = max((best, nearest), (matcher.ratio(), other))
+    return nearest or None
 
 
 def names(classes: Sequence[type[Loss]]) -> dict[str, type[Loss]]:
@@ -88,18 +88,18 @@ def names(classes: Sequence[type[Loss]]) -> dict[str, type[Loss]]:
     A loss's own name counts for more than those that it says others give it, and these for more than the name of a
     twin, which several losses may share.
     """
-    found: dict[str, type[Loss]] = {}
+    by_name: dict[str, type[Loss]] = {}
     classes = sorted(classes, key=lambda cls: not cls.everyday)
     for cls in classes:
-        found.setdefault(folded(cls.__name__), cls)
+        by_name.setdefault(folded(cls.__name__), cls)
     for cls in classes:
         for other in cls.foreign_names:
-            found.setdefault(folded(other), cls)
+            by_name.setdefault(folded(other), cls)
     for cls in classes:
         for twin in cls.same_as:
-            found.setdefault(folded(twin.name), cls)
-            found.setdefault(folded(twin.name.rpartition(".")[2]), cls)
-    return found
+            by_name.setdefault(folded(twin.name), cls)
+            by_name.setdefault(folded(twin.name.rpartition(".")[2]), cls)
+    return by_name
 
 
 def folded(name: str) -> str:

@@ -8,7 +8,7 @@ LossaryError
 ├── ParameterError        ValueError    a hyper-parameter out of bounds, an unknown reduction
 ├── FrameworkError        TypeError     two frameworks or two devices in one call
 ├── DifferentiationError  TypeError     a derivative that does not exist
-├── UsageError            TypeError     the wrong door: positional arguments, foreign argument names
+├── UsageError            TypeError     a call error: positional arguments, foreign argument names
 ├── DataError             ValueError    data that nothing can be compared on
 ├── ForeignNameError      ImportError   a loss asked for by the name another library gives it
 ├── UnknownNameError      LookupError   a name that the catalogue does not have
@@ -64,7 +64,7 @@ class DifferentiationError(LossaryError, TypeError):
 
 
 class UsageError(LossaryError, TypeError):
-    """The wrong door: the message says which is the right one."""
+    """A call error: the message says what the right call is."""
 
 
 class DataError(LossaryError, ValueError):

@@ -33,11 +33,11 @@ class Classes:
         self._module = module
         self._base = base
         self._defaults = defaults or {}
-        self._made: dict[type[Definition], Any] = {}
+        self._classes: dict[type[Definition], Any] = {}
 
     def of(self, definition: type[Loss]) -> Any:
         """The class for that loss."""
-        if definition not in self._made:
+        if definition not in self._classes:
             names = {
                 "definition": definition,
                 "__module__": self._module,
@@ -45,8 +45,8 @@ class Classes:
                 "__doc__": Docstring.at_home(definition, self._base, self._defaults),
                 "__signature__": _OfClass(self._signature(definition)),
             }
-            self._made[definition] = type(self._base)(definition.__name__, (self._base,), names)
-        return self._made[definition]
+            self._classes[definition] = type(self._base)(definition.__name__, (self._base,), names)
+        return self._classes[definition]
 
     def attribute(self, name: str) -> Any:
         """The module's `__getattr__`: a class for every loss of the catalogue."""

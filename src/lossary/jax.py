@@ -25,7 +25,7 @@ from lossary.define.objective import Objective
 from lossary.errors import UsageError
 from lossary.host import Classes
 from lossary.index import LOSSES
-from lossary.ops import jax as _words  # JAX itself, and Total as a pytree
+from lossary.ops import jax as _operations  # JAX itself, and Total as a pytree
 from lossary.ops.call import Call
 from lossary.ops.missing import Missing, accepted
 from lossary.ops.reduce import Total
@@ -144,18 +144,18 @@ class LossFunction:
             UsageError: other libraries' names of arguments, or arguments that are missing.
         """
         names = self._names
-        given = {**dict(zip(names, inputs, strict=False)), **named}
+        arguments = {**dict(zip(names, inputs, strict=False)), **named}
         foreign = [name for name in named if name not in names]
-        missing = [name for name in names if given.get(name) is None]
+        missing = [name for name in names if arguments.get(name) is None]
         if foreign or missing or len(inputs) > len(names):
-            came = [f"{name}=" for name in foreign] + [f"no {name}" for name in missing]
+            received = [f"{name}=" for name in foreign] + [f"no {name}" for name in missing]
             raise UsageError(
                 f"{self!r} takes ({', '.join(names)}), and weight= and where= by name.",
-                received=" and ".join(came or [f"{len(inputs)} by position"]) + ".",
+                received=" and ".join(received or [f"{len(inputs)} by position"]) + ".",
                 hint=f"loss_fn({', '.join(names)}).",
             )
-        first, *rest = (given[name] for name in names)
-        arrays = (_words.ops.convert(first), *rest)
+        first, *rest = (arguments[name] for name in names)
+        arrays = (_operations.ops.convert(first), *rest)
         return Call(arrays, weight, where, validate=self.validate, missing=self.missing)
 
     @property

@@ -263,12 +263,12 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         original_dtype = min(rounded, key=_WHOLE_NUMBERS.__getitem__, default=None)
         if "float" in _kind(prediction):
             prediction = ops.cast(prediction, self.dtype)
-        came, beside = _shape(target), _shape(prediction)
-        if came is None or beside is None:
+        target_shape, prediction_shape = _shape(target), _shape(prediction)
+        if target_shape is None or prediction_shape is None:
             return self._pinned(target, prediction), prediction, original_dtype
         if not self.loss.target.indices:
             target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
-        elif len(came) == len(beside) > 0 and came[-1] in {1, None}:
+        elif len(target_shape) == len(prediction_shape) > 0 and target_shape[-1] in {1, None}:
             # Not a squeeze: where the size is only known when the graph runs, this is an error then if it is not 1.
             target = ops.reshape(target, ops.shape(target)[:-1])
         return self._pinned(target, prediction), prediction, original_dtype
@@ -277,13 +277,13 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     def _pinned(self, target: Any, prediction: Any) -> Any:
         """The target in the shape that it must have, where that is only known when the graph runs: a size that does not
         fit is an error there, and never broadcast."""
-        came, wanted = _shape(target), _shape(prediction)
-        if wanted is None:
+        target_shape, prediction_shape = _shape(target), _shape(prediction)
+        if prediction_shape is None:
             return target
-        axes = len(wanted) - self.loss.target.indices
-        if came is not None:
-            pairs = list(zip(came, wanted[:axes], strict=False))
-            fits = len(came) == axes and all(a is None or b is None or a == b for a, b in pairs)
+        axes = len(prediction_shape) - self.loss.target.indices
+        if target_shape is not None:
+            pairs = list(zip(target_shape, prediction_shape[:axes], strict=False))
+            fits = len(target_shape) == axes and all(a is None or b is None or a == b for a, b in pairs)
             if not fits or all(a is not None and b is not None for a, b in pairs):
                 return target
         return ops.reshape(target, ops.shape(prediction)[:axes])
@@ -355,8 +355,8 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
 
     def __repr__(self) -> str:
         options = {"reduction": self.reduction, "ignore_class": self.ignore_class, "missing": self.missing}
-        said = [f"{name}={option!r}" for name, option in options.items() if option is not None]
-        return f"<lossary.keras: {', '.join([repr(self.loss), *said])}>"
+        arguments = [f"{name}={option!r}" for name, option in options.items() if option is not None]
+        return f"<lossary.keras: {', '.join([repr(self.loss), *arguments])}>"
 
 
 @final

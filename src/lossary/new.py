@@ -57,8 +57,8 @@ def _rendered(template: str, name: str, module: str) -> str:
     import jinja2
 
     text = (resources.files("lossary") / "templates" / f"{template}.py.jinja").read_text(encoding="utf-8")
-    made = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return str(made.render(name=name, module=module, snake=_snake(name)))
+    page = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return str(page.render(name=name, module=module, snake=_snake(name)))
 
 
 def _names(text: str) -> set[str]:

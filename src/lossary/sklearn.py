@@ -103,9 +103,9 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
         if self.missing is None or target.ndim > 1:
             return -self.metric(self._encoded(estimator, target), predicted, sample_weight)
         # By what the labels were before they are encoded: a class may get the number that stands for none.
-        known = ~_absent(target, self.missing)
-        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
-        return -self._mean(self._encoded(estimator, target[known]), predicted[known], weight, None)
+        rows = ~_absent(target, self.missing)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return -self._mean(self._encoded(estimator, target[rows]), predicted[rows], weight, None)
 
     def metric(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The loss itself, as `sklearn.metrics` has its functions: targets first, a float, smaller is better.

@@ -224,9 +224,9 @@ class LossModule(nn.Module):
         """Tables are also found by the names that PyTorch's own losses save them under: `weight` of a cross-entropy."""
         for name in self._buffers:
             others = (prefix + other for other in parameters_of(self._declared)[name].foreign)
-            known = next((other for other in others if other in state_dict), None)
-            if known is not None and prefix + name not in state_dict:
-                state_dict[prefix + name] = state_dict.pop(known)
+            foreign = next((other for other in others if other in state_dict), None)
+            if foreign is not None and prefix + name not in state_dict:
+                state_dict[prefix + name] = state_dict.pop(foreign)
         super()._load_from_state_dict(state_dict, prefix, *positional, **named)
 
     def _apply(self, *positional: Any, **named: Any) -> Any:
@@ -372,15 +372,15 @@ class LossModule(nn.Module):
             )
         if not self._declared.target.indices:
             return
-        came = tuple(target.shape)
+        target_shape = tuple(target.shape)
         without = shape[:axis] + shape[axis:][1:] if axis != -1 else shape[:-1]
         other = -1 if axis != -1 else 1
         elsewhere = shape[:-1] if other == -1 else shape[:1] + shape[2:]
-        if came not in (without, shape) and came == elsewhere:
+        if target_shape not in (without, shape) and target_shape == elsewhere:
             raise ShapeError(
                 f"{type(self._declared).__name__}: target must have the input's shape without its axis {axis}, the "
                 "classes.",
-                received=f"input {shape} and target {came}.",
+                received=f"input {shape} and target {target_shape}.",
                 hint=f"the shapes fit with the classes on axis {other}: class_axis={other}.",
             )
 
@@ -395,7 +395,9 @@ class LossModule(nn.Module):
             "missing": None,
             "validate": True,
         }
-        options += [f"{name}={getattr(self, name)!r}" for name, its in usual.items() if getattr(self, name) != its]
+        options += [
+            f"{name}={getattr(self, name)!r}" for name, default in usual.items() if getattr(self, name) != default
+        ]
         return ", ".join(options)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

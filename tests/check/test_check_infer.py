@@ -396,7 +396,7 @@ def test_gradients_that_losses_bring(loss: Any) -> None:
     p, y = found.batch(4)
     assert np.allclose(found.values(p, y), np.mean((p - y) ** 2))
     assert np.allclose(found.gradient(p, y), (p - y) / 2.0)
-    known = {**found.known, "np": np}
+    known = {**found.namespace, "np": np}
     code = found.code(p, y, gradient=True)
     assert np.allclose(eval(code.removeprefix("print(").removesuffix(")"), known), (p - y) / 2.0)
     assert np.allclose(eval(found.code(p, y).removeprefix("print(").removesuffix(")"), known), np.mean((p - y) ** 2))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lossary.check import check_loss
-from lossary.check.inference.told import claim
+from lossary.check.inference.stated import claim
 from lossary.check.report import screen
 from lossary.check.report.report import LossReport, Report
 from lossary.check.run.ask import Finding, Outcome

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lossary.check.inference import told
+from lossary.check.inference import stated
 from lossary.check.report.report import LossReport, Report
 from lossary.check.run import isolated, worker
 from lossary.check.run.ask import Finding, Outcome
@@ -242,7 +242,7 @@ def test_whatever_comes_of_asking_a_rule_is_an_outcome(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(worker, "ask", ended)
     asked = worker.Worker()
-    asked._subject = told.subject(loss, **TOLD)
+    asked._subject = stated.subject(loss, **TOLD)
     said = asked.answer({"ask": "outcome", "rule": "LSY101"})
     outcome = Outcome(**{**said, "finding": Finding(**said.pop("finding"))})
     assert (outcome.rule, outcome.status) == ("LSY101", "failed")

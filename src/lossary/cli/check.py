@@ -81,7 +81,7 @@ def check(
         raise ParameterError(f"--output-format must be one of {', '.join(_FORMATS)}, not {output_format!r}.")
     if envelope is not None:
         writable(envelope)
-    told = configuration.read(Path.cwd()).updated(
+    options = configuration.read(Path.cwd()).updated(
         framework=framework,
         task=task,
         order=order,
@@ -101,7 +101,7 @@ def check(
     )
     typer.echo(isolated.announced(targets), nl=False, err=output_format != "text")
     with Display(Console(stderr=True, highlight=False)) as display:
-        report = isolated.check(targets, told, on_losses=display.begin, on_outcome=display.advance)
+        report = isolated.check(targets, options, on_losses=display.begin, on_outcome=display.advance)
     if output_format == "text":
         typer.echo(report.text(verbose=verbose, heading=bold), nl=False)
     else:
@@ -111,7 +111,7 @@ def check(
         if len(drawn) != 1:
             raise UsageError(f"--envelope draws one loss whose formula is known, and there are {len(drawn)}.")
         write(envelope, drawn[0], what="Envelope", err=output_format != "text")
-    if not report.ok or (told.strict and report.warnings):
+    if not report.ok or (options.strict and report.warnings):
         raise typer.Exit(1)
     if report.unchecked:
         raise typer.Exit(2)

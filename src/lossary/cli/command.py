@@ -43,10 +43,10 @@ def bold(text: str) -> str:
 
 def seconds(text: str) -> float:
     """Of "90", "90s", "5m" or "2h"."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None:
         raise ParameterError(f"--time-limit is a time such as 90s, 5m or 2h, not {text!r}.")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def writable(path: Path) -> None:

@@ -50,9 +50,9 @@ def list_(
     """
     from lossary.describe.listing import flags, matching, overview, table
 
-    wanted = [kind for flag, kind in flags().items() if claims[flag.replace("-", "_")]]
-    if all_ or wanted or family is not None or task is not None or estimates is not None:
-        text = table(matching(family, task=task, estimates=estimates, claims=wanted), heading=bold)
+    kinds = [kind for flag, kind in flags().items() if claims[flag.replace("-", "_")]]
+    if all_ or kinds or family is not None or task is not None or estimates is not None:
+        text = table(matching(family, task=task, estimates=estimates, claims=kinds), heading=bold)
     else:
         text = overview(heading=bold)
     typer.echo(text, nl=False)

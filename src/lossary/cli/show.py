@@ -32,10 +32,9 @@ def show(
     except UnknownNameError:
         from lossary.check.report import page as rules
 
-        found = rules.about(name, heading=bold)
-        if found is None:
+        text = rules.about(name, heading=bold)
+        if text is None:
             raise
-        text = found
     else:
         text = page(loss, claims=claims, heading=bold)
     typer.echo(text, nl=False)

@@ -41,13 +41,13 @@ class Advice:
 
     def text(self, heading: Callable[[str], str] = str) -> str:
         """All of it at 80 columns; `heading` makes what it is given stand out."""
-        found, described = self.profile, self.profile.data
+        described = self.profile.data
         first = (
-            f"{described.name} · {_counted(found.rows, 'row')} · {_counted(described.features.width, 'column')} · "
-            f"target {described.target}"
+            f"{described.name} · {_counted(self.profile.rows, 'row')} · "
+            f"{_counted(described.features.width, 'column')} · target {described.target}"
         )
-        lines = [heading(first), *_wrapped(" · ".join(found.findings))]
-        lines += [line for note in found.notes for line in _wrapped(f"note: {note}", "      ")]
+        lines = [heading(first), *_wrapped(" · ".join(self.profile.findings))]
+        lines += [line for note in self.profile.notes for line in _wrapped(f"note: {note}", "      ")]
         lines += ["", f"Ranked for {self.metric.title}:", *self._rows(heading), ""]
         lines += ["No model was trained. To see it proved:", f"  {self.proof}"]
         return "\n".join(lines) + "\n"
@@ -81,29 +81,28 @@ class Advice:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, as JSON-able data."""
-        found = self.profile
         return {
             "schema": SCHEMA,
             "data": {
-                "name": found.data.name,
-                "target": found.data.target,
-                "rows": found.rows,
-                "columns": {kind: list(names) for kind, names in found.kinds.items()},
-                "sha256": found.data.digest,
+                "name": self.profile.data.name,
+                "target": self.profile.data.target,
+                "rows": self.profile.rows,
+                "columns": {kind: list(names) for kind, names in self.profile.kinds.items()},
+                "sha256": self.profile.data.digest,
             },
-            "task": found.task,
+            "task": self.profile.task,
             "ranked_by": self.metric.name,
-            "classes": list(found.classes),
-            "ordered": found.ordered,
-            "findings": list(found.findings),
-            "notes": [*found.notes, *self.suggestion.notes],
+            "classes": list(self.profile.classes),
+            "ordered": self.profile.ordered,
+            "findings": list(self.profile.findings),
+            "notes": [*self.profile.notes, *self.suggestion.notes],
             "suggested": [
                 {
                     "loss": each.name,
                     "config": each.loss.config(),
                     "estimates": each.loss.estimates,
                     "reason": each.reason,
-                    "settings": [repr(own) for own in each.settings(found.facts)],
+                    "settings": [repr(own) for own in each.settings(self.profile.facts)],
                     "stands_for": list(each.stands_for),
                 }
                 for each in self.suggestion.ranked

@@ -322,8 +322,8 @@ def _split(
         gone = frame[column].null_count()
         if gone:
             notes.append(f"{_rows(gone)} without a {column} left out")
-            known = frame[column].is_not_null()
-            frame, rows = frame.filter(known), rows[known.to_numpy()]
+            present = frame[column].is_not_null()
+            frame, rows = frame.filter(present), rows[present.to_numpy()]
             if not frame.height:
                 raise DataError(f"column {column!r} of {name} holds no value: all are missing.")
     data = Data(
@@ -370,12 +370,12 @@ def _without(column: pl.Series, missing: str) -> pl.Series:
     return column.set(gone, None)
 
 
-def _refuse_unknown(name: str, columns: list[str], wanted: str) -> None:
-    if wanted not in columns:
-        lowered = {column.strip().lower(): column for column in columns}
-        near = difflib.get_close_matches(wanted.strip().lower(), lowered, n=1)
+def _refuse_unknown(name: str, columns: list[str], column: str) -> None:
+    if column not in columns:
+        lowered = {each.strip().lower(): each for each in columns}
+        near = difflib.get_close_matches(column.strip().lower(), lowered, n=1)
         advice = f"; did you mean {lowered[near[0]]!r}?" if near else f"; it has {_shown(columns)}."
-        raise DataError(f"{name} has no column {wanted!r}{advice}")
+        raise DataError(f"{name} has no column {column!r}{advice}")
 
 
 def _refuse_two_roles(roles: dict[str, str], drop: tuple[str, ...]) -> None:

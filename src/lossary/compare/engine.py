@@ -79,11 +79,11 @@ def run(
     check(engine, time_limit)
     waiting = []
     for unit in plan.units:
-        known = journal.get(unit) if journal else None
-        if known is None:
+        outcomes = journal.get(unit) if journal else None
+        if outcomes is None:
             waiting.append(unit)
         else:
-            yield from known
+            yield from outcomes
     ends = float("inf") if time_limit is None else time.monotonic() + time_limit
     todo = _Todo(waiting, ends)
     with contextlib.closing(_done(plan, todo, engine, jobs)) as done:
@@ -258,10 +258,10 @@ def _options(address: str | None, plan: Plan) -> dict[str, Any]:
 def _modules(plan: Plan) -> list[str]:
     modules = [str(Path(lossary.__file__).parent)]
     name, colon, _ = plan.model.partition(":")
-    found = importlib.util.find_spec(name.partition(".")[0]) if colon else None
-    if found is not None and found.origin is not None:
-        origin = Path(found.origin)
-        modules.append(str(origin.parent if found.submodule_search_locations else origin))
+    spec = importlib.util.find_spec(name.partition(".")[0]) if colon else None
+    if spec is not None and spec.origin is not None:
+        origin = Path(spec.origin)
+        modules.append(str(origin.parent if spec.submodule_search_locations else origin))
     return modules
 
 

@@ -193,16 +193,16 @@ def wrong_labels(table: Numbers, y: Codes, preprocessor: Any) -> float:
 def duplicates(features: pl.DataFrame, values: pl.Series, classes: bool) -> list[str]:
     """Rows that occur more than once, and rows that differ in nothing but their class."""
     hashed = pl.DataFrame({"row": features.hash_rows(), "target": values})
-    found = []
+    sentences = []
     repeated = len(hashed) - hashed.n_unique()
     if repeated:
         occurs = "row repeats another" if repeated == 1 else "rows repeat others"
-        found.append(f"{repeated:,} {occurs} ({percent(repeated / len(hashed))})")
+        sentences.append(f"{repeated:,} {occurs} ({percent(repeated / len(hashed))})")
     if classes:
         torn = hashed.filter((pl.col("target").n_unique() > 1).over("row"))
         if len(torn):
-            found.append(f"{len(torn):,} rows differ from another in nothing but their class")
-    return found
+            sentences.append(f"{len(torn):,} rows differ from another in nothing but their class")
+    return sentences
 
 
 def leaks(names: list[str], table: Numbers, y: Numbers | Codes, classes: int) -> list[str]:
@@ -210,12 +210,12 @@ def leaks(names: list[str], table: Numbers, y: Numbers | Codes, classes: int) ->
     if len(y) < 20:
         return []
     sample = np.random.default_rng(0).choice(len(y), _SAMPLE, replace=False) if len(y) > _SAMPLE else slice(None)
-    found = []
+    sentences = []
     for place, name in enumerate(names):
-        told = _tells(table[sample, place], y[sample], classes)
-        if told and (told := _tells(table[:, place], y, classes)):
-            found.append(f"column {name} {told}: it may not be known beforehand (--drop {name})")
-    return found
+        relation = _tells(table[sample, place], y[sample], classes)
+        if relation and (relation := _tells(table[:, place], y, classes)):
+            sentences.append(f"column {name} {relation}: it may not be known beforehand (--drop {name})")
+    return sentences
 
 
 def _tells(column: Numbers, y: Numbers | Codes, classes: int) -> str | None:

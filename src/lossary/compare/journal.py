@@ -87,12 +87,12 @@ class Journal:
 
     def _key(self, unit: Unit) -> str:
         plan = self._plan
-        candidate: Any = unit.candidate
+        identity: Any = unit.candidate
         if unit.candidate >= 0:
-            known = plan.candidates[unit.candidate]
-            names = [each.name for each in dataclasses.fields(known) if each.name not in _ABOUT_THE_REPORT]
-            candidate = [getattr(known, name) for name in names]
-        return _hash(self._base, candidate, [plan.splits[split] for split in unit.splits])
+            candidate = plan.candidates[unit.candidate]
+            names = [each.name for each in dataclasses.fields(candidate) if each.name not in _ABOUT_THE_REPORT]
+            identity = [getattr(candidate, name) for name in names]
+        return _hash(self._base, identity, [plan.splits[split] for split in unit.splits])
 
     def _path(self, key: str) -> Path:
         return self._directory / f"{key}.unit"
@@ -138,15 +138,15 @@ _ARRAYS = tuple(field.name for field in dataclasses.fields(Prediction))
 def _encoded(outcomes: tuple[Outcome, ...], key: str) -> bytes:
     """A header with a checksum, then NumPy's archive of the arrays and of what is said beside them, as JSON."""
     arrays: dict[str, Any] = {}
-    said = []
+    records = []
     for place, outcome in enumerate(outcomes):
-        said.append({"loss": outcome.loss, "epochs": outcome.epochs, "seconds": outcome.seconds})
+        records.append({"loss": outcome.loss, "epochs": outcome.epochs, "seconds": outcome.seconds})
         arrays[f"{place}.curve"] = outcome.curve
         for name in _ARRAYS:
             if (array := getattr(outcome.prediction, name)) is not None:
                 arrays[f"{place}.{name}"] = array
     body = io.BytesIO()
-    np.savez(body, said=np.frombuffer(json.dumps(said).encode(), dtype=np.uint8), **arrays)
+    np.savez(body, said=np.frombuffer(json.dumps(records).encode(), dtype=np.uint8), **arrays)
     return _HEADER + _checksum(key, body.getvalue()) + body.getvalue()
 
 
@@ -163,9 +163,9 @@ def _decoded(content: bytes, key: str, unit: Unit) -> tuple[Outcome, ...]:
             Prediction(**{name: arrays.get(f"{place}.{name}") for name in _ARRAYS}),
             curve=arrays[f"{place}.curve"],
             resumed=True,
-            **said,
+            **record,
         )
-        for place, (split, said) in enumerate(zip(unit.splits, json.loads(arrays["said"].tobytes()), strict=True))
+        for place, (split, record) in enumerate(zip(unit.splits, json.loads(arrays["said"].tobytes()), strict=True))
     )
 
 
@@ -207,21 +207,21 @@ def _feed(take: Callable[[Any], None], value: Any) -> None:
 @functools.cache
 def _versions() -> tuple[str, ...]:
     """Of all that may change a number: Python, the packages beneath, and lossary down to its last line."""
-    known = [platform.python_version()]
+    versions = [platform.python_version()]
     for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            known.append(f"{package} {importlib.metadata.version(package)}")
+            versions.append(f"{package} {importlib.metadata.version(package)}")
     root = Path(lossary.__file__).parent
     sources = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         sources.update(path.relative_to(root).as_posix().encode() + b"\n" + path.read_bytes())
-    return (*known, sources.hexdigest())
+    return (*versions, sources.hexdigest())
 
 
 def _source(model: str) -> str:
     """The text of the user's own model, which may change between two runs; empty for the built-in ones."""
     module, colon, _ = model.partition(":")
-    found = importlib.util.find_spec(module) if colon else None
-    if found is None or found.origin is None or not Path(found.origin).is_file():
+    spec = importlib.util.find_spec(module) if colon else None
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         return ""
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()

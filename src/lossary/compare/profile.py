@@ -102,21 +102,24 @@ def profile(data: Data, task: str | None = None) -> Profile:
         residuals, predicted = linear_residuals(table, categories, y)
         facts = regression_facts(y, residuals)
         outliers = findings.outlying(residuals, facts.spread)
-        found = [f"regression{why}", *_regression_findings(y, residuals, predicted, facts)]
+        sentences = [f"regression{why}", *_regression_findings(y, residuals, predicted, facts)]
     else:
         noise = findings.wrong_labels(table, y, preprocessor(table.shape[1], categories))
         facts = dataclasses.replace(class_facts(y, len(classes)), noise=noise)
-        found = [f"{'binary' if kind == 'binary' else 'multi-class'}{why}", findings.imbalance(facts.counts, classes)]
+        sentences = [
+            f"{'binary' if kind == 'binary' else 'multi-class'}{why}",
+            findings.imbalance(facts.counts, classes),
+        ]
         if noise:
-            found.append(f"about {findings.percent(noise)} of the labels may be wrong")
+            sentences.append(f"about {findings.percent(noise)} of the labels may be wrong")
     used = [*kinds["numbers"], *kinds["categories"]]
-    found += findings.duplicates(data.features.select(used), data.values, bool(classes))
-    found += findings.leaks(used, table, y, len(classes))
+    sentences += findings.duplicates(data.features.select(used), data.values, bool(classes))
+    sentences += findings.leaks(used, table, y, len(classes))
     ordered = _ordered(data.values, classes)
     if ordered and not data.values.dtype.is_numeric():
-        found.append(f"ordered classes: {' < '.join(classes)}")
+        sentences.append(f"ordered classes: {' < '.join(classes)}")
     elif ordered and not why:
-        found.append("classes may be ordered, as whole numbers are")
+        sentences.append("classes may be ordered, as whole numbers are")
     return Profile(
         data,
         kind,
@@ -125,7 +128,7 @@ def profile(data: Data, task: str | None = None) -> Profile:
         y,
         classes,
         facts,
-        tuple(found),
+        tuple(sentences),
         (*data.notes, *notes),
         ordered=ordered,
         kinds=kinds,
@@ -322,7 +325,7 @@ def _gaps(numbers: list[pl.Series], codes: list[pl.Series]) -> list[str]:
 
 
 def _regression_findings(y: Numbers, residuals: Numbers, predicted: Numbers, facts: Facts) -> list[str]:
-    found = [
+    sentences = [
         findings.placeholder(y),
         findings.counts(y),
         findings.skew(y),
@@ -331,7 +334,7 @@ def _regression_findings(y: Numbers, residuals: Numbers, predicted: Numbers, fac
         findings.tails(residuals),
         findings.outliers(residuals, facts.spread),
     ]
-    return [each for each in found if each is not None]
+    return [each for each in sentences if each is not None]
 
 
 def _interquartile_range(values: Numbers) -> float:

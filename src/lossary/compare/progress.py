@@ -31,7 +31,7 @@ class Display:
         self._title = ""
         self._failed: set[int] = set()
         self._done = self._resumed = self._total = 0
-        self._began = self._said = time.monotonic()
+        self._began = self._last_report = time.monotonic()
 
     def __enter__(self) -> Display:
         return self
@@ -46,7 +46,7 @@ class Display:
         """The plan is known: the work begins."""
         self._plan, self._title = plan, title
         self._total = sum(len(unit.splits) for unit in plan.units)
-        self._began = self._said = time.monotonic()
+        self._began = self._last_report = time.monotonic()
         self._line = self._bar.add_task(escape(title), total=self._total, left=None)
         self._bar.start()
 
@@ -59,8 +59,8 @@ class Display:
         if outcome.error is not None:
             self._fail(outcome.candidate, outcome.error)
         now = time.monotonic()
-        if not self._console.is_terminal and now - self._said > _SILENCE and self._done < self._total:
-            self._said = now
+        if not self._console.is_terminal and now - self._last_report > _SILENCE and self._done < self._total:
+            self._last_report = now
             self._say(f"{self._title}: {self._done} of {self._total}, {_clock(self._left())} left")
 
     def note(self, text: str) -> None:

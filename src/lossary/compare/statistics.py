@@ -145,9 +145,9 @@ def check(metric: str | None) -> None:
     Raises:
         UnknownNameError: no task has it.
     """
-    known = _tasks_by_metric()
-    if metric is not None and _folded(metric) not in known and _level(metric) is None:
-        raise UnknownNameError(f"there is no metric {metric!r}{_advice(metric, known)}")
+    tasks = _tasks_by_metric()
+    if metric is not None and _folded(metric) not in tasks and _level(metric) is None:
+        raise UnknownNameError(f"there is no metric {metric!r}{_advice(metric, tasks)}")
 
 
 def metrics_for(task: Task, first: str | None = None, levels: Iterable[float] = ()) -> tuple[Metric, ...]:
@@ -156,23 +156,25 @@ def metrics_for(task: Task, first: str | None = None, levels: Iterable[float] = 
     Raises:
         UnknownNameError: `first` is not among them.
     """
-    known = {metric.name: metric for metric in (_regression(levels) if task == "regression" else _class_metrics(task))}
+    metrics = {
+        metric.name: metric for metric in (_regression(levels) if task == "regression" else _class_metrics(task))
+    }
     if first is None:
-        return tuple(known.values())
+        return tuple(metrics.values())
     name, level = _folded(first), _level(first)
     if task == "regression" and level is not None:
         ranking = _pinball(level)
-        known.setdefault(ranking.name, ranking)
+        metrics.setdefault(ranking.name, ranking)
         name = ranking.name
-    if name not in known:
+    if name not in metrics:
         if level is not None or name in _tasks_by_metric():
             judges, holds = ("classes", "amounts") if task == "regression" else ("amounts", "classes")
             raise UnknownNameError(
                 f"{first} judges {judges}, but the target holds {holds} (task {task}); "
-                f"metrics for it: {', '.join(known)}."
+                f"metrics for it: {', '.join(metrics)}."
             )
-        raise UnknownNameError(f"there is no metric {first!r} for {task}{_advice(first, known)}")
-    return (known.pop(name), *known.values())
+        raise UnknownNameError(f"there is no metric {first!r} for {task}{_advice(first, metrics)}")
+    return (metrics.pop(name), *metrics.values())
 
 
 def summarise(plan: Plan, outcomes: Iterable[Outcome], metrics: tuple[Metric, ...]) -> Summary:
@@ -402,19 +404,19 @@ def _intervals(plan: Plan, by_unit: dict[tuple[int, int], Outcome], alive: list[
         return ()
     levels = {row.candidate: level_of(plan.candidates[row.candidate]) for row in alive}
     ranked = sorted((level, candidate) for candidate, level in levels.items() if level is not None)
-    found = [
+    intervals = [
         _interval(plan, (below, above), high - low, _values(plan, by_unit, below), _values(plan, by_unit, above))
         for (low, below), (high, above) in zip(ranked, reversed(ranked), strict=True)
         if low < high  # up to the middle
     ]
     means = [row.candidate for row in alive if plan.candidates[row.candidate].loss.estimates == "mean"]
-    if found and means:
-        (middle, *_), promised = means, found[0].promised
+    if intervals and means:
+        (middle, *_), promised = means, intervals[0].promised
         values = _values(plan, by_unit, middle)
         reach = [float(stats.norm.ppf((1 + promised) / 2)) * spread for spread in _spreads(plan, values)]
         lower, upper = ([each + sign * far for each, far in zip(values, reach, strict=True)] for sign in (-1.0, 1.0))
-        found.append(_interval(plan, (middle, middle), promised, lower, upper))
-    return tuple(found)
+        intervals.append(_interval(plan, (middle, middle), promised, lower, upper))
+    return tuple(intervals)
 
 
 def _spreads(plan: Plan, values: list[Numbers]) -> list[float]:
@@ -461,8 +463,8 @@ def _values(plan: Plan, by_unit: dict[tuple[int, int], Outcome], candidate: int)
     return [each.values for each in predictions if each is not None and each.values is not None]
 
 
-def _share(plan: Plan, split: Split, found: Any) -> float:
-    return float(np.average(found, weights=_weight(plan, split.test)))
+def _share(plan: Plan, split: Split, within: Any) -> float:
+    return float(np.average(within, weights=_weight(plan, split.test)))
 
 
 # ── the metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -508,20 +510,21 @@ def _pinball(level: float) -> Metric:
 
 
 def _regression(levels: Iterable[float] = ()) -> tuple[Metric, ...]:
-    known = sklearn_metrics
     return (
-        _regression_metric("mae", "MAE", _of_values(known.mean_absolute_error), _quantile, "median"),
-        _regression_metric("rmse", "RMSE", _of_values(known.root_mean_squared_error), _mean, "mean"),
+        _regression_metric("mae", "MAE", _of_values(sklearn_metrics.mean_absolute_error), _quantile, "median"),
+        _regression_metric("rmse", "RMSE", _of_values(sklearn_metrics.root_mean_squared_error), _mean, "mean"),
         *(_pinball(level) for level in dict.fromkeys((*levels, 0.1, 0.9, 0.5))),
-        _regression_metric("r2", "R²", _of_values(known.r2_score), _mean, "mean", higher=True, unit=False),
-        _regression_metric("median_ae", "median AE", _of_values(known.median_absolute_error), _quantile, None),
+        _regression_metric("r2", "R²", _of_values(sklearn_metrics.r2_score), _mean, "mean", higher=True, unit=False),
+        _regression_metric(
+            "median_ae", "median AE", _of_values(sklearn_metrics.median_absolute_error), _quantile, None
+        ),
     )
 
 
 def _level(metric: str) -> float | None:
     """The level in "pinball_0.25"."""
-    found = re.fullmatch(r"pinball_(0?\.\d+)", _folded(metric))
-    return float(found[1]) if found and 0 < float(found[1]) < 1 else None
+    match = re.fullmatch(r"pinball_(0?\.\d+)", _folded(metric))
+    return float(match[1]) if match and 0 < float(match[1]) < 1 else None
 
 
 def _folded(metric: str) -> str:
@@ -533,9 +536,9 @@ def _tasks_by_metric() -> dict[str, Task]:
     return {metric.name: task for task in get_args(Task) for metric in metrics_for(task)}
 
 
-def _advice(metric: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(_folded(metric), list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}."
+def _advice(metric: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(_folded(metric), list(names), n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names)}."
 
 
 def _of_labels(function: Callable[..., float], **options: Any) -> Judge:
@@ -609,34 +612,33 @@ def _constant_classes(y: Y, classes: int, rows: int, weight: Weight) -> list[Pre
 
 
 def _class_metrics(task: Task) -> tuple[Metric, ...]:
-    known = sklearn_metrics
     average = {"average": "binary" if task == "binary" else "macro", "zero_division": 0.0}
     by_label: list[tuple[str, str, Judge]] = [
-        ("balanced_accuracy", "balanced accuracy", _of_labels(known.balanced_accuracy_score)),
-        ("f1", "F1", _of_labels(known.f1_score, **average)),
-        ("accuracy", "accuracy", _of_labels(known.accuracy_score)),
-        ("precision", "precision", _of_labels(known.precision_score, **average)),
-        ("recall", "recall", _of_labels(known.recall_score, **average)),
+        ("balanced_accuracy", "balanced accuracy", _of_labels(sklearn_metrics.balanced_accuracy_score)),
+        ("f1", "F1", _of_labels(sklearn_metrics.f1_score, **average)),
+        ("accuracy", "accuracy", _of_labels(sklearn_metrics.accuracy_score)),
+        ("precision", "precision", _of_labels(sklearn_metrics.precision_score, **average)),
+        ("recall", "recall", _of_labels(sklearn_metrics.recall_score, **average)),
     ]
     by_score: list[tuple[str, str, Judge, bool, str | None]] = [
-        ("log_loss", "log loss", _of_probabilities(known.log_loss), False, "probability"),
-        ("roc_auc", "ROC AUC", _of_ranks(known.roc_auc_score), True, None),
-        ("average_precision", "average precision", _of_ranks(known.average_precision_score), True, None),
-        ("brier", "Brier", _of_probabilities(known.brier_score_loss), False, "probability"),
+        ("log_loss", "log loss", _of_probabilities(sklearn_metrics.log_loss), False, "probability"),
+        ("roc_auc", "ROC AUC", _of_ranks(sklearn_metrics.roc_auc_score), True, None),
+        ("average_precision", "average precision", _of_ranks(sklearn_metrics.average_precision_score), True, None),
+        ("brier", "Brier", _of_probabilities(sklearn_metrics.brier_score_loss), False, "probability"),
         ("calibration_error", "calibration error", calibration_error, False, "probability"),
     ]
 
     def best_label(judge: Judge) -> Callable[[Y, int, int, Weight], Prediction]:
         def constant(y: Y, classes: int, rows: int, weight: Weight = None) -> Prediction:
-            known = [judge(y, each, classes, weight) for each in _constant_classes(y, classes, len(y), weight)]
-            return _constant_classes(y, classes, rows, weight)[int(np.argmax(known))]
+            scores = [judge(y, each, classes, weight) for each in _constant_classes(y, classes, len(y), weight)]
+            return _constant_classes(y, classes, rows, weight)[int(np.argmax(scores))]
 
         return constant
 
     def shares(y: Y, classes: int, rows: int, weight: Weight = None) -> Prediction:
         return _constant_classes(y, classes, rows, weight)[0]
 
-    found = {
+    metrics = {
         name: Metric(name, title, judge, best_label(judge), higher=True, percent=True)
         for name, title, judge in by_label
     } | {
@@ -644,4 +646,4 @@ def _class_metrics(task: Task) -> tuple[Metric, ...]:
         for name, title, judge, higher, functional in by_score
     }
     first = ("balanced_accuracy", "f1", "log_loss", "accuracy", "roc_auc")  # what a narrow table has room for
-    return tuple(found[name] for name in dict.fromkeys((*first, *found)))
+    return tuple(metrics[name] for name in dict.fromkeys((*first, *metrics)))

@@ -158,30 +158,32 @@ def suggest(
         UnknownNameError: a name that the catalogue does not have.
         ParameterError: a loss that does not fit the task, a level that is none, or no loss is left.
     """
-    wanted, levels = [parse(text) for text in include], (*levels, *_asked(metric))
-    unwanted = {type(parse(text)[0]) for text in exclude}
+    requests, levels = [parse(text) for text in include], (*levels, *_asked(metric))
+    excluded = {type(parse(text)[0]) for text in exclude}
     check_levels(levels, profile.task)
     rejected: dict[str, str] = {}
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     # Of losses with one gradient, the first stands for all: the one that people know.
-    known = sorted(lossary.catalogue.classes(), key=lambda cls: not cls.everyday)
-    for loss, exact in wanted or [(cls(), False) for cls in known]:
+    classes = sorted(lossary.catalogue.classes(), key=lambda cls: not cls.everyday)
+    for loss, exact in requests or [(cls(), False) for cls in classes]:
         name, misfit = type(loss).__name__, _misfit(loss, profile.task)
-        if type(loss) in unwanted:
+        if type(loss) in excluded:
             rejected[name] = "is left out, as asked"
         elif misfit is None and exact:
             asked = Candidate(loss, "asked for")
-            found.append(_scaled(asked) if profile.task == "regression" else asked)
-        elif misfit is None and not (loss.tried or wanted):
+            candidates.append(_scaled(asked) if profile.task == "regression" else asked)
+        elif misfit is None and not (loss.tried or requests):
             rejected[name] = f"is tried where it is asked for: --loss {name}"
         elif misfit is None:
-            found += _variants(loss, profile, levels)
-        elif wanted:
+            candidates += _variants(loss, profile, levels)
+        elif requests:
             raise ParameterError(_refusal(loss, profile.task, misfit))
         else:
             rejected[name] = misfit
-    found.sort(key=lambda candidate: type(candidate.loss).__name__ != REFERENCE[profile.task])  # stable: the rest as is
-    distinct = _distinct(found, profile)
+    candidates.sort(
+        key=lambda candidate: type(candidate.loss).__name__ != REFERENCE[profile.task]
+    )  # stable: the rest as is
+    distinct = _distinct(candidates, profile)
     if not distinct:
         raise ParameterError("no loss is left to compare: name fewer in --exclude, or more in --loss.")
     notes = [f"{name} {reason}" for name, reason in rejected.items() if reason == _EVALUATION]
@@ -218,8 +220,8 @@ def rank(
     candidates = tuple(candidates)
     if profile.task == "regression":
         costs = expected_costs(candidates, profile, _judge(metric))
-        wanted = [(quantile_level(each) not in levels, cost) for each, cost in zip(candidates, costs, strict=True)]
-        return tuple(sorted(range(len(wanted)), key=lambda place: wanted[place]))
+        sort_keys = [(quantile_level(each) not in levels, cost) for each, cost in zip(candidates, costs, strict=True)]
+        return tuple(sorted(range(len(sort_keys)), key=lambda place: sort_keys[place]))
     keys = [_class_key(candidate, profile.facts, metric or "balanced_accuracy") for candidate in candidates]
     return tuple(sorted(range(len(keys)), key=lambda place: keys[place]))
 
@@ -237,11 +239,11 @@ def _misfit(loss: Loss, task: Task) -> str | None:
     amounts = not (prediction.says_class or target.says_class)
     pairs = loss.paired and loss.separable
     free = prediction.unbounded and pairs  # whatever number a network ends in is legal
-    said = free and prediction.says_class and target.certain and not target.logarithms
+    labels = free and prediction.says_class and target.certain and not target.logarithms
     fits = {
         "regression": loss.task == "regression" and amounts and free and target.unbounded and not prediction.rows,
-        "binary": said and not prediction.rows,
-        "multiclass": said and prediction.rows,
+        "binary": labels and not prediction.rows,
+        "multiclass": labels and prediction.rows,
     }
     if fits[task]:
         return None if loss.trainable else _EVALUATION
@@ -334,8 +336,8 @@ def expected_costs(candidates: tuple[Candidate, ...], profile: Profile, judge: L
     judged = np.stack([generator.choice(part, (1, common), replace=False) for part in parts]) / scale
 
     def cost(loss: Loss) -> float:
-        found = _locations(loss, samples)[..., None]
-        prediction, target = np.broadcast_arrays(found, judged)
+        locations = _locations(loss, samples)[..., None]
+        prediction, target = np.broadcast_arrays(locations, judged)
         return float(judge(prediction=prediction.copy(), target=target.copy()))
 
     return [
@@ -410,11 +412,11 @@ def _distinct(candidates: list[Candidate], profile: Profile) -> list[Candidate]:
     kept: list[tuple[Candidate, Numbers]] = []
     for candidate in candidates:
         gradient = _sample_gradient(candidate, profile)
-        for place, (other, known) in enumerate(kept):
-            if _proportional(gradient, known):
+        for place, (other, other_gradient) in enumerate(kept):
+            if _proportional(gradient, other_gradient):
                 if candidate.name != other.name:
                     both = dataclasses.replace(other, stands_for=(*other.stands_for, candidate.name.removesuffix("()")))
-                    kept[place] = (both, known)
+                    kept[place] = (both, other_gradient)
                 break
         else:
             kept.append((candidate, gradient))

@@ -52,10 +52,10 @@ class Definition:
             UnknownNameError: nothing of that name is recorded; nothing is ever imported because a config names it.
             ParameterError: it describes something else than this class.
         """
-        made = registry.from_config(config)
-        if not isinstance(made, cls):
+        instance = registry.from_config(config)
+        if not isinstance(instance, cls):
             raise ParameterError(f"{cls.__name__}.from_config needs the config of one.", received=f"{config!r}.")
-        return made
+        return instance
 
     @final
     def __reduce__(self) -> Any:
@@ -65,11 +65,11 @@ class Definition:
     @final
     def __repr__(self) -> str:
         """The code that makes it: the first number always, everything else where it is not the default."""
-        known = parameters_of(self)
+        parameters = parameters_of(self)
         shown = [
             f"{name}={value!r}"
             for index, (name, value) in enumerate(self.settings.items())
-            if value != known[name].default or (index == 0 and isinstance(known[name].default, float))
+            if value != parameters[name].default or (index == 0 and isinstance(parameters[name].default, float))
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -89,12 +89,12 @@ class Definition:
         cls.__doc__ = docstring  # type: ignore[assignment]  # a text when it is read, as dataclass() does
         check_fields(cls)
         cls.__init__ = _teaching(cls, cls.__init__)  # type: ignore[method-assign]  # the same signature, better errors
-        cls.tables = tuple(name for name, known in parameters_of(cls).items() if known.table)
+        cls.tables = tuple(name for name, declaration in parameters_of(cls).items() if declaration.table)
         registry.record(cls)
 
     def __post_init__(self) -> None:
-        for name, known in parameters_of(self).items():
-            object.__setattr__(self, name, known.accept(type(self).__name__, name, getattr(self, name)))
+        for name, declaration in parameters_of(self).items():
+            object.__setattr__(self, name, declaration.accept(type(self).__name__, name, getattr(self, name)))
 
 
 def _take_names_only(cls: type) -> None:
@@ -110,11 +110,11 @@ def _teaching(cls: type[Definition], construct: Callable[..., None]) -> Callable
 
     @functools.wraps(construct)
     def construct_or_teach(self: Definition, *positional: Any, **named: Any) -> None:
-        known = parameters_of(cls)
+        parameters = parameters_of(cls)
         for name, value in named.items():
-            if name not in known:
-                real = next((mine for mine, its in known.items() if name in its.foreign), None)
-                has = ", ".join(known) or "no hyper-parameters"
+            if name not in parameters:
+                real = next((mine for mine, declaration in parameters.items() if name in declaration.foreign), None)
+                has = ", ".join(parameters) or "no hyper-parameters"
                 raise UsageError(
                     f"{cls.__name__} has no hyper-parameter {name!r}.",
                     received=f"{name}={value!r}.",
@@ -128,7 +128,7 @@ def _teaching(cls: type[Definition], construct: Callable[..., None]) -> Callable
             raise UsageError(
                 f"{cls.__name__} takes {'one' if taken else 'no'} positional argument.",
                 received=f"{len(positional)}: {', '.join(map(repr, positional))}.",
-                hint=f"name them: {', '.join(f'{name}=' for name in known)}." if known else None,
+                hint=f"name them: {', '.join(f'{name}=' for name in parameters)}." if parameters else None,
             )
         construct(self, *positional, **named)
 

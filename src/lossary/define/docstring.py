@@ -77,11 +77,13 @@ def _formula(loss: Loss) -> str:
 def _hyper_parameters(definition: type[Definition], defaults: Defaults) -> list[str]:
     """One line for each: what it is, its letter, its bounds, its default."""
     lines = []
-    for name, known in parameters_of(definition).items():
-        default = defaults.get(name, known.default)
-        letter = f"; {known.symbol} in the formula" if known.symbol else ""
-        given = "must be given" if default is None else f"{default!r} by default"
-        lines.append(f"{name}: {known.doc}{letter}. {known.wanted[0].upper()}{known.wanted[1:]}; {given}.")
+    for name, parameter in parameters_of(definition).items():
+        default = defaults.get(name, parameter.default)
+        letter = f"; {parameter.symbol} in the formula" if parameter.symbol else ""
+        fallback = "must be given" if default is None else f"{default!r} by default"
+        lines.append(
+            f"{name}: {parameter.doc}{letter}. {parameter.wanted[0].upper()}{parameter.wanted[1:]}; {fallback}."
+        )
     return lines
 
 
@@ -101,8 +103,8 @@ def _values(loss: Loss, role: str) -> str:
     """The values allowed, also where a flag changes them."""
     usual: str = getattr(loss, role).wanted
     others = []
-    for name, known in parameters_of(loss).items():
-        if known.is_flag:
+    for name, parameter in parameters_of(loss).items():
+        if parameter.is_flag:
             flag = not loss.settings[name]
             other = getattr(dataclasses.replace(loss, **{name: flag}), role).wanted
             others += [f" ({name}={flag}: {other})"] if other != usual else []

@@ -326,9 +326,9 @@ class Loss(Definition, abstract=True):
         for name, each in own.items():
             if isinstance(each, Learned):
                 setattr(cls, name, each.domain)
-        for name, its in zip(("prediction", "target"), names, strict=False):
-            if name not in own:
-                setattr(cls, name, _same_as(its))
+        for role, name in zip(("prediction", "target"), names, strict=False):
+            if role not in own:
+                setattr(cls, role, _same_as(name))
         domains = {name: getattr(cls, name) for name in names}
         if all(isinstance(domain, Domain) for domain in domains.values()):
             cls.check_shape(domains)
@@ -419,11 +419,11 @@ def _is_input(name: str, attribute: Any) -> bool:
 def _same_as(name: str) -> property:
     """The input of that name, by another name."""
 
-    def its(loss: Loss) -> Domain:
+    def aliased(loss: Loss) -> Domain:
         domain: Domain = getattr(loss, name)
         return domain
 
-    return property(its)
+    return property(aliased)
 
 
 def call_of(
@@ -438,33 +438,33 @@ def call_of(
         prediction, target = named.get("prediction"), named.get("target")
         if prediction is not None and target is not None:
             return Call((prediction, target), weight, where)
-    given = {name: array for name, array in named.items() if array is not None}
+    arrays = {name: array for name, array in named.items() if array is not None}
     foreign = [
-        name for name in named if name not in loss.inputs and (name in given or name not in ("prediction", "target"))
+        name for name in named if name not in loss.inputs and (name in arrays or name not in ("prediction", "target"))
     ]
     if positional or foreign:
-        raise wrong_door(loss, positional, foreign)
+        raise call_error(loss, positional, foreign)
     for name in loss.inputs:
-        if name not in given:
+        if name not in arrays:
             raise UsageError(f"{type(loss).__name__} needs {name}=.", received=f"{name}=None.")
-    return Call(tuple(given[name] for name in loss.inputs), weight, where)
+    return Call(tuple(arrays[name] for name in loss.inputs), weight, where)
 
 
-def wrong_door(loss: Loss | Objective, positional: tuple[Any, ...], foreign: list[str]) -> UsageError:
+def call_error(loss: Loss | Objective, positional: tuple[Any, ...], foreign: list[str]) -> UsageError:
     """The error for positional or foreign arguments: it shows the door to each framework."""
-    came = (
+    received = (
         [f"{len(positional)} positional arguments, " + " and ".join(map(_described, positional))] if positional else []
     )
-    came += [f"{name}=" for name in foreign]
+    received += [f"{name}=" for name in foreign]
     code, names = spelling.in_use(loss), [f"{name}=" for name in loss.inputs]
-    theirs = ", ".join(loss.inputs) if len(code) < 3 else ""  # where they have no names of their own for it
-    at_home = {"PyTorch": f"{code['PyTorch']}; criterion({theirs or 'input, target'})", "Keras": code.get("Keras")}
-    at_home |= {"JAX": f"{code['JAX']}; loss_fn({theirs or 'predictions, targets'})"}
-    at_home |= {"scikit-learn": None if theirs else f"scoring={spelling.at_home('sklearn', loss)}"}
+    inputs = ", ".join(loss.inputs) if len(code) < 3 else ""  # where they have no names of their own for it
+    at_home = {"PyTorch": f"{code['PyTorch']}; criterion({inputs or 'input, target'})", "Keras": code.get("Keras")}
+    at_home |= {"JAX": f"{code['JAX']}; loss_fn({inputs or 'predictions, targets'})"}
+    at_home |= {"scikit-learn": None if inputs else f"scoring={spelling.at_home('sklearn', loss)}"}
     return UsageError(
         f"{type(loss).__name__} takes {', '.join(names[:-1])} and {names[-1]} by name, because frameworks disagree on "
         "the order.",
-        received=" and ".join(came) + ".",
+        received=" and ".join(received) + ".",
         hint=f"here loss({', '.join(f'{name}...' for name in names)}); at home in a framework:\n"
         + "\n".join(f"  {framework:<14}{line}" for framework, line in at_home.items() if line),
     )

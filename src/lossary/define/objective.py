@@ -68,7 +68,7 @@ class Objective:
                     "the losses of an objective must take the same kind of prediction and target."
                     if loss.inputs == first.inputs
                     else "the losses of an objective must take the same inputs.",
-                    received=" and ".join(f"{x!r} ({_wanted(x)})" for x in (first, loss)) + ".",
+                    received=" and ".join(f"{x!r} ({_requirements(x)})" for x in (first, loss)) + ".",
                 )
 
     @classmethod
@@ -366,8 +366,12 @@ class Objective:
         if not isinstance(other, Objective):
             return NotImplemented
         return len(self.summands) == len(other.summands) and all(
-            term == its_term and (factor is its or (not (_is_learned(factor) or _is_learned(its)) and factor == its))
-            for (factor, term), (its, its_term) in zip(self.summands, other.summands, strict=True)
+            term == other_term
+            and (
+                factor is other_factor
+                or (not (_is_learned(factor) or _is_learned(other_factor)) and factor == other_factor)
+            )
+            for (factor, term), (other_factor, other_term) in zip(self.summands, other.summands, strict=True)
         )
 
     def __hash__(self) -> int:
@@ -428,7 +432,7 @@ def _check_learned(factor: Factor) -> None:
         )
 
 
-def _wanted(loss: Loss) -> str:
+def _requirements(loss: Loss) -> str:
     """What a loss takes, in words."""
     return ", ".join(f"{name}: {domain.wanted}" for name, domain in loss.domains.items())
 

@@ -24,14 +24,14 @@ class Listed(Protocol):
     def tolist(self) -> Any: ...
 
 
-Given_contra = TypeVar("Given_contra", contravariant=True)
+Taken_contra = TypeVar("Taken_contra", contravariant=True)
 Kept_co = TypeVar("Kept_co", covariant=True)
 
 
-class Taken(Protocol[Given_contra, Kept_co]):
+class Taken(Protocol[Taken_contra, Kept_co]):
     """The type of a field that takes more than it keeps, as type checkers read it; there is no such object."""
 
-    def __set__(self, loss: Any, given: Given_contra) -> None: ...
+    def __set__(self, loss: Any, value: Taken_contra) -> None: ...
 
     def __get__(self, loss: Any, owner: Any) -> Kept_co: ...
 
@@ -180,7 +180,7 @@ def parameter(
         examples: settings, beside the default, at which every law of the library is tried.
         choose: how it follows from data (`lossary.define.choice`), for `lossary suggest` and `lossary compare`.
     """
-    known = Parameter(
+    declaration = Parameter(
         default=default,
         doc=doc,
         above=above,
@@ -194,7 +194,7 @@ def parameter(
         examples=examples,
         choose=choose,
     )
-    return dataclasses.field(default=default, metadata={"parameter": known})
+    return dataclasses.field(default=default, metadata={"parameter": declaration})
 
 
 def parameters_of(owner: Any) -> dict[str, Parameter]:

@@ -87,10 +87,10 @@ def from_config(config: dict[str, Any]) -> Any:
         return Objective.from_config(config)
     settings = dict(config)
     name = str(settings.pop("name", None))
-    made: Any = own(name) if name in index.LOSSES | index.PENALTIES else _recorded.get(name)
-    if made is None:
+    cls: Any = own(name) if name in index.LOSSES | index.PENALTIES else _recorded.get(name)
+    if cls is None:
         raise UnknownNameError(
             f"no loss {name!r} is recorded.",
             hint="import the module that defines it first; a config never imports anything.",
         )
-    return made(**settings)
+    return cls(**settings)

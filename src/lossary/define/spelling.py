@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 def at_home(host: str, loss: Loss | Objective, **options: Any) -> str:
     """The code that makes it at home in a framework: "torch", "keras", "jax" or "sklearn"; with options of the host,
     those that are not None."""
-    said = ", ".join(f"{name}={option!r}" for name, option in options.items() if option is not None)
+    arguments = ", ".join(f"{name}={option!r}" for name, option in options.items() if option is not None)
     if not isinstance(loss, Definition):
-        return f"({loss!r}).{host}({said})"
+        return f"({loss!r}).{host}({arguments})"
     if ":" in registry.key(type(loss)):  # a user's own: the hosts have named classes for lossary's
-        return f"{loss!r}.{host}({said})"
+        return f"{loss!r}.{host}({arguments})"
     code = f"lossary.{host}.{loss!r}"
     # Where it has no default, or another one.
     for name in {"keras": ["from_logits"], "sklearn": ["from_logits", "from_log"]}.get(host, ()):
         if name in loss.settings and f"{name}=" not in code:
             code = code.replace("(", f"({name}={loss.settings[name]}, ", 1).replace(", )", ")")
-    if said:
-        code = f"{code[:-1]}, {said})".replace("(, ", "(")
+    if arguments:
+        code = f"{code[:-1]}, {arguments})".replace("(, ", "(")
     return code
 
 

@@ -48,10 +48,12 @@ def formula(loss: Loss) -> Notation:
 def _with_symbols(loss: Loss) -> Any:
     """`loss` with symbols for its numbers, but for those that switch something off."""
     shadow = object.__new__(type(loss))
-    for name, known in parameters_of(loss).items():
+    for name, parameter in parameters_of(loss).items():
         value = getattr(loss, name)
-        neutral = known.is_flag or known.choices or not value or (known.table and value == known.default)
-        symbol = _Symbol(known.symbol or name, row=isinstance(value, tuple) and loss.prediction.rows)
+        neutral = (
+            parameter.is_flag or parameter.choices or not value or (parameter.table and value == parameter.default)
+        )
+        symbol = _Symbol(parameter.symbol or name, row=isinstance(value, tuple) and loss.prediction.rows)
         object.__setattr__(shadow, name, value if neutral else symbol)
     return shadow
 

@@ -60,31 +60,31 @@ def matching(
     Raises:
         ParameterError: there is no such family or task, or nothing that any loss estimates is called so.
     """
-    losses, wanted = [cls() for cls in catalogue.recorded()], tuple(claims)
+    losses, kinds = [cls() for cls in catalogue.recorded()], tuple(claims)
     families = by_family(losses)
     if family is not None and family not in families:
         raise ParameterError(f"FAMILY must be one of {', '.join(families)}.", received=f"{family!r}.")
     tasks = get_args(Task)
     if task is not None and task not in tasks:
         raise ParameterError(f"--task must be one of {', '.join(tasks)}.", received=f"{task!r}.")
-    known = sorted({loss.estimates for loss in losses if loss.estimates})
-    if estimates is not None and not any(estimates in word for word in known):
-        raise ParameterError(f"--estimates must be one of {', '.join(known)}, not {estimates!r}.")
+    estimands = sorted({loss.estimates for loss in losses if loss.estimates})
+    if estimates is not None and not any(estimates in word for word in estimands):
+        raise ParameterError(f"--estimates must be one of {', '.join(estimands)}, not {estimates!r}.")
     return [
         loss
         for loss in (losses if family is None else families[family])
         if (task is None or loss.task == task)
         and (estimates is None or estimates in loss.estimates)
-        and all(any(isinstance(claim, kind) for claim in closure(loss.claims)) for kind in wanted)
+        and all(any(isinstance(claim, kind) for claim in closure(loss.claims)) for kind in kinds)
     ]
 
 
 def by_family(losses: Iterable[Loss]) -> dict[str, list[Loss]]:
     """The losses of each family, in the order they come in."""
-    found: dict[str, list[Loss]] = {}
+    families: dict[str, list[Loss]] = {}
     for loss in losses:
-        found.setdefault(catalogue.family(type(loss)), []).append(loss)
-    return found
+        families.setdefault(catalogue.family(type(loss)), []).append(loss)
+    return families
 
 
 def overview(heading: Callable[[str], str] = str) -> str:
@@ -106,8 +106,8 @@ def table(losses: list[Loss], heading: Callable[[str], str] = str) -> str:
     if not losses:
         return "no loss of the catalogue is all of that\n"
     lines = []
-    for family, its in by_family(losses).items():
-        lines += [heading(titled(family)), *map(_line, its)]
+    for family, members in by_family(losses).items():
+        lines += [heading(titled(family)), *map(_line, members)]
     count = "1 loss" if len(losses) == 1 else f"{len(losses)} losses"
     return "\n".join([*lines, "", f"{count}. lossary show NAME says more of each.", ""])
 

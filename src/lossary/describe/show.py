@@ -35,9 +35,9 @@ def page(loss: Loss, *, claims: bool = False, heading: Callable[[str], str] = st
     title = repr(loss)
     lines = [heading(title) + kind(loss).rjust(_WIDTH - len(title)), *textwrap.wrap(summary(loss), _WIDTH), ""]
     lines += [f"    {line}".rstrip() for line in formula(loss).text.splitlines()] + [""]
-    (estimates, *others), said = about(loss), ("Claims", claimed(loss, each=claims))
+    (estimates, *others), evidence = about(loss), ("Claims", claimed(loss, each=claims))
     runs = ("Runs", [kernels.path(loss)])
-    for label, entries in [estimates, said, *others, runs, *code_and_sources(loss)]:
+    for label, entries in [estimates, evidence, *others, runs, *code_and_sources(loss)]:
         lines += row(label, entries, heading)
     return "\n".join(lines) + "\n"
 
@@ -54,7 +54,7 @@ def summary(loss: Loss) -> str:
 
 def about(loss: Loss) -> list[tuple[str, list[str]]]:
     """What it is for: (label, entries)."""
-    symbols = [known.symbol for known in parameters_of(loss).values() if known.symbol]
+    symbols = [parameter.symbol for parameter in parameters_of(loss).values() if parameter.symbol]
     choose = f"Choose {symbols[0]}" if len(symbols) == len(parameters_of(loss)) == 1 else "Choose"
     rows = [
         ("Estimates", [estimated(loss)]),
@@ -64,7 +64,7 @@ def about(loss: Loss) -> list[tuple[str, list[str]]]:
         ("Output", [loss.output_layer]),
         *(("Target", [domain.wanted]) for name, domain in loss.domains.items() if name == "target"),
         ("Inputs", [] if loss.paired else [f"{name}: {domain.wanted}" for name, domain in loss.domains.items()]),
-        ("Parameters", [described(name, known) for name, known in parameters_of(loss).items()]),
+        ("Parameters", [described(name, parameter) for name, parameter in parameters_of(loss).items()]),
     ]
     return [(label, [entry for entry in entries if entry]) for label, entries in rows if any(entries)]
 
@@ -94,23 +94,23 @@ def claimed(loss: Loss, *, each: bool) -> list[str]:
         return [*map(str, evidence), *(f"{claim}: follows from the others" for claim in derived)]
     if not evidence:
         return ["none"]
-    refuted = [str(found) for found in evidence if found.refuted]
-    points = min(found.points for found in evidence)
+    refuted = [str(item) for item in evidence if item.refuted]
+    points = min(item.points for item in evidence)
     verdict = "; ".join(refuted) if refuted else f"none refuted on {points:,} points each"
     # What is estimated has a line of its own, but for what a probability is.
     shown = " · ".join(str(claim) for claim in stated(loss) if claim.name.partition(" ")[0] != "estimates")
     return [shown, f"({verdict}; --claims shows each)"]
 
 
-def described(name: str, known: Parameter) -> str:
+def described(name: str, parameter: Parameter) -> str:
     """One hyper-parameter: its default, its bounds and what it is."""
-    bounds = "" if known.is_flag else f", {known.wanted}"
-    return f"{name}={known.default!r}{bounds}: {known.doc}"
+    bounds = "" if parameter.is_flag else f", {parameter.wanted}"
+    return f"{name}={parameter.default!r}{bounds}: {parameter.doc}"
 
 
 def twin_lines(loss: Loss) -> list[str]:
     """The same loss in other libraries; those with the same factor, conditions and departures share a line."""
-    defaults = {name: known.default for name, known in parameters_of(loss).items()}
+    defaults = {name: parameter.default for name, parameter in parameters_of(loss).items()}
     lines: dict[str, list[str]] = {}
     for twin in loss.same_as:
         values = [f"{name}={value!r}" for name, value in twin.when.items() if value != defaults[name]]
@@ -129,8 +129,8 @@ def twin_factor(twin: Twin) -> str:
     """What their value is to be multiplied by: a number, or the hyper-parameter at the end of the call."""
     expression = ast.parse(twin.call, mode="eval").body
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mult | ast.Div):
-        its = ast.unparse(expression.right)
-        return its if isinstance(expression.op, ast.Mult) else f"1/{its}"
+        multiplier = ast.unparse(expression.right)
+        return multiplier if isinstance(expression.op, ast.Mult) else f"1/{multiplier}"
     minus = isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub)
     return f"{-twin.factor if minus else twin.factor:g}"
 

@@ -163,14 +163,14 @@ def _framework(loss: Loss, call: Call) -> Framework:
 def _evaluated(loss: Loss, prepared: Prepared) -> Array:
     """The unreduced, unweighted losses, or the sum over the whole batch, with the loss's own gradient as their
     derivative."""
-    xp, wanted = prepared.xp, prepared.rank
+    xp, rank = prepared.xp, prepared.rank
     values = xp.evaluate(prepared.formula, *prepared.arguments)
-    came = xp.shape(values)
-    if came is not None and wanted is not None and len(came) != wanted:
+    shape = xp.shape(values)
+    if shape is not None and rank is not None and len(shape) != rank:
         each = "for the whole batch" if loss.pooled else "for each row" if loss.prediction.axes else "for each entry"
         raise ShapeError(
             f"{type(loss).__name__}: value must return one number {each}{'' if loss.pooled else ' of the prediction'}.",
-            received=f"{came} from predictions of shape {xp.shape(prepared.arrays[0])}.",
+            received=f"{shape} from predictions of shape {xp.shape(prepared.arrays[0])}.",
             hint="leave sums and means to reduction=: a loss that reduces by itself cannot be weighted or masked. What "
             "is a loss of the whole batch derives from Batchwise.",
         )

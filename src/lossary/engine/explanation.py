@@ -33,7 +33,7 @@ class Block:
         self.seen = 0  # calls that were looked at
         self.unseen = 0  # and those that could not be
         self.ended = False
-        self.found: NonFiniteError | None = None  # by a framework that could not raise it where it was found
+        self.error: NonFiniteError | None = None  # by a framework that could not raise it where it was found
 
 
 # Those that are entered, the innermost last; none in ordinary use, where it is all that a call asks.
@@ -68,13 +68,13 @@ def explain() -> Iterator[None]:
         _settle()
     except Exception as error:
         # What JAX raises where a callback has raised, or where its result is used.
-        if block.found is None or type(error).__name__ != "JaxRuntimeError":
+        if block.error is None or type(error).__name__ != "JaxRuntimeError":
             raise
-        raise block.found from error
+        raise block.error from error
     finally:
         _leave(block)
-    if block.found is not None:
-        raise block.found
+    if block.error is not None:
+        raise block.error
     if block.unseen or not block.seen:
         what = f"{block.unseen} calls could not be looked at" if block.unseen else "no loss of lossary was called"
         warnings.warn(f"lossary.explain() may have missed something: {what} in the block.", stacklevel=3)
@@ -99,7 +99,7 @@ def _leave(block: Block) -> None:
     with _entering:
         block.ended = True
         blocks.remove(block)
-        if block.found is not None:  # in JAX alone it cannot be raised where it is found
+        if block.error is not None:  # in JAX alone it cannot be raised where it is found
             dispatch.ops("jax").forget_failures()
         if not blocks:
             _settings.close()
@@ -164,7 +164,7 @@ def _watch(xp: Framework, fine: list[Array], arrays: dict[str, Array], judge: An
     """Have the arrays judged unless all of `fine` hold; whether somebody can."""
     entered, names = tuple(blocks), tuple(arrays)
 
-    def found(*numbers: Any) -> NonFiniteError | None:
+    def error_of(*numbers: Any) -> NonFiniteError | None:
         if all(block.ended for block in entered):  # compiled in a block, and run after it
             return None
         error: NonFiniteError | None = judge(dict(zip(names, numbers, strict=True)))
@@ -172,9 +172,9 @@ def _watch(xp: Framework, fine: list[Array], arrays: dict[str, Array], judge: An
 
     def record(error: NonFiniteError) -> None:
         for block in entered:
-            block.found = block.found or error
+            block.error = block.error or error
 
-    return xp.watch(Look(fine, tuple(arrays.values()), found, record))
+    return xp.watch(Look(fine, tuple(arrays.values()), error_of, record))
 
 
 # ── explaining ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -295,15 +295,17 @@ def _size(loss: Loss, place: tuple[int, ...], prediction: Any, target: Any, valu
     if exact is None:
         return f"the {of} is infinite, or more than {values.dtype} can hold; what came in is legal and finite."
     held = np.isfinite(exact).all()
-    found = f"the {of} " + (f"is {_shown(exact)}, which {values.dtype} cannot hold." if held else "itself is infinite.")
+    diagnosis = f"the {of} " + (
+        f"is {_shown(exact)}, which {values.dtype} cannot hold." if held else "itself is infinite."
+    )
     if loss.settings.get("from_logits") is False:
-        return f"{found} from_logits=True, without a last activation, keeps the digits of small probabilities."
+        return f"{diagnosis} from_logits=True, without a last activation, keeps the digits of small probabilities."
     if held:
         return (
-            f"{found} Scale targets to a size near 1, or take a loss that grows more slowly; where training diverges, "
-            "a smaller learning rate helps."
+            f"{diagnosis} Scale targets to a size near 1, or take a loss that grows more slowly; where training "
+            "diverges, a smaller learning rate helps."
         )
-    return f"{found} A prediction of 0 or infinity says that what happened cannot happen: predict finite numbers."
+    return f"{diagnosis} A prediction of 0 or infinity says that what happened cannot happen: predict finite numbers."
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -49,22 +49,22 @@ def prepare(xp: Framework, loss: Loss, call: Call) -> Prepared:
         FrameworkError, ShapeError, DtypeError, DomainError: as `lossary.errors` says.
     """
     owner, domains = type(loss).__name__, tuple(loss.domains.values())
-    came, arrays, dtype = _inputs(xp, loss, domains, call)
-    shape = _check_shapes(loss, domains, came)
+    inputs, arrays, dtype = _inputs(xp, loss, domains, call)
+    shape = _check_shapes(loss, domains, inputs)
     computed_in = COMPUTED_IN[dtype]
     wide = "float64" if xp.has_float64(arrays[0]) else computed_in
-    spacing = max(SPACING[call.original_dtype or dtype], *(SPACING.get(each.dtype, 0.0) for each in came[1:]))
+    spacing = max(SPACING[call.original_dtype or dtype], *(SPACING.get(each.dtype, 0.0) for each in inputs[1:]))
 
     weight = where = None
     if call.weight is not None:
-        each = _described(xp, owner, "weight", call.weight, arrays[0], came[0].device)
+        each = _described(xp, owner, "weight", call.weight, arrays[0], inputs[0].device)
         weight = _over_losses(xp, loss, domains, arrays, shape, "weight", each, _to_float(xp, each, wide))
     if call.where is not None:
-        each = _described(xp, owner, "where", call.where, arrays[0], came[0].device)
+        each = _described(xp, owner, "where", call.where, arrays[0], inputs[0].device)
         where = _over_losses(xp, loss, domains, arrays, shape, "where", each, _to_mask(owner, each))
     if call.missing is not None:
         # Floats as they came: rounded, they might equal the number that stands for what is missing.
-        where = with_target(xp, loss, arrays[1] if domains[1].indices else came[1].array, call.missing, where)
+        where = with_target(xp, loss, arrays[1] if domains[1].indices else inputs[1].array, call.missing, where)
 
     labels = domains[0].labels
     limited = weight is not None or labels is not None or not all(domain.takes_all for domain in domains)
@@ -80,7 +80,7 @@ def prepare(xp: Framework, loss: Loss, call: Call) -> Prepared:
         weight = xp.cast(where, wide)
     if readable:
         if labels is not None:
-            _check_labels(xp, loss, labels, came[0], weight)
+            _check_labels(xp, loss, labels, inputs[0], weight)
         _check_values(xp, loss, domains, arrays, spacing)
     if loss.weighs_classes:
         arrays, weight = _classed(xp, formula, domains, spacing, arrays, weight, wide)
@@ -100,15 +100,15 @@ def _inputs(
     prediction = _described(xp, owner, first, call.inputs[0])
     scores = prediction if domains[0].labels is None else _as_scores(xp, domains[0].labels, prediction)
     _check_floating(owner, first, scores)
-    wanted = COMPUTED_IN[scores.dtype]
-    came, arrays = [prediction], [_to_float(xp, scores, wanted)]
+    computed_in = COMPUTED_IN[scores.dtype]
+    inputs, arrays = [prediction], [_to_float(xp, scores, computed_in)]
     for name, domain, x in zip(names, domains[1:], call.inputs[1:], strict=True):
         each = _described(xp, owner, name, x, arrays[0], prediction.device)
         if name in loss.learned:
             _check_floating(owner, name, each)
-        came.append(each)
-        arrays.append(_to_indices(xp, owner, name, each) if domain.indices else _to_float(xp, each, wanted))
-    return came, arrays, scores.dtype
+        inputs.append(each)
+        arrays.append(_to_indices(xp, owner, name, each) if domain.indices else _to_float(xp, each, computed_in))
+    return inputs, arrays, scores.dtype
 
 
 def _described(
@@ -117,18 +117,18 @@ def _described(
     """An array that came into a call; beside a prediction, NumPy and lists are moved to its device, and the framework's
     own arrays must be there."""
     try:
-        came = xp.described(x, prediction)
+        described = xp.described(x, prediction)
     except (TypeError, ValueError, RuntimeError) as error:
         raise _no_numbers(owner, name, x, _dtype_of(x)) from error
-    if not came.dtype.startswith(_REAL):
-        raise _no_numbers(owner, name, x, came.dtype)
-    if came.device and device and came.device != device:
+    if not described.dtype.startswith(_REAL):
+        raise _no_numbers(owner, name, x, described.dtype)
+    if described.device and device and described.device != device:
         raise FrameworkError(
             f"{owner}: all arrays of a call must be on one device.",
-            received=f"prediction on {device} and {name} on {came.device}.",
+            received=f"prediction on {device} and {name} on {described.device}.",
             hint=f"move {name} to {device}.",
         )
-    return came
+    return described
 
 
 def _pooled(
@@ -141,15 +141,15 @@ def _pooled(
     return flat, xp.flat(xp.cast(weight, dtype), 0)
 
 
-def _check_floating(owner: str, name: str, came: Described) -> None:
+def _check_floating(owner: str, name: str, described: Described) -> None:
     """Raises DtypeError where something is learned that is not floating point."""
-    if came.dtype not in COMPUTED_IN:
+    if described.dtype not in COMPUTED_IN:
         raise DtypeError(
             f"{owner}: {name} must be floating point: float16, bfloat16, float32 or float64.",
-            received=f"{name} of dtype {came.dtype}.",
+            received=f"{name} of dtype {described.dtype}.",
             hint="predictions are what a model computes: are prediction and target swapped? Whole numbers are "
             "written 1.0 instead of 1."
-            if "int" in came.dtype or came.dtype == "bool"
+            if "int" in described.dtype or described.dtype == "bool"
             else "convert it to float32 or float64.",
         )
 
@@ -261,8 +261,8 @@ def _no_numbers(owner: str, name: str, array: Any, kind: str) -> DtypeError:
     )
 
 
-def _to_float(xp: Framework, came: Described, dtype: str) -> Array:
-    return came.array if came.dtype == dtype else xp.cast(came.array, dtype)
+def _to_float(xp: Framework, described: Described, dtype: str) -> Array:
+    return described.array if described.dtype == dtype else xp.cast(described.array, dtype)
 
 
 def _to_mask(owner: str, where: Described) -> Array:
@@ -293,59 +293,60 @@ def _check_shapes(loss: Loss, domains: tuple[Domain, ...], arrays: list[Describe
     Raises:
         ShapeError: inputs have other shapes than the loss can compare.
     """
-    owner, first, domain, came = type(loss).__name__, loss.inputs[0], domains[0], arrays[0].shape
-    if came is None:
-        known = ((each.shape, its.axes) for each, its in zip(arrays, domains, strict=True) if each.shape is not None)
-        return next((shape[: len(shape) - axes] for shape, axes in known), None)
+    owner, first, domain, first_shape = type(loss).__name__, loss.inputs[0], domains[0], arrays[0].shape
+    if first_shape is None:
+        shapes = ((array.shape, other.axes) for array, other in zip(arrays, domains, strict=True))
+        return next((shape[: len(shape) - axes] for shape, axes in shapes if shape is not None), None)
     if domain.axes:
-        _check_rows(owner, first, domain, came)
+        _check_rows(owner, first, domain, first_shape)
     for name in loss.tables:
         entries = getattr(loss, name)
-        if not isinstance(entries, float) and len(entries) and not _same(came[-1:], (len(entries),)):
+        if not isinstance(entries, float) and len(entries) and not _same(first_shape[-1:], (len(entries),)):
             raise ShapeError(
                 f"{owner}: {name} must have one entry for each position on the prediction's last axis.",
-                received=f"{len(entries)} entries and prediction {_words(came)}.",
+                received=f"{len(entries)} entries and prediction {_shape_text(first_shape)}.",
                 hint=f"one number for all is no table: {name}={float(entries[0])}."
                 if len(entries) == 1 and isinstance(loss.default(name), float)
                 else "the classes, or the labels, stand on the last axis.",
             )
     for name, other, array in zip(loss.inputs[1:], domains[1:], arrays[1:], strict=True):
-        wanted, shape = came[: len(came) - domain.axes + other.axes], array.shape
-        if shape is None or _same(wanted, shape):
+        expected, shape = first_shape[: len(first_shape) - domain.axes + other.axes], array.shape
+        if shape is None or _same(expected, shape):
             continue
         raise ShapeError(
             f"{owner}: {first} and {name} must have the same shape."
             if other.axes == domain.axes
             else f"{owner}: {name} must have the {first}'s shape without its last axis, the "
             + ("classes." if other.indices else "columns." if domain.size else "row."),
-            received=f"{first} {_words(came)} and {name} {_words(shape)}." + _consequence(came, shape),
-            hint=_shape_hint(loss, came, shape),
+            received=f"{first} {_shape_text(first_shape)} and {name} {_shape_text(shape)}."
+            + _consequence(first_shape, shape),
+            hint=_shape_hint(loss, first_shape, shape),
         )
-    return came[: len(came) - domain.axes]
+    return first_shape[: len(first_shape) - domain.axes]
 
 
-def _check_rows(owner: str, name: str, domain: Domain, came: tuple[int | None, ...]) -> None:
+def _check_rows(owner: str, name: str, domain: Domain, shape: tuple[int | None, ...]) -> None:
     """Raises ShapeError where an array of this shape has no rows of the domain."""
-    if len(came) < domain.axes:
+    if len(shape) < domain.axes:
         raise ShapeError(
             f"{owner}: {name} must have a last axis of classes, (..., K)."
             if domain.axes == 1
             else f"{owner}: {name} must have {domain.axes} axes or more.",
-            received=f"{name} of shape {_words(came)}.",
+            received=f"{name} of shape {_shape_text(shape)}.",
             hint="one number for each class, on the last axis."
             if domain.axes == 1
             else "a batch of one has a leading axis of size 1.",
         )
-    if came[-1] == 0:
+    if shape[-1] == 0:
         raise ShapeError(
             f"{owner}: {name} must have at least one class on its last axis, (..., K).",
-            received=f"{name} {_words(came)}.",
+            received=f"{name} {_shape_text(shape)}.",
             hint="a batch of no rows is (0, K).",
         )
-    if domain.size is not None and came[-1] not in (domain.size, None):
+    if domain.size is not None and shape[-1] not in (domain.size, None):
         raise ShapeError(
             f"{owner}: {name} must be {domain.wanted}.",
-            received=f"{name} {_words(came)}.",
+            received=f"{name} {_shape_text(shape)}.",
             hint=domain.advice(name),
         )
 
@@ -357,32 +358,32 @@ def _same(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
     return len(one) == len(other) and all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
 
 
-def _words(shape: tuple[int | None, ...]) -> str:
+def _shape_text(shape: tuple[int | None, ...]) -> str:
     return str(shape).replace("None", "?")
 
 
-def _consequence(came: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
-    if sorted(map(len, (came, other))) == [1, 2] and 1 in (came + other):
+def _consequence(shape: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
+    if sorted(map(len, (shape, other))) == [1, 2] and 1 in (shape + other):
         return " Broadcasting would compare every\n  prediction with every target."
     return ""
 
 
-def _shape_hint(loss: Loss, came: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
+def _shape_hint(loss: Loss, shape: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
     if loss.target.indices:
-        if _same(came, other):
+        if _same(shape, other):
             return "one-hot or soft rows belong to CategoricalCrossEntropy."
-        if _same((*came[:-1], 1), other):
+        if _same((*shape[:-1], 1), other):
             return "target.squeeze(-1), or target[..., 0]."
-        if len(came) == len(other) + 1 and _same((came[0], *came[2:]), other):
+        if len(shape) == len(other) + 1 and _same((shape[0], *shape[2:]), other):
             return "classes stand on the last axis here; move them there, or use lossary.torch with class_axis=1."
         return "one class index for each row of the prediction."
-    if _same(came, (*other, 1)):
+    if _same(shape, (*other, 1)):
         return "prediction.squeeze(-1), or target[:, None]." if len(other) == 1 else "prediction.squeeze(-1)."
-    if _same((*came, 1), other):
-        return "target.squeeze(-1), or prediction[:, None]." if len(came) == 1 else "target.squeeze(-1)."
-    if loss.target.rows and _same(came[:-1], other):
+    if _same((*shape, 1), other):
+        return "target.squeeze(-1), or prediction[:, None]." if len(shape) == 1 else "target.squeeze(-1)."
+    if loss.target.rows and _same(shape[:-1], other):
         return "class indices belong to SparseCategoricalCrossEntropy."
-    if _same(came, other[::-1]):
+    if _same(shape, other[::-1]):
         return "one of them is transposed."
     return f"one {loss.inputs[1]} for each {loss.inputs[0]}."
 
@@ -403,28 +404,29 @@ def _over_losses(
     loss: Loss,
     domains: tuple[Domain, ...],
     arrays: list[Array],
-    wanted: tuple[int | None, ...] | None,
+    losses_shape: tuple[int | None, ...] | None,
     name: str,
     described: Described,
     array: Array,
 ) -> Array:
     """A weight or mask of the losses' shape, or of a leading part of it, repeated over the whole of that shape."""
-    came = described.shape
-    if came is not None and wanted is not None and not _same(came, wanted[: len(came)]):
+    shape = described.shape
+    if shape is not None and losses_shape is not None and not _same(shape, losses_shape[: len(shape)]):
         each = "row of the prediction" if loss.prediction.rows else "prediction"
         hint = f"{name} has one entry for each {each} (or for each of its leading axes)."
-        if not loss.prediction.rows and len(wanted) > 1 and _same(came, wanted[-1:]):
+        if not loss.prediction.rows and len(losses_shape) > 1 and _same(shape, losses_shape[-1:]):
             hint = (
                 f"{name} of shape (N,) counts rows. For one entry for each label, as PyTorch's weight has it, give it "
-                f"the losses' shape: numpy.broadcast_to({name}, {_words(wanted)}), "
-                f"in PyTorch {name}.expand{_words(wanted)}."
+                f"the losses' shape: numpy.broadcast_to({name}, {_shape_text(losses_shape)}), "
+                f"in PyTorch {name}.expand{_shape_text(losses_shape)}."
             )
         raise ShapeError(
-            f"{type(loss).__name__}: {name} must have the losses' shape, {_words(wanted)}, or a leading part of it.",
-            received=f"{name} of shape {_words(came)}.",
+            f"{type(loss).__name__}: {name} must have the losses' shape, {_shape_text(losses_shape)}, or a leading "
+            "part of it.",
+            received=f"{name} of shape {_shape_text(shape)}.",
             hint=hint,
         )
-    return array if came == wanted else xp.expand(array, _like_losses(xp, domains, arrays))
+    return array if shape == losses_shape else xp.expand(array, _like_losses(xp, domains, arrays))
 
 
 def _check_weight(
@@ -459,12 +461,12 @@ def _as_scores(xp: Framework, labels: Labels, prediction: Described) -> Describe
     return prediction._replace(array=scores, dtype=dtype)
 
 
-def _check_labels(xp: Framework, loss: Loss, labels: Labels, came: Described, weight: Array | None) -> None:
+def _check_labels(xp: Framework, loss: Loss, labels: Labels, described: Described, weight: Array | None) -> None:
     """Integers must be labels where they count; and of floats it must be clear that they are none."""
     owner = type(loss).__name__
     if weight is not None and bool(xp.all(xp.equal(weight, 0.0))):
         return
-    if undecided(xp, loss, came.array, weight):
+    if undecided(xp, loss, described.array, weight):
         raise DomainError(
             f"{owner}: predictions must be labels, as integers or booleans, or scores, floats whose sign decides.",
             received="floats that are all 0 or 1, which may be either.",
@@ -472,9 +474,9 @@ def _check_labels(xp: Framework, loss: Loss, labels: Labels, came: Described, we
             "  probabilities: prediction - 0.5, whose sign is the class;\n"
             f"  scores: {owner}(labels=(-1, 1)) and the target 2 * target - 1.",
         )
-    if "float" in came.dtype:
+    if "float" in described.dtype:
         return
-    numbers = labels.read(xp, came.array, "float32")
+    numbers = labels.read(xp, described.array, "float32")
     legal = labels.holds(xp, numbers)
     if weight is not None:
         legal = xp.logical_or(legal, xp.equal(weight, 0.0))

@@ -86,8 +86,8 @@ def path(loss: Loss) -> str:
         try:
             _built(loss, Variant("float32", outputs))
         except Exception as error:
-            known = isinstance(error, UntraceableError)
-            reason = str(error).rstrip(".") if known else f"no kernel can be made of it: {_described(error)}"
+            untraceable = isinstance(error, UntraceableError)
+            reason = str(error).rstrip(".") if untraceable else f"no kernel can be made of it: {_described(error)}"
         else:
             return "compiled, one pass over memory (NumPy; PyTorch in eager mode on the CPU)"
     return f"operation by operation, because {reason}"

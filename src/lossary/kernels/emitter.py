@@ -22,8 +22,8 @@ TOTALS = ("total", "weight", "illegal")
 
 def arguments(program: Program) -> tuple[str, ...]:
     """The names of a kernel's arguments, in their order: addresses and counts, each 64 bits wide."""
-    given = [name for name in program.inputs if name != "scale"]
-    return ("rows", "length", "settings", "totals", *given, *program.stores, *(["scratch"] if program.kept else []))
+    inputs = [name for name in program.inputs if name != "scale"]
+    return ("rows", "length", "settings", "totals", *inputs, *program.stores, *(["scratch"] if program.kept else []))
 
 
 def emit(program: Program, *, avx512: bool) -> str:
@@ -42,7 +42,7 @@ class _Place:
         self.lanes = lanes  # 1 for a single entry, or for the row as a whole
         self.start = start
         self.mask = mask  # None where every lane counts
-        self.known: dict[Expression, Any] = {}
+        self.values: dict[Expression, Any] = {}
 
 
 @final
@@ -111,8 +111,8 @@ class _Emitter:
         reduced = [node for node in program.nodes if node.operation in _REDUCTIONS and node.operands[0].level == level]
         for node in reduced:
             key = _REDUCTIONS[node.operation], node.operands[0]
-            wanted = {each.operation for each in reduced if each.operands[0] is node.operands[0]}
-            reductions.setdefault(key, key[0](self, wanted))
+            operations = {each.operation for each in reduced if each.operands[0] is node.operands[0]}
+            reductions.setdefault(key, key[0](self, operations))
         sums = {
             name: ((RowSum if node.kind == "number" else RowAny)(self), node)
             for name, node in program.totals.items()
@@ -142,7 +142,7 @@ class _Emitter:
             step(_Place(self.lanes, self.full, mask))
         for node in reduced:
             reduction = reductions[_REDUCTIONS[node.operation], node.operands[0]]
-            self.whole.known[node] = reduction.finished(node.operation)
+            self.whole.values[node] = reduction.finished(node.operation)
         for name, (total, _) in sums.items():
             totals[name].add(total.finished_exactly())
 
@@ -175,13 +175,15 @@ class _Emitter:
     def value(self, node: Expression, place: _Place) -> Any:
         """The number, truth or index that an expression is, for each lane of the place."""
         if not node.row and place is not self.whole:
-            return self.splat(self.whole.known[node], place.lanes)
-        if node not in place.known:
+            return self.splat(self.whole.values[node], place.lanes)
+        if node not in place.values:
             stored = node in self.program.kept and node.level < self.level
-            place.known[node] = self._load(self._slot(node), self.number, place) if stored else self._made(node, place)
-        return place.known[node]
+            place.values[node] = (
+                self._load(self._slot(node), self.number, place) if stored else self._computed(node, place)
+            )
+        return place.values[node]
 
-    def _made(self, node: Expression, place: _Place) -> Any:
+    def _computed(self, node: Expression, place: _Place) -> Any:
         if node.operation in _LEAVES:
             return _LEAVES[node.operation](self, node, place)
         if node.operation == "take":
@@ -233,7 +235,7 @@ class _Emitter:
     def _taken(self, node: Expression) -> Any:
         """The row's expression at one entry; what a pass has left there is read again."""
         row, index = node.operands
-        return self.value(row, _Place(1, self.whole.known[index]))
+        return self.value(row, _Place(1, self.whole.values[index]))
 
     # ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -458,10 +460,10 @@ class RowSum:
     """The sum of a row of numbers in float64; with what is lost where that is wanted, or where the loss is computed in
     float64."""
 
-    def __init__(self, emitter: _Emitter, wanted: Collection[str] = ()) -> None:
+    def __init__(self, emitter: _Emitter, operations: Collection[str] = ()) -> None:
         self.emitter = emitter
         self.kind = ir.VectorType(_DOUBLE, emitter.lanes)
-        exactly = emitter.number == _DOUBLE or "rest" in wanted
+        exactly = emitter.number == _DOUBLE or "rest" in operations
         self.total = ExactSum(emitter, self.kind) if exactly else None
         self.sum = None if self.total else emitter.slot(self.kind, ir.Constant(self.kind, [0.0] * emitter.lanes))
 
@@ -503,35 +505,35 @@ class RowAny:
     def __init__(self, emitter: _Emitter) -> None:
         self.emitter = emitter
         self.kind = ir.VectorType(_BIT, emitter.lanes)
-        self.found = emitter.slot(self.kind, ir.Constant(self.kind, [0] * emitter.lanes))
+        self.flags = emitter.slot(self.kind, ir.Constant(self.kind, [0] * emitter.lanes))
 
     def add(self, value: Any, place: _Place) -> None:
         b = self.emitter.builder
         if place.mask is not None:
             value = b.and_(place.mask, value)
-        b.store(b.or_(b.load(self.found, typ=self.kind), value), self.found)
+        b.store(b.or_(b.load(self.flags, typ=self.kind), value), self.flags)
 
     def finished_exactly(self) -> Any:
         """In float64."""
         b = self.emitter.builder
-        found = self.emitter.call("llvm.vector.reduce.or", _BIT, b.load(self.found, typ=self.kind), of=self.kind)
-        return b.uitofp(found, _DOUBLE)
+        flag = self.emitter.call("llvm.vector.reduce.or", _BIT, b.load(self.flags, typ=self.kind), of=self.kind)
+        return b.uitofp(flag, _DOUBLE)
 
 
 @final
 class Largest:
     """The largest entry of a row and, if wanted, the index of the first such; NaN where any entry is."""
 
-    def __init__(self, emitter: _Emitter, wanted: Collection[str]) -> None:
+    def __init__(self, emitter: _Emitter, operations: Collection[str]) -> None:
         self.emitter = emitter
-        self.indexed = "argmax" in wanted
+        self.indexed = "argmax" in operations
         lanes, number = emitter.lanes, emitter.number
         self.numbers, self.indices = ir.VectorType(number, lanes), ir.VectorType(_INT, lanes)
         self.truths = ir.VectorType(_BIT, lanes)
         self.best = emitter.slot(self.numbers, ir.Constant(self.numbers, [float("-inf")] * lanes))
         self.index = emitter.slot(self.indices, emitter.counting())
         self.undefined = emitter.slot(self.truths, ir.Constant(self.truths, [0] * lanes))
-        self.found: tuple[Any, Any] | None = None
+        self.result: tuple[Any, Any] | None = None
 
     def add(self, value: Any, place: _Place) -> None:
         b = self.emitter.builder
@@ -547,7 +549,7 @@ class Largest:
 
     def finished(self, operation: str) -> Any:
         b = self.emitter.builder
-        if self.found is None:
+        if self.result is None:
 
             def combine(x: Any, i: Any, y: Any, j: Any) -> tuple[Any, Any]:
                 first = b.and_(b.fcmp_ordered("==", x, y), b.icmp_signed("<", j, i))
@@ -559,8 +561,8 @@ class Largest:
             undefined = self.emitter.call(
                 "llvm.vector.reduce.or", _BIT, b.load(self.undefined, typ=self.truths), of=self.truths
             )
-            self.found = b.select(undefined, self.emitter.like(best, float("nan")), best), b.sext(index, _LONG)
-        return self.found[operation == "argmax"]
+            self.result = b.select(undefined, self.emitter.like(best, float("nan")), best), b.sext(index, _LONG)
+        return self.result[operation == "argmax"]
 
 
 _REDUCTIONS: dict[str, Any] = {"sum": RowSum, "rest": RowSum, "max": Largest, "argmax": Largest}

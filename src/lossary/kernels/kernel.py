@@ -66,10 +66,10 @@ class Kernel:
         """
         if self._tables:
             addresses = addresses | self._tables
-        given = [addresses.get(name, 0) for name in self._names]
+        values = [addresses.get(name, 0) for name in self._names]
         work = rows * length * self._cost
         if most == 1 or work < 2 * _WORTH_A_THREAD:
-            return self._slice(given, rows, length, scale)
+            return self._slice(values, rows, length, scale)
         units = rows if self._by_rows else length
         workers = min(most, work // _WORTH_A_THREAD, units)
         step = -(-units // workers)
@@ -79,7 +79,7 @@ class Kernel:
             count = min(step, units - first)
             moved = [
                 address + first * size * (length if whole else 1)
-                for address, (size, whole) in zip(given, self._steps, strict=True)
+                for address, (size, whole) in zip(values, self._steps, strict=True)
             ]
             shape = (count, length) if self._by_rows else (1, count)
             jobs.append(functools.partial(self._slice, moved, *shape, scale))
@@ -97,12 +97,12 @@ class Kernel:
         of the losses, can be held."""
         return weight == 0.0 or (self._smallest < weight < self._largest and not math.isinf(total))
 
-    def _slice(self, given: list[int], rows: int, length: int, scale: float) -> tuple[float, float, float]:
+    def _slice(self, values: list[int], rows: int, length: int, scale: float) -> tuple[float, float, float]:
         totals = _Totals()
         if self._kept:
             scratch = np.empty(self._kept * length, dtype=self._dtype)
-            given = [*given[:-1], scratch.ctypes.data]
-        self._code.call(rows, length, self._settings, ctypes.addressof(totals), *given, scale)
+            values = [*values[:-1], scratch.ctypes.data]
+        self._code.call(rows, length, self._settings, ctypes.addressof(totals), *values, scale)
         return totals[0], totals[1], totals[2]
 
 

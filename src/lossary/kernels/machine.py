@@ -92,8 +92,8 @@ def _path(text: str) -> Path | None:
     directory = cache.directory("kernels")
     if directory is None:
         return None
-    made_by = llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    parts = (text, *made_by, llvmlite.__version__)
+    platform = llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    parts = (text, *platform, llvmlite.__version__)
     return directory / hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -36,9 +36,9 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
     shapes = None if target is None else layout(loss, prediction.shape, target.shape)
     if shapes is None:
         return None
-    came = prediction.dtype
-    dtype = COMPUTED_IN[came.name]
-    spacing = spacing_of(original_dtype or came.name, target.dtype.name) if validate and VALIDATE else None
+    prediction_dtype = prediction.dtype
+    dtype = COMPUTED_IN[prediction_dtype.name]
+    spacing = spacing_of(original_dtype or prediction_dtype.name, target.dtype.name) if validate and VALIDATE else None
     outputs: tuple[Output, ...] = ("values" if reduction == "none" else "total", *derivatives)
     ignored, skipped = by_kind(loss, missing)
     masked = where is not None or skipped is not None
@@ -64,7 +64,7 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
     results = _run(kernel, arrays, shapes, outputs, reduction, ignored)
     if results is None:
         return None
-    value, *rest = (each if isinstance(each, Total) else _cast(each, came) for each in results)
+    value, *rest = (each if isinstance(each, Total) else _cast(each, prediction_dtype) for each in results)
     return (value, *rest) if derivatives else value
 
 
@@ -78,12 +78,12 @@ def _run(
 ) -> list[Any] | None:
     """The loss, as it is reduced, and the derivatives; None where a value is not what the loss takes."""
     prediction = arrays["prediction"]
-    made: dict[str, Any] = {
+    results: dict[str, Any] = {
         each: np.empty(shapes.losses if each == "values" else prediction.shape, prediction.dtype)
         for each in outputs
         if each != "total"
     }
-    addresses = {name: array.ctypes.data for name, array in (arrays | made).items()}
+    addresses = {name: array.ctypes.data for name, array in (arrays | results).items()}
     if ignored is not None:
         addresses["ignored"] = ignored
     most = threads.most()
@@ -94,12 +94,12 @@ def _run(
     if illegal or (reduction == "mean" and not kernel.averages(total, weight)):
         return None
     if reduction == "none":
-        value: Any = made["values"]
+        value: Any = results["values"]
     elif reduction == "total":
         value = Total(np.float64(total), np.float64(weight), prediction.dtype.name)
     else:
         value = _number(total / divisor, prediction.dtype)
-    return [value, *(made[each] for each in outputs[1:])]
+    return [value, *(results[each] for each in outputs[1:])]
 
 
 def _number(x: float, dtype: Any) -> Any:

@@ -139,10 +139,10 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
 
 def _symbolic(loss: Loss) -> Loss:
     """The loss with numbers that remember their names."""
-    made = object.__new__(type(loss))
+    shadow = object.__new__(type(loss))
     for name, setting in loss.settings.items():
-        object.__setattr__(made, name, Setting(setting, name) if isinstance(setting, float) else setting)
-    return made
+        object.__setattr__(shadow, name, Setting(setting, name) if isinstance(setting, float) else setting)
+    return shadow
 
 
 def _legal(
@@ -194,17 +194,17 @@ def _check_shape(x: Any, *, row: bool) -> None:
 
 def _needed(roots: tuple[Expression, ...]) -> tuple[Expression, ...]:
     """All that the roots are made of, operands first."""
-    found: dict[Expression, None] = {}
+    nodes: dict[Expression, None] = {}
 
     def visit(node: Expression) -> None:
-        if node not in found:
+        if node not in nodes:
             for each in node.operands:
                 visit(each)
-            found[node] = None
+            nodes[node] = None
 
     for root in roots:
         visit(root)
-    return tuple(found)
+    return tuple(nodes)
 
 
 def _kept(nodes: tuple[Expression, ...], roots: tuple[Expression, ...]) -> dict[Expression, int]:

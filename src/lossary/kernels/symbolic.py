@@ -30,9 +30,9 @@ class Setting(float):
     __slots__ = ("name",)
 
     def __new__(cls, value: float, name: str) -> Setting:
-        made = super().__new__(cls, value)
-        made.name = name
-        return made
+        setting = super().__new__(cls, value)
+        setting.name = name
+        return setting
 
     name: str
 
@@ -48,12 +48,12 @@ def _between_settings(symbol: str, combine: Callable[[float, float], float], swa
     return combined
 
 
-for _word, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items():
+for _name, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items():
     for _prefix in ("", "r"):
         setattr(
             Setting,
-            f"__{_prefix}{_word}__",
-            _between_settings(_symbol, getattr(operator, _word), swapped=bool(_prefix)),
+            f"__{_prefix}{_name}__",
+            _between_settings(_symbol, getattr(operator, _name), swapped=bool(_prefix)),
         )
 setattr(Setting, "__neg__", lambda self: Setting(-float(self), f"(-{self.name})"))  # noqa: B010 - as those above
 
@@ -155,25 +155,25 @@ PRECISIONS = {
 }
 
 
-def _bounds(operation: str, known: list[tuple[float, float]], detail: Any) -> tuple[float, float]:
+def _bounds(operation: str, bounds: list[tuple[float, float]], detail: Any) -> tuple[float, float]:
     """What a result is between, from what its operands are between (interval arithmetic, without its last digits)."""
     if operation == "constant":
         number = float.fromhex(detail)
         return number, number
     if operation == "negative":
-        return -known[0][1], -known[0][0]
+        return -bounds[0][1], -bounds[0][0]
     if operation == "abs":
-        low, high = known[0]
+        low, high = bounds[0]
         return max(0.0, low, -high), max(abs(low), abs(high))
     if operation == "select":
-        return min(known[1][0], known[2][0]), max(known[1][1], known[2][1])
+        return min(bounds[1][0], bounds[2][0]), max(bounds[1][1], bounds[2][1])
     if operation == "add":
-        low, high = (one + other for one, other in zip(*known, strict=True))
+        low, high = (one + other for one, other in zip(*bounds, strict=True))
     elif operation in ("multiply", "fma"):
-        corners = [0.0 if x == 0.0 or y == 0.0 else x * y for x in known[0] for y in known[1]]
+        corners = [0.0 if x == 0.0 or y == 0.0 else x * y for x in bounds[0] for y in bounds[1]]
         low, high = min(corners), max(corners)
         if operation == "fma":
-            low, high = low + known[2][0], high + known[2][1]
+            low, high = low + bounds[2][0], high + bounds[2][1]
     else:
         return -math.inf, math.inf
     return -math.inf if math.isnan(low) else low, math.inf if math.isnan(high) else high
@@ -189,7 +189,7 @@ class Scalar(Operations):
         self._dtype = dtype
         self._precision = PRECISIONS[dtype]
         self._rows = rows
-        self._made: dict[Any, Expression] = {}
+        self._expressions: dict[Any, Expression] = {}
         self.settings: dict[str, float] = {}
         self.tables: dict[tuple[float, ...], str] = {}
 
@@ -223,13 +223,15 @@ class Scalar(Operations):
         passes: int = 0,
     ) -> Expression:
         """The one expression of this kind; `passes` is 1 for what reduces a row."""
-        found = self._made.get(key := (operation, tuple(map(id, operands)), detail, kind))
-        if found is None:
+        expression = self._expressions.get(key := (operation, tuple(map(id, operands)), detail, kind))
+        if expression is None:
             row = any(each.row for each in operands) if row is None else row
             level = max((each.level for each in operands), default=0) + passes
             bounds = _bounds(operation, [each.bounds for each in operands], detail)
-            found = self._made[key] = Expression(self, operation, operands, detail, kind, row, level, bounds)
-        return found
+            expression = self._expressions[key] = Expression(
+                self, operation, operands, detail, kind, row, level, bounds
+            )
+        return expression
 
     def _lifted(self, x: Any) -> Expression:
         if isinstance(x, Expression):
@@ -372,12 +374,12 @@ class Scalar(Operations):
 
     def _exponential(self, x: Expression) -> tuple[Expression, Expression]:
         """(b, n) with exp(x) = (1 + b) · 2ⁿ."""
-        known = self._precision
-        inside = self.maximum(x, known.lowest)
-        if x.bounds[1] > known.highest:
-            inside = self.minimum(inside, known.highest)
-        power = self._fma(inside, 1.0 / math.log(2.0), known.magic) - known.magic
-        r = self._fma(power, -known.log_2[1], self._fma(power, -known.log_2[0], inside))
+        precision = self._precision
+        inside = self.maximum(x, precision.lowest)
+        if x.bounds[1] > precision.highest:
+            inside = self.minimum(inside, precision.highest)
+        power = self._fma(inside, 1.0 / math.log(2.0), precision.magic) - precision.magic
+        r = self._fma(power, -precision.log_2[1], self._fma(power, -precision.log_2[0], inside))
         series = self._series(r, [1.0 / math.factorial(k) for k in range(2, 20)], 0.5 * math.log(2.0))
         return self._fma(r * r, series, r), power
 
@@ -429,9 +431,9 @@ class Scalar(Operations):
 
     def _raised(self, x: Expression) -> tuple[Expression, Expression]:
         """(x · 2ᵏ, k), the former a normal number."""
-        known = self._precision
-        small = x < known.smallest
-        return self.where(small, x * known.raised, x), self.where(small, known.raised_exponent, 0.0)
+        precision = self._precision
+        small = x < precision.smallest
+        return self.where(small, x * precision.raised, x), self.where(small, precision.raised_exponent, 0.0)
 
     def _bounded(self, x: Expression, low: float, high: float) -> Expression:
         """The same, with bounds that are known better."""

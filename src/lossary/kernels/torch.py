@@ -48,13 +48,13 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
     (prediction, target), weight, where, validate, original_dtype, missing = call
     if derivatives or _watched() or not _plain(prediction):
         return None
-    came, indices = prediction.dtype, loss.target.indices
-    dtype = _COMPUTED_IN.get(came)
+    prediction_dtype, indices = prediction.dtype, loss.target.indices
+    dtype = _COMPUTED_IN.get(prediction_dtype)
     target = _beside(target, prediction, _INDICES if indices else _NUMBERS)
     shapes = layout(loss, prediction.shape, target.shape) if target is not None else None
     if dtype is None or target is None or shapes is None:
         return None
-    spacing = _spacing(original_dtype, came, target.dtype) if validate and VALIDATE else None
+    spacing = _spacing(original_dtype, prediction_dtype, target.dtype) if validate and VALIDATE else None
     differentiable = torch.is_grad_enabled()
     differentiated = differentiable and prediction.requires_grad
     outputs = _VALUES if reduction == "none" else _BOTH if differentiated else _TOTAL
@@ -90,7 +90,7 @@ def fused(loss: Loss, call: Call, reduction: str, derivatives: tuple[Output, ...
         return None
     if reduction == "total":
         return Total(result, torch.scalar_tensor(work.weight, dtype=torch.float64), _NAMES[dtype])
-    return result.to(came) if reduction == "none" else result
+    return result.to(prediction_dtype) if reduction == "none" else result
 
 
 @final
@@ -102,7 +102,7 @@ class _Work:
     ) -> None:
         self._loss, self._kernel, self._variant = loss, kernel, variant
         self.shapes, self.reduction = shapes, reduction
-        self._given = {} if ignored is None else {"ignored": ignored}
+        self._constants = {} if ignored is None else {"ignored": ignored}
         self._threads = 1 if shapes.rows * shapes.length < _SMALL else torch.get_num_threads()
         self._divisor = 1.0
         self.weight = 1.0
@@ -112,7 +112,7 @@ class _Work:
     def forward(self, arrays: dict[str, Tensor], gradient: Tensor | None) -> Tensor:
         """The loss, and its gradient into `gradient` unless losses are not reduced."""
         kernel, shapes, dtype = self._kernel, self.shapes, arrays["prediction"].dtype
-        addresses = {name: array.data_ptr() for name, array in arrays.items()} | self._given
+        addresses = {name: array.data_ptr() for name, array in arrays.items()} | self._constants
         if self.reduction == "none":
             values = _fresh(shapes.losses, dtype)
             addresses["values"] = values.data_ptr()
@@ -137,7 +137,7 @@ class _Work:
             return None
         gradient = _fresh(arrays["prediction"].shape, arrays["prediction"].dtype)
         written = {"gradient": gradient} if upstream is None else {"gradient": gradient, "upstream": upstream}
-        addresses = {name: array.data_ptr() for name, array in (arrays | written).items()} | self._given
+        addresses = {name: array.data_ptr() for name, array in (arrays | written).items()} | self._constants
         kernel(addresses, self.shapes.rows, self.shapes.length, 1.0 / self._divisor, self._threads)
         return gradient
 
@@ -227,9 +227,9 @@ def _beside(x: Any, prediction: Tensor, dtypes: frozenset[torch.dtype]) -> Tenso
 
 def _fresh(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     """Memory for a result."""
-    made = torch.empty(shape, dtype=dtype)
-    in_large_pages(made.data_ptr(), made.nbytes)
-    return made
+    memory = torch.empty(shape, dtype=dtype)
+    in_large_pages(memory.data_ptr(), memory.nbytes)
+    return memory
 
 
 def _converted(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -240,14 +240,14 @@ def _counting(
     prediction: Tensor, losses: tuple[int, ...], dtype: torch.dtype, weight: Any, where: Any
 ) -> dict[str, Tensor] | None:
     """The weight and the mask that are given, once for each loss; None where the operations must look at them."""
-    found = {}
-    for name, array, wanted in (("weight", weight, dtype), ("where", where, torch.bool)):
+    counting = {}
+    for name, array, array_dtype in (("weight", weight, dtype), ("where", where, torch.bool)):
         if array is not None:
-            whole = _over(array, prediction, losses, wanted)
+            whole = _over(array, prediction, losses, array_dtype)
             if whole is None:
                 return None
-            found[name] = whole
-    return found
+            counting[name] = whole
+    return counting
 
 
 def _over(array: Any, prediction: Tensor, losses: tuple[int, ...], dtype: torch.dtype) -> Tensor | None:

@@ -51,28 +51,28 @@ def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[s
     _want_a_loss("sklearn", loss)
     missing = accepted(loss, missing)
     try:
-        from sklearn import metrics as known
+        from sklearn import metrics as library
     except ModuleNotFoundError as error:
         raise _missing("scikit-learn", "cli") from error
 
     if loss.task == "regression":
         chosen = {
-            "mae": InScikitLearn(known.mean_absolute_error),
-            "rmse": InScikitLearn(known.root_mean_squared_error),
-            "r2": InScikitLearn(known.r2_score),
+            "mae": InScikitLearn(library.mean_absolute_error),
+            "rmse": InScikitLearn(library.root_mean_squared_error),
+            "r2": InScikitLearn(library.r2_score),
         }
         level = _level(loss)
         if level is not None:
-            chosen["pinball"] = InScikitLearn(known.mean_pinball_loss, {"alpha": level})
-        said = None if loss.prediction.says_amount else loss.prediction
-        return {name: dataclasses.replace(metric, missing=missing, said=said) for name, metric in chosen.items()}
+            chosen["pinball"] = InScikitLearn(library.mean_pinball_loss, {"alpha": level})
+        domain = None if loss.prediction.says_amount else loss.prediction
+        return {name: dataclasses.replace(metric, missing=missing, domain=domain) for name, metric in chosen.items()}
     decision = Decision(loss.prediction, loss.target, missing=missing)
     settings = {"average": "macro" if loss.prediction.rows else "binary", "zero_division": 0}
     return {
-        "accuracy": InScikitLearn(known.accuracy_score, {}, decision),
-        "precision": InScikitLearn(known.precision_score, settings, decision),
-        "recall": InScikitLearn(known.recall_score, settings, decision),
-        "f1": InScikitLearn(known.f1_score, settings, decision),
+        "accuracy": InScikitLearn(library.accuracy_score, {}, decision),
+        "precision": InScikitLearn(library.precision_score, settings, decision),
+        "recall": InScikitLearn(library.recall_score, settings, decision),
+        "f1": InScikitLearn(library.f1_score, settings, decision),
     }
 
 
@@ -85,7 +85,7 @@ class InScikitLearn:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     decision: Decision | None = None
     missing: Missing | None = None
-    said: Domain | None = None  # what predictions are, where it is the number they estimate that is measured
+    domain: Domain | None = None  # what predictions are, where it is the number they estimate that is measured
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The metric; targets first, as scikit-learn has it.
@@ -93,12 +93,12 @@ class InScikitLearn:
         Raises:
             ShapeError, DomainError: see `Decision.on_arrays`.
         """
-        if self.said is not None:
-            y_pred = self.said.estimate(_array(y_pred))
+        if self.domain is not None:
+            y_pred = self.domain.estimate(_array(y_pred))
         if self.decision is not None:
             y_true, y_pred, sample_weight = self.decision.on_arrays(y_true, y_pred, sample_weight)
         elif self.missing is not None:
-            y_true, y_pred, sample_weight = _known(self.missing, y_true, y_pred, sample_weight)
+            y_true, y_pred, sample_weight = _complete(self.missing, y_true, y_pred, sample_weight)
         return float(self.function(y_true, y_pred, sample_weight=sample_weight, **self.settings))
 
 
@@ -128,21 +128,23 @@ def torchmetrics(
     missing = _of_classes(loss, missing, ignore_index, "ignore_index", "torch")
     ignored = -100 if ignore_index is None else ignore_index
     try:
-        import torchmetrics as known
+        import torchmetrics as library
         from torchmetrics import classification, wrappers
     except ModuleNotFoundError as error:
         raise _missing("torchmetrics") from error
 
     if loss.task == "regression":
         amounts: dict[str, Any] = {
-            "mae": known.MeanAbsoluteError(), "rmse": known.MeanSquaredError(squared=False), "r2": known.R2Score(),
-        }  # fmt: skip
+            "mae": library.MeanAbsoluteError(),
+            "rmse": library.MeanSquaredError(squared=False),
+            "r2": library.R2Score(),
+        }
         if loss.prediction.says_amount:
-            return known.MetricCollection(amounts)
+            return library.MetricCollection(amounts)
         of_mean: dict[str, Any] = {
             name: wrappers.LambdaInputTransformer(metric, loss.prediction.estimate) for name, metric in amounts.items()
         }
-        return known.MetricCollection(of_mean, compute_groups=False)  # as below
+        return library.MetricCollection(of_mean, compute_groups=False)  # as below
     kinds = ("Accuracy", "Precision", "Recall", "F1Score")
     if loss.prediction.rows:
         count = _counted(loss, classes)
@@ -157,7 +159,7 @@ def torchmetrics(
     if class_axis is None:
         class_axis = 1 if loss.task == "multiclass" else -1
     decision = Decision(loss.prediction, loss.target, axis=class_axis, missing=missing, ignored=ignored)
-    return known.MetricCollection(
+    return library.MetricCollection(
         {
             name: wrappers.LambdaInputTransformer(metric, decision.tensor_prediction, decision.tensor_target)
             for name, metric in zip(("accuracy", "precision", "recall", "f1"), chosen, strict=True)
@@ -189,12 +191,12 @@ def keras(
     _want_a_loss("keras", loss)
     missing = _of_classes(loss, missing, ignore_class, "ignore_class", "keras")
     try:
-        from keras import metrics as known
+        from keras import metrics as library
     except ModuleNotFoundError as error:
         raise _missing("keras", "keras") from error
 
     if loss.task == "regression":
-        amounts = {"mae": known.MeanAbsoluteError, "rmse": known.RootMeanSquaredError, "r2": known.R2Score}
+        amounts = {"mae": library.MeanAbsoluteError, "rmse": library.RootMeanSquaredError, "r2": library.R2Score}
         if loss.prediction.says_amount:
             return [kind(name=name) for name, kind in amounts.items()]
         from lossary.metrics.of_mean import OfMean
@@ -204,18 +206,18 @@ def keras(
 
     if not loss.prediction.rows:
         chosen = {
-            "accuracy": [known.BinaryAccuracy()],
-            "precision": [known.Precision()],
-            "recall": [known.Recall()],
-            "f1": [known.F1Score(average="micro", threshold=0.5)],
+            "accuracy": [library.BinaryAccuracy()],
+            "precision": [library.Precision()],
+            "recall": [library.Recall()],
+            "f1": [library.F1Score(average="micro", threshold=0.5)],
         }
     else:
         each = range(_counted(loss, classes))
         chosen = {
-            "accuracy": [known.CategoricalAccuracy()],
-            "precision": [known.Precision(class_id=index) for index in each],
-            "recall": [known.Recall(class_id=index) for index in each],
-            "f1": [known.F1Score(average="macro", threshold=0.5)],
+            "accuracy": [library.CategoricalAccuracy()],
+            "precision": [library.Precision(class_id=index) for index in each],
+            "recall": [library.Recall(class_id=index) for index in each],
+            "f1": [library.F1Score(average="macro", threshold=0.5)],
         }
     options: dict[str, Any] = {"ignore_class": ignore_class, "missing": missing}
     return [Decided(loss, metrics, name=name, **options) for name, metrics in chosen.items()]
@@ -307,13 +309,13 @@ def _of_classes(loss: Loss | Objective, missing: Any, ignored: int | None, optio
     return accepted(loss, missing, of_index=option)
 
 
-def _known(missing: Missing, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Any]:
+def _complete(missing: Missing, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Any]:
     """The rows that have all their numbers."""
     import numpy as np
 
     y_true = np.asarray(y_true)
-    known = present(dispatch.ops("numpy"), Real(), y_true, missing).reshape(len(y_true), -1).all(axis=1)
-    return y_true[known], np.asarray(y_pred)[known], None if weight is None else np.asarray(weight)[known]
+    rows = present(dispatch.ops("numpy"), Real(), y_true, missing).reshape(len(y_true), -1).all(axis=1)
+    return y_true[rows], np.asarray(y_pred)[rows], None if weight is None else np.asarray(weight)[rows]
 
 
 def _array(x: Any) -> Any:

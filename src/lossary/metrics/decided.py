@@ -41,36 +41,36 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
         mask = getattr(y_pred, "_keras_mask", None)
         y_true = ops.convert_to_tensor(y_true, dtype="int32" if self.decision.target.indices else self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
-        said = self.decision.of_prediction(y_pred, _last)
+        predicted = self.decision.of_prediction(y_pred, _last)
         true = self.decision.of_target(y_true, _last)
-        known = self._known(y_true)
-        if len(true.shape) > len(said.shape):  # sparse labels (N, 1) beside (N, K)
+        presence = self._present(y_true)
+        if len(true.shape) > len(predicted.shape):  # sparse labels (N, 1) beside (N, K)
             true = ops.squeeze(true, -1)
-        elif len(said.shape) > len(true.shape):  # Dense(1) beside (N,)
-            said = ops.squeeze(said, -1)
+        elif len(predicted.shape) > len(true.shape):  # Dense(1) beside (N,)
+            predicted = ops.squeeze(predicted, -1)
         weight = ops.ones_like(true, dtype=self.dtype)
         if self.ignore_class is not None and self.decision.target.indices:
             weight *= ops.cast(true != self.ignore_class, self.dtype)
-        if known is not None:
-            weight *= ops.reshape(known, ops.shape(weight))
+        if presence is not None:
+            weight *= ops.reshape(presence, ops.shape(weight))
         for each in (sample_weight, mask):
             if each is not None:
                 weight *= self._leading(ops.cast(each, self.dtype), weight)
         if self.decision.prediction.rows:
-            true, said = (ops.one_hot(x, y_pred.shape[-1]) for x in (true, said))
+            true, predicted = (ops.one_hot(x, y_pred.shape[-1]) for x in (true, predicted))
             shape = (-1, y_pred.shape[-1])
         else:
             shape = (-1, 1)
-        true, said = (ops.reshape(ops.cast(x, self.dtype), shape) for x in (true, said))
+        true, predicted = (ops.reshape(ops.cast(x, self.dtype), shape) for x in (true, predicted))
         for metric in self.metrics:
-            metric.update_state(true, said, ops.reshape(weight, (-1,)))
+            metric.update_state(true, predicted, ops.reshape(weight, (-1,)))
 
-    def _known(self, y_true: Any) -> Any:
+    def _present(self, y_true: Any) -> Any:
         """1 where there is a target, 0 where it is missing; NaN, for nothing can raise here, where it is NaN unsaid."""
         if self.decision.target.indices:
             return None
         if self.missing is not None:
-            return ops.cast(self.decision.known(y_true, self.missing), self.dtype)
+            return ops.cast(self.decision.present(y_true, self.missing), self.dtype)
         nothing = ops.isnan(y_true)
         nothing = ops.any(nothing, axis=-1) if self.decision.target.rows else nothing
         return ops.where(nothing, float("nan"), ops.ones_like(nothing, dtype=self.dtype))

@@ -36,7 +36,7 @@ class Decision:
         """Class indices, or whether each entry is positive."""
         return self.target.decide(y, argmax)
 
-    def known(self, y: Any, missing: Missing) -> Any:
+    def present(self, y: Any, missing: Missing) -> Any:
         """Which targets say a class, by what stands for those that do not."""
         last = y if self.axis == -1 or not self.target.rows or len(y.shape) < 2 else y.swapaxes(self.axis, -1)
         return present(dispatch.ops(dispatch.framework_of(y)), self.target, last, missing)
@@ -57,21 +57,21 @@ class Decision:
             raise DomainError("metrics need predictions that say a class.", received="NaN among the predictions.")
         if self.missing is None and target.dtype.kind == "f" and np.isnan(target).any():
             raise _no_class()
-        said = self.of_prediction(prediction, self._last).astype(int)
+        predicted = self.of_prediction(prediction, self._last).astype(int)
         true = self.of_target(target, self._last).astype(int)
-        if true.shape != said.shape and np.squeeze(true).shape != np.squeeze(said).shape:
+        if true.shape != predicted.shape and np.squeeze(true).shape != np.squeeze(predicted).shape:
             raise ShapeError(
                 "metrics need a target for each prediction.",
                 received=f"prediction {prediction.shape} and target {target.shape}.",
             )
         if weight is not None:
             weight = np.asarray(weight)
-            leading = weight.reshape(weight.shape + (1,) * (said.ndim - weight.ndim))
-            weight = np.broadcast_to(leading, said.shape).ravel()
+            leading = weight.reshape(weight.shape + (1,) * (predicted.ndim - weight.ndim))
+            weight = np.broadcast_to(leading, predicted.shape).ravel()
         if self.missing is None:
-            return true.ravel(), said.ravel(), weight
-        known = np.ravel(self.known(target, self.missing))
-        return true.ravel()[known], said.ravel()[known], None if weight is None else weight[known]
+            return true.ravel(), predicted.ravel(), weight
+        presence = np.ravel(self.present(target, self.missing))
+        return true.ravel()[presence], predicted.ravel()[presence], None if weight is None else weight[presence]
 
     def _last(self, rows: Any) -> Any:
         return rows.argmax(self.axis)
@@ -90,7 +90,7 @@ class Decision:
         """
         classes = self.of_target(y, self._along(y)).long()
         if self.missing is not None:
-            return classes.where(self.known(y, self.missing), self.ignored).flatten()
+            return classes.where(self.present(y, self.missing), self.ignored).flatten()
         if y.is_floating_point() and bool(y.isnan().any()):
             raise _no_class()
         return classes.flatten()

@@ -31,8 +31,8 @@ class MeanLoss(torchmetrics.Metric):
         # A collection takes metrics whose states have equal names and, at first, equal values for one and the same:
         # Huber(1) and Huber(2) are equal on small residuals. So each loss has a name of its own.
         settings: Any = criterion
-        told = (settings.class_axis, settings.ignore_index, settings.missing)
-        kind = re.sub(r"\W+", "_", "_".join(map(str, (settings.loss, *told))))
+        arguments = (settings.class_axis, settings.ignore_index, settings.missing)
+        kind = re.sub(r"\W+", "_", "_".join(map(str, (settings.loss, *arguments))))
         self._of_sum, self._of_weight = f"sum_of_{kind}", "weight"
         for name in (self._of_sum, self._of_weight):
             self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")

@@ -26,20 +26,20 @@ _ops_of_framework: dict[str, Framework] = {}
 def framework_of(x: Any) -> str:
     """The name of the operations that take `x`; "numpy" for NumPy, lists, numbers and all that NumPy converts."""
     kind = type(x)
-    found = _framework_of_class.get(kind)
-    if found is None:
+    framework = _framework_of_class.get(kind)
+    if framework is None:
         packages = (base.__module__.partition(".")[0] for base in kind.__mro__)
-        found = next((_PACKAGES[package] for package in packages if package in _PACKAGES), "numpy")
-        _framework_of_class[kind] = found
-    return found
+        framework = next((_PACKAGES[package] for package in packages if package in _PACKAGES), "numpy")
+        _framework_of_class[kind] = framework
+    return framework
 
 
 def ops(name: str) -> Framework:
     """The operations of that name: "numpy", "torch", "tensorflow" or "jax"."""
-    found = _ops_of_framework.get(name)
-    if found is None:
-        found = _ops_of_framework[name] = _imported(name)
-    return found
+    operations = _ops_of_framework.get(name)
+    if operations is None:
+        operations = _ops_of_framework[name] = _imported(name)
+    return operations
 
 
 def _imported(name: str) -> Framework:
@@ -72,15 +72,15 @@ def ops_of(owner: str, names: Sequence[str], arrays: Sequence[Any]) -> Framework
     Raises:
         FrameworkError: two frameworks, or another framework's array beside a NumPy prediction.
     """
-    wanted = framework_of(arrays[0])
+    framework = framework_of(arrays[0])
     for place, array in enumerate(arrays):
-        if place and array is not None and framework_of(array) not in (wanted, "numpy"):
+        if place and array is not None and framework_of(array) not in (framework, "numpy"):
             raise FrameworkError(
                 f"{owner}: all arrays of a call must come from one framework.",
-                received=f"{names[0]} from {_TITLES[wanted]} and {names[place]} from {title(array)}.",
+                received=f"{names[0]} from {_TITLES[framework]} and {names[place]} from {title(array)}.",
                 hint=f"convert one of them; lists, numbers and NumPy arrays may stand beside any {names[0]}.",
             )
-    return ops(wanted)
+    return ops(framework)
 
 
 _TITLES = {"numpy": "NumPy", "torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX"}

@@ -245,7 +245,7 @@ class JAX(XLA):
         @watched.def_vmap
         def _(size: int, batched: list[bool], fine: Array, *arrays: Array) -> tuple[tuple[()], tuple[()]]:
             along = zip(arrays, batched[1:], strict=True)
-            whole = (x if its else jnp.broadcast_to(x, (size, *x.shape)) for x, its in along)
+            whole = (x if mapped else jnp.broadcast_to(x, (size, *x.shape)) for x, mapped in along)
             return watched(jnp.all(fine), *whole), ()
 
         watched(functools.reduce(jnp.logical_and, look.fine), *look.arrays)

@@ -161,8 +161,8 @@ def _among(xp: Framework, size: Array, steps: list[tuple[int, int]], smallest: i
     digit is lost, and named by their exponents, in quarters of the largest that a number has."""
     quarter = 32 if xp.dtype(size) == "float32" else 256
     factor = xp.convert(2.0 ** (quarter * smallest), like=size)
-    for bound, its in reversed(steps):
-        factor = xp.where(size > 2.0 ** (quarter * bound), 2.0 ** (quarter * its), factor)
+    for bound, exponent in reversed(steps):
+        factor = xp.where(size > 2.0 ** (quarter * bound), 2.0 ** (quarter * exponent), factor)
     return factor
 
 

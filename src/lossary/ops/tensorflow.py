@@ -172,8 +172,8 @@ class TensorFlow(XLA):
         return tf.linalg.matrix_transpose(x)
 
     def classes(self, x: Array) -> Array:
-        known = x.shape[-1]
-        return tf.cast(tf.shape(x)[-1], x.dtype) if known is None else known
+        count = x.shape[-1]
+        return tf.cast(tf.shape(x)[-1], x.dtype) if count is None else count
 
     def table(self, entries: Array, like: Array) -> Array:
         return tf.cast(entries, like.dtype) if tf.is_tensor(entries) else tf.constant(entries, like.dtype)

@@ -339,9 +339,9 @@ def _unwrapped(arrays: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             if inside.maybe_get_level(x) == level:
                 axis, whole[place] = inside.maybe_get_bdim(x), inside.get_unwrapped(x)
                 if axis >= 0:  # those that are known already do not count it
-                    axes[place] = {its: at + (at >= axis) for its, at in axes[place].items()} | {level: axis}
-    sizes = {level: x.shape[at] for x, its in zip(whole, axes, strict=True) for level, at in its.items()}
-    return tuple(_with_axes(x, its, sizes) for x, its in zip(whole, axes, strict=True))
+                    axes[place] = {other: at + (at >= axis) for other, at in axes[place].items()} | {level: axis}
+    sizes = {level: x.shape[at] for x, own_axes in zip(whole, axes, strict=True) for level, at in own_axes.items()}
+    return tuple(_with_axes(x, own_axes, sizes) for x, own_axes in zip(whole, axes, strict=True))
 
 
 def _with_axes(x: Tensor, axes: dict[int, int], sizes: dict[int, int]) -> Tensor:

@@ -106,7 +106,7 @@ class ComputeLoss:
         Raises:
             UsageError: the outputs have no logits, there are no labels, or it is not clear whether to shift.
         """
-        logits, labels = self._aligned(outputs, *self._said(outputs, labels))
+        logits, labels = self._aligned(outputs, *self._tensors(outputs, labels))
         loss = self._loss
         where = None if loss.target.indices or loss.target.rows else labels != _IGNORED
         total = self.criterion.total(logits, labels, where=where)
@@ -121,7 +121,7 @@ class ComputeLoss:
     def _loss(self) -> Any:
         return self.criterion.loss
 
-    def _said(self, outputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
+    def _tensors(self, outputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
         """The logits among the outputs, and the labels."""
         name = type(self._loss).__name__
         logits = outputs.get("logits") if isinstance(outputs, dict) else None

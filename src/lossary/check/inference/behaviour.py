@@ -60,16 +60,16 @@ class Meaning:
 def answer(subject: Subject, prediction: Any, target: Any, **more: Any) -> Any:
     """What the plain call returns as NumPy numbers; None where it raises or returns something else."""
     try:
-        found = subject.values(prediction.copy(), target.copy(), **{"reduction": subject.reduction, **more})
+        values = subject.values(prediction.copy(), target.copy(), **{"reduction": subject.reduction, **more})
     except (Exception, SystemExit, GeneratorExit):
         return None
-    return found if found.dtype.kind in "fiu" and found.size else None
+    return values if values.dtype.kind in "fiu" and values.size else None
 
 
 def mean(subject: Subject, prediction: Any, target: Any) -> float:
     """The mean of what the plain call returns; NaN where there is no such number."""
-    found = answer(subject, prediction, target)
-    return float("nan") if found is None else float(found.mean())
+    values = answer(subject, prediction, target)
+    return float("nan") if values is None else float(values.mean())
 
 
 @final
@@ -96,7 +96,7 @@ class Behaviour:
         self.subject = subject
         self.logarithms = logarithms
         self.kind = kind
-        self.said = set(conventions.words(word))
+        self.words = set(conventions.words(word))
         self.entries = entries
 
     def meaning(self, hint: str | None) -> Meaning | None:
@@ -113,9 +113,9 @@ class Behaviour:
             tries = [*rows, *single]
         else:
             tries = [rows[0], *single, rows[1]]
-        return next((found for each in tries if (found := each()) is not None), None)
+        return next((meaning for each in tries if (meaning := each()) is not None), None)
 
-    def told(self, task: str) -> Meaning:
+    def of_task(self, task: str) -> Meaning:
         """What it is where the task is known: the kind of prediction and of target, and the shape of a row."""
         if self.subject.host == "boosting":
             return self.of_gradient(task)
@@ -124,18 +124,18 @@ class Behaviour:
                 task, self._rows(lambda p: mean(self.subject, p, _INDEX)), ClassIndex(), (3,)
             )
         if task in ("multiclass", "distribution"):
-            found = self.soft(task)
+            meaning = self.soft(task)
             target = Simplex(one_hot=task == "multiclass", logarithms=self.logarithms)
-            prediction = found.prediction if found else self._rows(lambda p: mean(self.subject, p, _SHARED))
-            return Meaning(task, prediction, target, (_CLASSES,), certain=found is not None)
+            prediction = meaning.prediction if meaning else self._rows(lambda p: mean(self.subject, p, _SHARED))
+            return Meaning(task, prediction, target, (_CLASSES,), certain=meaning is not None)
         for entry in self.entries:
-            found = self.single(entry, task)
-            if found is not None and found.task == task:
-                return found
+            meaning = self.single(entry, task)
+            if meaning is not None and meaning.task == task:
+                return meaning
         entry = self._accepted()
         if task == "regression":
             return Meaning(task, Real(), Real(), entry, certain=False)
-        labels = Labels() if self.said & conventions.MARGINS else Probability()
+        labels = Labels() if self.words & conventions.MARGINS else Probability()
         return Meaning(task, self._single_kind(Score()), labels, entry, certain=False)
 
     # ── single numbers ───────────────────────────────────────────────────────────────────────────────────────────
@@ -145,8 +145,8 @@ class Behaviour:
         tries = [self._regression, self._binary]
         if hint == "binary" or self.kind in ("logits", "probabilities"):
             tries.reverse()
-        found = next((pair for each in tries if (pair := each(entry)) is not None), None)
-        return None if found is None else Meaning(*found, entry)
+        parts = next((pair for each in tries if (pair := each(entry)) is not None), None)
+        return None if parts is None else Meaning(*parts, entry)
 
     def _mean(self, prediction: Any, target: Any, entry: tuple[int, ...]) -> float:
         shape = (len(prediction), *entry)
@@ -159,7 +159,7 @@ class Behaviour:
         return here < self._mean(low, target, entry) and here < self._mean(high, target, entry)
 
     def _regression(self, entry: tuple[int, ...]) -> tuple[str, Domain, Domain] | None:
-        positive = bool(self.said & conventions.POSITIVE)
+        positive = bool(self.words & conventions.POSITIVE)
         if not positive and self._least(_REAL, _REAL - 1, _REAL + 1, _REAL, entry):
             return "regression", Real(), Real()
         if self._least(_ABOVE, 0.7 * _ABOVE, 1.4 * _ABOVE, _ABOVE, entry):
@@ -171,7 +171,7 @@ class Behaviour:
 
     def _binary(self, entry: tuple[int, ...]) -> tuple[str, Domain, Domain] | None:
         labels = [Labels((-1.0, 1.0)), Probability()]
-        if not self.said & conventions.MARGINS:
+        if not self.words & conventions.MARGINS:
             labels.reverse()
         for target in labels:
             prediction = self._scored(target, entry)
@@ -194,7 +194,7 @@ class Behaviour:
             return Score(logit=low == 0.0 or self._is_logit(entry))
         if low == 0.0 and self.kind in (None, "probabilities"):
             return Probability() if self._falls((-0.4, -0.1, 0.1, 0.4), low, entry, middle=0.5) else None
-        near = bool(low and self.said & conventions.DISTANCES)  # small for the positive class
+        near = bool(low and self.words & conventions.DISTANCES)  # small for the positive class
         return Positive() if near and self._falls((4.0, 1.0, -1.0, -4.0), low, entry, middle=0.0) else None
 
     def _falls(self, steps: tuple[float, ...], low: float, entry: tuple[int, ...], *, middle: float) -> bool:
@@ -286,16 +286,16 @@ class Behaviour:
 
     def _rows(self, loss: Callable[[Any], float]) -> Domain:
         """What a prediction's rows are."""
-        known = {"logits": Logits(), "probabilities": Simplex(), "logarithms": Simplex(logarithms=True)}
+        domains = {"logits": Logits(), "probabilities": Simplex(), "logarithms": Simplex(logarithms=True)}
         if self.kind is not None:
-            return known[self.kind]
+            return domains[self.kind]
         here, shifted = loss(_ROWS), loss(_ROWS + _SHIFT)
         if np.isclose(here, shifted, rtol=1e-3, atol=1e-5):
-            return known["logits"]
+            return domains["logits"]
         once, twice = loss(_ROWS + np.float32(1.0)), loss(_ROWS + np.float32(2.0))
         if not np.isclose(once, here, rtol=1e-3) and np.isclose(twice - once, once - here, rtol=1e-3):
-            return known["logarithms"]
-        return known["probabilities"]
+            return domains["logarithms"]
+        return domains["probabilities"]
 
     # ── boosting ─────────────────────────────────────────────────────────────────────────────────────────────────
 

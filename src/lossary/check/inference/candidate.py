@@ -81,12 +81,12 @@ class Candidate:
         """What lossary's own says that its prediction and target may be."""
         return None if self.definition is None else (self.definition.prediction, self.definition.target)
 
-    def names(self, known: tuple[str, ...]) -> str | None:
+    def names(self, words: tuple[str, ...]) -> str | None:
         """The first argument after the two arrays that has one of these names."""
-        return next((each.name for each in self.parameters[2:] if each.name in known), None)
+        return next((each.name for each in self.parameters[2:] if each.name in words), None)
 
 
-def candidate(loss: Any, framework: str | None) -> Candidate:
+def candidate_of(loss: Any, framework: str | None) -> Candidate:
     """What there is to see of anything that may be a loss.
 
     Raises:
@@ -100,7 +100,7 @@ def candidate(loss: Any, framework: str | None) -> Candidate:
     if isinstance(loss, functools.partial) and not loss.args:
         loss, bound = loss.func, dict(loss.keywords)
     if isinstance(loss, type):
-        return _made(loss, bound, framework)
+        return _of_class(loss, bound, framework)
     if not callable(loss):
         raise UsageError(
             "a loss must be callable: a function, a module or a class.",
@@ -122,18 +122,18 @@ def _function(loss: Any, bound: dict[str, Any]) -> Candidate:
     parameters = _parameters(loss, bound)
     called = functools.partial(loss, **bound) if bound else loss
     name = getattr(loss, "__name__", type(loss).__name__).strip("<>")
-    said = ", ".join(f"{key}={value!r}" for key, value in bound.items())
+    arguments = ", ".join(f"{key}={value!r}" for key, value in bound.items())
     module, public = _home(loss)
     imports = _import(module, public, name)
     source = public or name if name.isidentifier() and name != "lambda" else "loss"
     if bound:  # a name that nothing imports stands for the loss with what is bound
-        known = bool(imports) or "." in public
-        source = f"functools.partial({source}, {said})" if known else "loss"
-        imports = "; ".join(each for each in ("import functools" if known else "", imports) if each)
+        importable = bool(imports) or "." in public
+        source = f"functools.partial({source}, {arguments})" if importable else "loss"
+        imports = "; ".join(each for each in ("import functools" if importable else "", imports) if each)
     options = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty} | bound
     path, line = place(loss)
     return Candidate(
-        name=f"{name}({said})" if said else name,
+        name=f"{name}({arguments})" if arguments else name,
         loss=called,
         host=_host(loss),
         kind="function",
@@ -154,16 +154,18 @@ def _parameters(call: Any, bound: Mapping[str, Any] = {}) -> tuple[inspect.Param
     Raises:
         UsageError: there are not two arrays, or a third argument that must be given.
     """
-    wanted = "a loss must take two arrays, the prediction and the target."
+    requirement = "a loss must take two arrays, the prediction and the target."
     try:
-        found = list(inspect.signature(call).parameters.values())
+        parameters = list(inspect.signature(call).parameters.values())
     except (ValueError, TypeError):  # built in C, without a signature
         positional = inspect.Parameter.POSITIONAL_ONLY
         return inspect.Parameter("prediction", positional), inspect.Parameter("target", positional)
-    found = [each for each in found if each.name not in bound]
-    more = [each for each in found if each.kind is inspect.Parameter.VAR_POSITIONAL]
+    parameters = [each for each in parameters if each.name not in bound]
+    more = [each for each in parameters if each.kind is inspect.Parameter.VAR_POSITIONAL]
     named = [
-        each for each in found if each.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        each
+        for each in parameters
+        if each.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     ]
     plain = [each for each in named if each.kind is not inspect.Parameter.KEYWORD_ONLY]
     if more and len(plain) < 2:
@@ -173,12 +175,12 @@ def _parameters(call: Any, bound: Mapping[str, Any] = {}) -> tuple[inspect.Param
     elif len(plain) < 2 <= len(named):
         plain = named[:2]
     if len(plain) < 2:
-        raise UsageError(wanted, received=_shown(call), hint="for example `def my_loss(prediction, target): ...`.")
+        raise UsageError(requirement, received=_shown(call), hint="for example `def my_loss(prediction, target): ...`.")
     rest = [each for each in named if each not in plain[:2]]
     for each in rest:
         if each.default is inspect.Parameter.empty and each.name not in conventions.WEIGHTS:
             raise UsageError(
-                f"{wanted[:-1]}; {each.name!r} must have a value.",
+                f"{requirement[:-1]}; {each.name!r} must have a value.",
                 received=_shown(call),
                 hint=f"--arg {each.name}=VALUE gives it one (in Python, functools.partial(loss, {each.name}=VALUE)).",
             )
@@ -193,7 +195,7 @@ def _shown(call: Any) -> str:
 # ── classes and what they make ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _made(kind: type, bound: dict[str, Any], framework: str | None) -> Candidate:
+def _of_class(kind: type, bound: dict[str, Any], framework: str | None) -> Candidate:
     """The loss that a class makes with these arguments."""
     try:
         loss = kind(**bound)
@@ -207,7 +209,7 @@ def _made(kind: type, bound: dict[str, Any], framework: str | None) -> Candidate
             hint=f"{kind.__name__}{_signature_of(kind)}: --arg NAME=VALUE gives it an argument.",
         ) from error
     if not callable(loss):
-        return candidate(loss, framework)
+        return candidate_of(loss, framework)
     own = _of_lossary(loss)
     if own is not None:
         return own
@@ -226,11 +228,11 @@ def _signature_of(kind: type) -> str:
 def _arguments(kind: type) -> dict[str, inspect.Parameter]:
     """What its constructor takes by name."""
     try:
-        found = inspect.signature(kind).parameters
+        parameters = inspect.signature(kind).parameters
     except (ValueError, TypeError):
         return {}
     unnamed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {name: each for name, each in found.items() if each.kind not in unnamed}
+    return {name: each for name, each in parameters.items() if each.kind not in unnamed}
 
 
 def _constructor_of(loss: Any) -> Constructor | None:
@@ -259,13 +261,13 @@ def _remembered(loss: Any, name: str) -> Any:
 def _constructor(kind: type, settings: dict[str, Any]) -> Constructor:
     _, public = _home(kind)
     reduction = "reduction" if "reduction" in settings else None
-    said = {"mean": "mean", "sum": "sum", "none": "none"}
+    reductions = {"mean": "mean", "sum": "sum", "none": "none"}
     if framework_class(kind) == "keras":
-        said["mean"] = "sum_over_batch_size"
+        reductions["mean"] = "sum_over_batch_size"
     present = conventions.reduction(settings.get("reduction", ""))
     if present is not None:
-        said[present] = settings["reduction"]
-    return Constructor(kind, settings, public or kind.__name__, reduction, said if reduction and present else {})
+        reductions[present] = settings["reduction"]
+    return Constructor(kind, settings, public or kind.__name__, reduction, reductions if reduction and present else {})
 
 
 def _instance(loss: Any, constructor: Constructor | None) -> Candidate:
@@ -281,10 +283,10 @@ def _instance(loss: Any, constructor: Constructor | None) -> Candidate:
     kept = {} if constructor is not None else {k: v for k, v in _state(loss).items() if not k.startswith("_")}
     module, public = _home(kind)
     source = "" if constructor is None else constructor.written()
-    said = source.partition("(")[2].removesuffix(")")
+    arguments = source.partition("(")[2].removesuffix(")")
     path, line = place(kind)
     return Candidate(
-        name=f"{kind.__name__}({said})" if said else kind.__name__,
+        name=f"{kind.__name__}({arguments})" if arguments else kind.__name__,
         loss=loss,
         host=family or _host(vars(kind).get("__call__", kind)),
         kind={"torch": "module", "keras": "loss"}.get(family or "", "object"),
@@ -381,25 +383,27 @@ def _hosted(loss: Any, host: str) -> Candidate:
     usual = {"ignore_index": -100} | {
         k: default.default for k, default in defaults.items() if default.default is not None
     }
-    said = [f"{k}={v!r}" for k, v in options.items() if k not in usual or usual[k] != v]
+    arguments = [f"{k}={v!r}" for k, v in options.items() if k not in usual or usual[k] != v]
     if isinstance(definition, Loss) and expression.startswith("lossary."):
         opened = f"lossary.{host}.{type(definition).__name__}"
         flags = {"from_logits": definition.settings["from_logits"]} if "from_logits" in definition.settings else {}
         inside = expression.partition("(")[2].removesuffix(")")
         first = [inside] if inside else []
         first += [f"{k}={v!r}" for k, v in flags.items() if host == "keras" and f"{k}=" not in inside]
-        source = f"{opened}({', '.join([*first, *said])})"
+        source = f"{opened}({', '.join([*first, *arguments])})"
     else:
         opened = f"{expression}.{host}"
-        source = f"{opened}({', '.join(said)})"
+        source = f"{opened}({', '.join(arguments)})"
     reduction = options.get("reduction")
-    words = {"mean": "sum_over_batch_size" if host == "keras" else "mean", "sum": "sum", "none": "none"}
+    reductions = {"mean": "sum_over_batch_size" if host == "keras" else "mean", "sum": "sum", "none": "none"}
     if reduction is not None:
-        words[str(conventions.reduction(reduction))] = reduction
-    made: Callable[..., Any] = (
+        reductions[str(conventions.reduction(reduction))] = reduction
+    make: Callable[..., Any] = (
         type(loss) if isinstance(definition, Loss) else functools.partial(_remade, definition, host)
     )
-    constructor = Constructor(made, settings, opened, "reduction" if reduction else None, words if reduction else {})
+    constructor = Constructor(
+        make, settings, opened, "reduction" if reduction else None, reductions if reduction else {}
+    )
     path, line = place(type(definition))
     return Candidate(
         name=source,
@@ -444,8 +448,8 @@ def _of_keras_name(name: str) -> Candidate:
         loss = None
     if loss is None:
         raise UnknownNameError(f"Keras has no loss {name!r}.", hint="give the function itself, or its class.")
-    found = candidate(loss, "keras")
-    return dataclasses.replace(found, name=name, source=f"keras.losses.get({name!r})", imports="import keras")
+    candidate = candidate_of(loss, "keras")
+    return dataclasses.replace(candidate, name=name, source=f"keras.losses.get({name!r})", imports="import keras")
 
 
 # ── where it comes from ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -470,8 +474,8 @@ def _import(module: str, public: str, name: str) -> str:
     """The statement that makes a loss known; "" where none can."""
     if "." in public:
         return "" if public.startswith("torch.") else f"import {public.rpartition('.')[0]}"
-    known = module not in ("", "__main__", "builtins") and hasattr(sys.modules.get(module), name)
-    return f"from {module} import {name}" if known else ""
+    importable = module not in ("", "__main__", "builtins") and hasattr(sys.modules.get(module), name)
+    return f"from {module} import {name}" if importable else ""
 
 
 def place(thing: Any) -> tuple[str, int]:
@@ -482,8 +486,8 @@ def place(thing: Any) -> tuple[str, int]:
         path = getattr(module, "__file__", None) or ""
         lines = linecache.getlines(path) if path.endswith(".py") else []
         opened = f"class {thing.__name__}"
-        found = (k for k, text in enumerate(lines, 1) if text.lstrip().startswith((f"{opened}(", f"{opened}:")))
-        return _near(path), next(found, 0)
+        matches = (k for k, text in enumerate(lines, 1) if text.lstrip().startswith((f"{opened}(", f"{opened}:")))
+        return _near(path), next(matches, 0)
     code = getattr(thing, "__code__", None)
     if code is None or not Path(code.co_filename).is_file():
         return "", 0
@@ -533,7 +537,7 @@ def _used(function: Any) -> Iterator[Any]:
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
         return
-    known = getattr(function, "__globals__", {})
+    namespace = getattr(function, "__globals__", {})
     for cell in getattr(function, "__closure__", None) or ():
         try:
             yield cell.cell_contents
@@ -541,9 +545,9 @@ def _used(function: Any) -> Iterator[Any]:
             continue
     for annotation in getattr(function, "__annotations__", {}).values():
         first = annotation.partition(".")[0] if isinstance(annotation, str) else annotation
-        yield known.get(first, first) if isinstance(first, str) else first
+        yield namespace.get(first, first) if isinstance(first, str) else first
     for name in _names(code):
-        yield known.get(name, name)
+        yield namespace.get(name, name)
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -562,7 +566,7 @@ def _origin(thing: Any) -> str:
 
 def _of_module(function: Any) -> str | None:
     """The framework that the function's file imports, where it is one."""
-    known = getattr(function, "__globals__", {}).values()
-    roots = {_origin(each) for each in known if isinstance(each, ModuleType)}
+    values = getattr(function, "__globals__", {}).values()
+    roots = {_origin(each) for each in values if isinstance(each, ModuleType)}
     hosts = {conventions.HOSTS[root] for root in roots if root in conventions.HOSTS}
     return next(iter(hosts)) if len(hosts) == 1 else next(iter(hosts - {"numpy"}), None) if len(hosts) == 2 else None

@@ -93,34 +93,34 @@ def words(name: str) -> list[str]:
 
 def role(argument: str) -> Order | None:
     """Whether an argument is the prediction or the target, by its name; None where the name does not say."""
-    said = [word.rstrip("0123456789") or word for word in words(argument)]
-    if any(word in ("pred", "preds", "prediction", "predictions", "hat", "predicted") for word in said):
+    tokens = [word.rstrip("0123456789") or word for word in words(argument)]
+    if any(word in ("pred", "preds", "prediction", "predictions", "hat", "predicted") for word in tokens):
         return "prediction"  # also with a y in front
-    if any(word in ("prob", "proba", "probs", "score", "scores", "decision") for word in said):
+    if any(word in ("prob", "proba", "probs", "score", "scores", "decision") for word in tokens):
         return "prediction"
-    if any(word in TARGET for word in said):
+    if any(word in TARGET for word in tokens):
         return "target"
-    return "prediction" if any(word in PREDICTION for word in said) else None
+    return "prediction" if any(word in PREDICTION for word in tokens) else None
 
 
 def task(name: str) -> str | None:
     """The task that a loss's name speaks of; None where it does not."""
-    said = set(words(name))
-    return next((task for task, known in TASKS if known & said), None)
+    tokens = set(words(name))
+    return next((task for task, keywords in TASKS if keywords & tokens), None)
 
 
 def kind(argument: str) -> str | None:
     """What a prediction of that name is: "logits", "probabilities" or "logarithms" (of probabilities)."""
-    said = set(words(argument))
-    if said & {"logit", "logits"}:
+    tokens = set(words(argument))
+    if tokens & {"logit", "logits"}:
         return "logits"
-    if said & {"logprob", "logprobs", "logp"} or ("log" in said and len(said) > 1):
+    if tokens & {"logprob", "logprobs", "logp"} or ("log" in tokens and len(tokens) > 1):
         return "logarithms"
-    if said & {"prob", "probs", "proba", "probability", "probabilities"}:
+    if tokens & {"prob", "probs", "proba", "probability", "probabilities"}:
         return "probabilities"
     return None
 
 
 def reduction(word: Any) -> str | None:
     """Our word for a framework's: "sum_over_batch_size" → "mean"."""
-    return next((ours for ours, theirs in REDUCTIONS.items() if word in theirs), None)
+    return next((ours for ours, foreign in REDUCTIONS.items() if word in foreign), None)

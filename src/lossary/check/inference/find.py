@@ -32,7 +32,7 @@ _EXTRAS = {"torch": "torch", "keras": "keras", "tensorflow": "keras", "jax": "ja
 
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
-class Found:
+class NamedLoss:
     """A loss that was asked for.
 
     Args:
@@ -51,7 +51,7 @@ class Found:
     imports: str = ""
 
 
-def losses(target: str, arguments: Mapping[str, Any] | None = None) -> list[Found]:
+def losses(target: str, arguments: Mapping[str, Any] | None = None) -> list[NamedLoss]:
     """The losses that a target names: "losses.py::focal_loss", "losses.py", "folder", "torch.nn:HuberLoss", "huber".
 
     Files and modules are imported, each once.
@@ -67,32 +67,32 @@ def losses(target: str, arguments: Mapping[str, Any] | None = None) -> list[Foun
     """
     path, mark, name = target.partition("::")
     if mark or Path(path).exists() or path.endswith(".py") or os.sep in path:
-        found = _of_path(Path(path), name)
+        losses = _of_path(Path(path), name)
     elif ":" in target:
-        found = [_of_module(*target.split(":", 1))]
+        losses = [_of_module(*target.split(":", 1))]
     else:
-        found = [_of_catalogue(target)]
-    return _given(found, dict(arguments or {}), target)
+        losses = [_of_catalogue(target)]
+    return _bound(losses, dict(arguments or {}), target)
 
 
 # ── names of the catalogue, and of modules ───────────────────────────────────────────────────────────────────────────
 
 
-def _of_catalogue(name: str) -> Found:
+def _of_catalogue(name: str) -> NamedLoss:
     try:
         definition = catalogue.find(name)
     except UnknownNameError as error:
         close = next((path.name for path in Path().glob("*.py") if path.stem == name), None)
-        known = str(error).partition("did you mean ")[2]
-        advice = f"did you mean {close or known.rstrip('?')}?" if close or known else _FORMS
+        suggestion = str(error).partition("did you mean ")[2]
+        advice = f"did you mean {close or suggestion.rstrip('?')}?" if close or suggestion else _FORMS
         raise UnknownNameError(
             f"{str(error).splitlines()[0].rstrip('.')}, nor is there such a file; {advice}"
         ) from None
     path, line = place(definition)
-    return Found(definition.__name__, definition, path, line)
+    return NamedLoss(definition.__name__, definition, path, line)
 
 
-def _of_module(module: str, name: str) -> Found:
+def _of_module(module: str, name: str) -> NamedLoss:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)  # it stays, because a module may import more when it is called
@@ -101,14 +101,14 @@ def _of_module(module: str, name: str) -> Found:
     except ModuleNotFoundError as error:
         raise _missing(module, error) from None
     except (Exception, SystemExit) as error:
-        raise DataError(f"the module {module} cannot be imported: {_sentence(error)}") from error
+        raise DataError(f"the module {module} cannot be imported: {_one_line(error)}") from error
     loss = _attribute(home, name, f"the module {module}")
     written = getattr(loss, "definition", loss)  # of lossary's own at home in a framework
     path, line = place(written if hasattr(written, "__name__") else type(written))
     root = module.partition(".")[0]
     if root in conventions.HOSTS or root == "lossary":
-        return Found(name, loss, path, line)
-    return Found(name, loss, path, line, _source(loss, name), f"from {module} import {name.partition('.')[0]}")
+        return NamedLoss(name, loss, path, line)
+    return NamedLoss(name, loss, path, line, _source(loss, name), f"from {module} import {name.partition('.')[0]}")
 
 
 def _missing(module: str, error: ModuleNotFoundError) -> LossaryError:
@@ -129,16 +129,16 @@ def _attribute(home: ModuleType, name: str, where: str) -> Any:
         UnknownNameError: there is no such thing.
         UsageError: it is not callable.
     """
-    found: Any = home
+    value: Any = home
     for part in name.split("."):
-        if not part or not hasattr(found, part):
-            known = [each for each in dir(found) if not each.startswith("_") and callable(getattr(found, each, None))]
-            close = difflib.get_close_matches(part, known, n=1, cutoff=0.5) if part else []
+        if not part or not hasattr(value, part):
+            names = [each for each in dir(value) if not each.startswith("_") and callable(getattr(value, each, None))]
+            close = difflib.get_close_matches(part, names, n=1, cutoff=0.5) if part else []
             raise UnknownNameError(f"{where} has no {name!r}{f'; did you mean {close[0]}?' if close else '.'}")
-        found = getattr(found, part)
-    if not callable(found):
-        raise UsageError(f"{name} of {where} must be a function, a module or a class, not {type(found).__name__}.")
-    return found
+        value = getattr(value, part)
+    if not callable(value):
+        raise UsageError(f"{name} of {where} must be a function, a module or a class, not {type(value).__name__}.")
+    return value
 
 
 # ── files and folders ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,7 +162,7 @@ class _File:
         return self.path.as_posix()
 
 
-def _of_path(path: Path, name: str) -> list[Found]:
+def _of_path(path: Path, name: str) -> list[NamedLoss]:
     if path.is_dir():
         if name:
             raise UnknownNameError(
@@ -174,36 +174,36 @@ def _of_path(path: Path, name: str) -> list[Found]:
     file = _read(path)
     module, imported = _imported(file)
     if not name:
-        found = [_in_file(file, imported, each, getattr(module, each, None)) for each in _losses_in(file, module)]
-        if not found:
+        losses = [_in_file(file, imported, each, getattr(module, each, None)) for each in _losses_in(file, module)]
+        if not losses:
             raise DataError(
                 f"{file.shown} defines nothing that looks like a loss; {file.shown}::NAME says which is one."
             )
-        return found
+        return losses
     first = name.partition(".")[0]
     if not hasattr(module, first):
-        known = [*_losses_in(file, module), *file.defined]
-        close = difflib.get_close_matches(first, known, n=1, cutoff=0.5)
+        names = [*_losses_in(file, module), *file.defined]
+        close = difflib.get_close_matches(first, names, n=1, cutoff=0.5)
         raise UnknownNameError(f"{file.shown} has no {name!r}{f'; did you mean {close[0]}?' if close else '.'}")
     return [_in_file(file, imported, name, _attribute(module, name, file.shown))]
 
 
-def _of_folder(folder: Path) -> list[Found]:
-    found: list[Found] = []
+def _of_folder(folder: Path) -> list[NamedLoss]:
+    losses: list[NamedLoss] = []
     for file in _files(folder):
         module, imported = _imported(file)
-        found += [_in_file(file, imported, each, getattr(module, each)) for each in _losses_in(file, module)]
-    if not found:
+        losses += [_in_file(file, imported, each, getattr(module, each)) for each in _losses_in(file, module)]
+    if not losses:
         raise DataError(f"no file in {folder} defines anything that looks like a loss.")
-    places: dict[str, Found] = {}
-    for each in found:
+    places: dict[str, NamedLoss] = {}
+    for each in losses:
         other = places.setdefault(each.name, each)
         if other is not each:
             raise DataError(
                 f"two losses are called {each.name}: {other.path}:{other.line} and {each.path}:{each.line}; "
                 "check one file at a time."
             )
-    return found
+    return losses
 
 
 def _files(folder: Path) -> Iterator[_File]:
@@ -242,7 +242,7 @@ def _read(path: Path) -> _File:
     except SyntaxError as error:
         raise DataError(f"{path.as_posix()}:{error.lineno or 1}: the file is no Python: {error.msg}.") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path.as_posix()} cannot be read: {_sentence(error)}") from None
+        raise DataError(f"{path.as_posix()} cannot be read: {_one_line(error)}") from None
     defined: dict[str, int] = {}
     for name, line, definite in _definitions(body):
         if definite and name in defined and _says_loss(name):
@@ -255,8 +255,8 @@ def _definitions(body: list[ast.stmt]) -> Iterator[tuple[str, int, bool]]:
     """What statements define: name, line, and whether it is a function or class that nothing decides about."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            said = [ast.unparse(each) for each in node.decorator_list]
-            yield node.name, node.lineno, not any("overload" in each or "register" in each for each in said)
+            decorators = [ast.unparse(each) for each in node.decorator_list]
+            yield node.name, node.lineno, not any("overload" in each or "register" in each for each in decorators)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             yield from ((each.id, node.lineno, False) for each in targets if isinstance(each, ast.Name))
@@ -289,23 +289,23 @@ def _imported(file: _File) -> tuple[ModuleType, str]:
         raise
     except (Exception, SystemExit) as error:
         raise DataError(
-            f"{file.shown}{_line_of(error, file.path)}: the file cannot be imported: {_sentence(error)}"
+            f"{file.shown}{_line_of(error, file.path)}: the file cannot be imported: {_one_line(error)}"
         ) from error
     relative = os.path.relpath(top)
-    known = "" if relative == "." else f"import sys; sys.path.insert(0, {Path(relative).as_posix()!r}); "
+    path_setup = "" if relative == "." else f"import sys; sys.path.insert(0, {Path(relative).as_posix()!r}); "
     if taken:
         return module, f"import runpy; {{name}} = runpy.run_path({file.shown!r})[{{name!r}}]"
     if not all(part.isidentifier() for part in name.split(".")):
-        return module, f"{known}import importlib; {{name}} = importlib.import_module({name!r}).{{name}}"
-    return module, f"{known}from {name} import {{name}}"
+        return module, f"{path_setup}import importlib; {{name}} = importlib.import_module({name!r}).{{name}}"
+    return module, f"{path_setup}from {name} import {{name}}"
 
 
 def _taken(name: str, path: Path) -> bool:
     """Whether another file would be found under that name."""
     root = name.partition(".")[0]
-    known = sys.modules.get(name)
-    if known is not None:
-        return getattr(known, "__file__", None) is None or not path.samefile(str(known.__file__))
+    module = sys.modules.get(name)
+    if module is not None:
+        return getattr(module, "__file__", None) is None or not path.samefile(str(module.__file__))
     spec = importlib.util.find_spec(root) if root == name else None
     origin = None if spec is None else spec.origin
     return origin is not None and not (Path(origin).exists() and path.samefile(origin))
@@ -333,10 +333,10 @@ def _line_of(error: BaseException, path: Path) -> str:
     return line
 
 
-def _in_file(file: _File, imported: str, name: str, loss: Any) -> Found:
+def _in_file(file: _File, imported: str, name: str, loss: Any) -> NamedLoss:
     first = name.partition(".")[0]
     line = file.defined.get(first, 0)
-    return Found(name, loss, file.shown, line, _source(loss, name), imported.format(name=first))
+    return NamedLoss(name, loss, file.shown, line, _source(loss, name), imported.format(name=first))
 
 
 def _source(loss: Any, name: str) -> str | None:
@@ -350,9 +350,9 @@ def _close_file(path: Path) -> str:
     return f"; did you mean {(path.parent / close[0]).as_posix()!r}?" if close else "."
 
 
-def _sentence(error: BaseException) -> str:
-    said = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}{': ' if said else ''}{said}"
+def _one_line(error: BaseException) -> str:
+    line = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}{': ' if line else ''}{line}"
 
 
 # ── what looks like a loss ───────────────────────────────────────────────────────────────────────────────────────────
@@ -387,10 +387,10 @@ def _is_loss(name: str, thing: Any) -> bool:
 
 def _arguments(function: Any) -> list[str]:
     try:
-        found = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(function).parameters.values()
     except (ValueError, TypeError):
         return []
-    return [each.name for each in found if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    return [each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
 
 
 def _is_pair(names: list[str]) -> bool:
@@ -403,41 +403,41 @@ def _is_metric(name: str) -> bool:
 
 
 def _says_loss(name: str) -> bool:
-    said = conventions.words(name)
-    if not said or said[0] in _VERBS:
+    tokens = conventions.words(name)
+    if not tokens or tokens[0] in _VERBS:
         return False
-    return bool(set(said) & conventions.LOSSES) or conventions.task(name) is not None
+    return bool(set(tokens) & conventions.LOSSES) or conventions.task(name) is not None
 
 
 # ── arguments ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _given(found: list[Found], arguments: dict[str, Any], target: str) -> list[Found]:
+def _bound(losses: list[NamedLoss], arguments: dict[str, Any], target: str) -> list[NamedLoss]:
     """The losses with the arguments that they take.
 
     Raises:
         UsageError: an argument that none of them takes.
     """
     if not arguments:
-        return found
-    given, used = [], set()
-    for each in found:
+        return losses
+    bound, used = [], set()
+    for each in losses:
         mine = {name: value for name, value in arguments.items() if _takes(each.loss, name)}
         used |= set(mine)
-        given.append(_with(each, mine) if mine else each)
+        bound.append(_with(each, mine) if mine else each)
     for name in arguments:
         if name not in used:
-            raise UsageError(f"{target} takes no argument {name!r}{_advice(found, name)}")
-    return given
+            raise UsageError(f"{target} takes no argument {name!r}{_advice(losses, name)}")
+    return bound
 
 
-def _with(found: Found, arguments: dict[str, Any]) -> Found:
-    said = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    imports = found.imports
-    if imports and not isinstance(found.loss, type):
+def _with(loss: NamedLoss, arguments: dict[str, Any]) -> NamedLoss:
+    text = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    imports = loss.imports
+    if imports and not isinstance(loss.loss, type):
         imports = f"import functools; {imports}"
-    bound = functools.partial(found.loss, **arguments)
-    return dataclasses.replace(found, name=f"{found.name}({said})", loss=bound, source=None, imports=imports)
+    bound = functools.partial(loss.loss, **arguments)
+    return dataclasses.replace(loss, name=f"{loss.name}({text})", loss=bound, source=None, imports=imports)
 
 
 def _takes(loss: Any, name: str) -> bool:
@@ -450,7 +450,7 @@ def _takes(loss: Any, name: str) -> bool:
     return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
-def _advice(found: list[Found], name: str) -> str:
-    known = sorted({each for loss in found for each in _arguments(loss.loss)})
-    close = difflib.get_close_matches(name, known, n=1)
+def _advice(losses: list[NamedLoss], name: str) -> str:
+    names = sorted({each for loss in losses for each in _arguments(loss.loss)})
+    close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]}?" if close else "."

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 @final
 @dataclasses.dataclass(frozen=True)
 class Formula:
-    """What a loss should compute, in the words of lossary's vocabulary; it is not recorded in the catalogue.
+    """What a loss should compute, in lossary's operations; it is not recorded in the catalogue.
 
     Args:
-        sentence: `(xp, p, y) -> loss` of each entry, or of each row of classes (the last axis): the words of `xp` and
-            arithmetic, as in a loss's own `formula`. It need not be stable: it is read with many digits.
+        expression: `(xp, p, y) -> loss` of each entry, or of each row of classes (the last axis): operations of `xp`
+            and arithmetic, as in a loss's own `formula`. It need not be stable: it is read with many digits.
         prediction, target: what the two may be.
     """
 
-    sentence: Callable[[Any, Any, Any], Any]
+    expression: Callable[[Any, Any, Any], Any]
     prediction: Domain
     target: Domain
     trainable: ClassVar[bool] = True
     claims: ClassVar[tuple[Claim, ...]] = ()
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return self.sentence(xp, p, y)
+        return self.expression(xp, p, y)

@@ -37,23 +37,23 @@ class Part:
         return self.function(*positional, **named)[self.index]
 
 
-def with_own_gradient(made: Subject) -> Subject:
+def with_own_gradient(subject: Subject) -> Subject:
     """The subject with the gradient that its loss brings: as an attribute, by a method, or returned with the value.
 
     What returns a gradient and a curvature, (N,) and (N,), is an objective for boosting. Its loss is not known: the
     gradient is looked at in its place, and the curvature as the gradient of that.
     """
-    loss: Any = made.loss.func if isinstance(made.loss, functools.partial) else made.loss
-    if made.backend.name != "numpy":
-        return made
-    if made.host == "lossary":
-        source = f"{made.source}.value_and_gradient"
-        return _with(made, loss.value_and_gradient, source, 1) if _has_gradient(loss) else made
+    loss: Any = subject.loss.func if isinstance(subject.loss, functools.partial) else subject.loss
+    if subject.backend.name != "numpy":
+        return subject
+    if subject.host == "lossary":
+        source = f"{subject.source}.value_and_gradient"
+        return _with(subject, loss.value_and_gradient, source, 1) if _has_gradient(loss) else subject
     for names, index in ((_GRADIENT, None), (_BOTH, 1)):
         name = next((name for name in names if callable(getattr(loss, name, None))), None)
         if name is not None:
-            return _with(made, getattr(loss, name), f"{made.source}.{name}", index)
-    return _of_pair(made)
+            return _with(subject, getattr(loss, name), f"{subject.source}.{name}", index)
+    return _of_pair(subject)
 
 
 def _has_gradient(loss: Any) -> bool:
@@ -61,40 +61,40 @@ def _has_gradient(loss: Any) -> bool:
     return loss.trainable and all(each.has_gradient for each in terms)
 
 
-def _with(made: Subject, function: Callable[..., Any], source: str, index: int | None) -> Subject:
+def _with(subject: Subject, function: Callable[..., Any], source: str, index: int | None) -> Subject:
     part = "" if index is None else f"[{index}]"
 
     def own(prediction: Any, target: Any, **more: Any) -> Any:
-        found = made.raw(prediction, target, loss=function, **more)
-        return found if index is None else found[index]
+        result = subject.raw(prediction, target, loss=function, **more)
+        return result if index is None else result[index]
 
-    called = dataclasses.replace(made, source=source)
-    return dataclasses.replace(made, own_gradient=own, gradient_source=_template(called) + part)
+    called = dataclasses.replace(subject, source=source)
+    return dataclasses.replace(subject, own_gradient=own, gradient_source=_template(called) + part)
 
 
-def _of_pair(made: Subject) -> Subject:
+def _of_pair(subject: Subject) -> Subject:
     """The subject of a function that returns two things, where that is what it does."""
-    prediction, pair = _returned(made)
+    prediction, pair = _returned(subject)
     if not isinstance(pair, tuple | list) or len(pair) != 2 or isinstance(pair[1], dict | str):
-        return made
+        return subject
     first, second = (np.asarray(each) for each in pair)
     if second.shape != prediction.shape:
-        return made
+        return subject
     taken = dataclasses.replace(
-        made, convention=dataclasses.replace(made.convention, part="[0]"), loss=Part(made.loss, 0)
+        subject, convention=dataclasses.replace(subject.convention, part="[0]"), loss=Part(subject.loss, 0)
     )
 
     def own(prediction: Any, target: Any, **more: Any) -> Any:
-        return made.raw(prediction, target, **more)[1]
+        return subject.raw(prediction, target, **more)[1]
 
-    found = dataclasses.replace(taken, own_gradient=own, gradient_source=f"{_template(made)}[1]")
-    if first.shape != second.shape or not (_speaks_of_curvature(made) or np.any(first < 0)):
-        return found
-    title = made.inferred[0].replace("function", "boosting objective")
-    return dataclasses.replace(found, host="boosting", reduction="none", inferred=(title, *made.inferred[1:]))
+    extended = dataclasses.replace(taken, own_gradient=own, gradient_source=f"{_template(subject)}[1]")
+    if first.shape != second.shape or not (_speaks_of_curvature(subject) or np.any(first < 0)):
+        return extended
+    title = subject.inferred[0].replace("function", "boosting objective")
+    return dataclasses.replace(extended, host="boosting", reduction="none", inferred=(title, *subject.inferred[1:]))
 
 
-def _returned(made: Subject) -> tuple[Any, Any]:
+def _returned(subject: Subject) -> tuple[Any, Any]:
     """A prediction that the loss takes, and what it returns for it."""
     for prediction, target in (
         (_SCORES, _LABELS),
@@ -103,21 +103,21 @@ def _returned(made: Subject) -> tuple[Any, Any]:
         (_ROWS, np.eye(3)[_INDEX]),
     ):
         try:
-            return prediction, made.raw(prediction.copy(), target.copy())
+            return prediction, subject.raw(prediction.copy(), target.copy())
         except (Exception, SystemExit, GeneratorExit):  # noqa: S112  # it did not take these arrays, that is all
             continue
     return None, None
 
 
-def _speaks_of_curvature(made: Subject) -> bool:
+def _speaks_of_curvature(subject: Subject) -> bool:
     """Whether the function calls what it returns so."""
-    function = inspect.unwrap(made.loss.func if isinstance(made.loss, functools.partial) else made.loss)
+    function = inspect.unwrap(subject.loss.func if isinstance(subject.loss, functools.partial) else subject.loss)
     code = getattr(function, "__code__", None)
-    names = [made.name, *(code.co_varnames if code is not None else ())]
+    names = [subject.name, *(code.co_varnames if code is not None else ())]
     return any(_CURVATURE & set(conventions.words(name)) for name in names)
 
 
-def _template(made: Subject) -> str:
+def _template(subject: Subject) -> str:
     """The call as a text to fill in: "loss({prediction}, {target})"."""
-    source = made.source.replace("{", "{{").replace("}", "}}")
-    return dataclasses.replace(made, source=source).expression("{prediction}", "{target}")
+    source = subject.source.replace("{", "{{").replace("}", "}}")
+    return dataclasses.replace(subject, source=source).expression("{prediction}", "{target}")

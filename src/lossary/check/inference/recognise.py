@@ -100,31 +100,31 @@ def _rows_of_classes(prediction: Domain, target: Domain) -> tuple[Any, Any]:
     return np.repeat(rows, len(shares), axis=0), np.tile(shares, (len(rows), 1))
 
 
-def _factor(got: Any, wanted: Any) -> float | None:
-    """What `wanted` must be multiplied by to be `got`; None where no constant does."""
-    finite = np.isfinite(got) & np.isfinite(wanted)
-    sizes = np.abs(wanted[finite])
+def _factor(values: Any, reference: Any) -> float | None:
+    """What `reference` must be multiplied by to be `values`; None where no constant does."""
+    finite = np.isfinite(values) & np.isfinite(reference)
+    sizes = np.abs(reference[finite])
     if not sizes.any():
         return None
     at = np.argsort(sizes)[len(sizes) // 2 :]  # the larger half, which has more digits
-    factor = float(np.median((got[finite] / wanted[finite])[at]))
+    factor = float(np.median((values[finite] / reference[finite])[at]))
     if not (np.isfinite(factor) and factor > 0):
         return None
     factor = _plain(factor)
-    off = np.abs(got[finite] - factor * wanted[finite])
+    off = np.abs(values[finite] - factor * reference[finite])
     return factor if (off <= _TOLERANCE * factor * (sizes + 0.01)).all() else None
 
 
 def _plain(factor: float) -> float:
     """The simple fraction, or the change of the logarithm's base, that a measured factor stands for."""
     measured = Fraction(factor)
-    for exact, known in (
+    for exact, tolerance in (
         (float(measured.limit_denominator(12)), _TOLERANCE / 10),  # an epsilon in the formula shifts it a little
         (float(measured.limit_denominator(1000)), _MEASURED),
         (1 / math.log(2), _MEASURED),
         (1 / math.log(10), _MEASURED),
     ):
-        if abs(exact - factor) < known * factor:
+        if abs(exact - factor) < tolerance * factor:
             return exact
     return factor
 
@@ -157,30 +157,34 @@ def _named(subject: Subject) -> type[Loss] | None:
     return None
 
 
-def _fits(mine: Domain, its: Domain) -> bool:
+def _fits(domain: Domain, other: Domain) -> bool:
     """Whether all that the subject takes, the catalogue's loss takes in the same sense."""
-    senses = [(each.axes, each.indices, each.says_class, each.logarithms, each.low, each.high) for each in (mine, its)]
-    return senses[0] == senses[1] and (mine.discrete or not its.discrete)
+    senses = [
+        (each.axes, each.indices, each.says_class, each.logarithms, each.low, each.high) for each in (domain, other)
+    ]
+    return senses[0] == senses[1] and (domain.discrete or not other.discrete)
 
 
 def _settings(cls: type[Loss], subject: Subject) -> Iterator[dict[str, Setting]]:
     """Hyper-parameters to try: flags both ways, numbers as the subject has them, else the default and the examples."""
-    given = {**subject.settings, **(subject.constructor.settings if subject.constructor is not None else {})}
-    known = parameters_of(cls)
-    values = [[(name, value) for value in _choices(cls, name, its, given)] for name, its in known.items()]
+    stated = {**subject.settings, **(subject.constructor.settings if subject.constructor is not None else {})}
+    parameters = parameters_of(cls)
+    values = [
+        [(name, value) for value in _choices(cls, name, parameter, stated)] for name, parameter in parameters.items()
+    ]
     for chosen in itertools.product(*values):
         yield dict(chosen)
 
 
-def _choices(cls: type[Loss], name: str, its: Parameter, given: Mapping[str, Any]) -> list[Setting]:
-    if its.is_flag:
+def _choices(cls: type[Loss], name: str, parameter: Parameter, stated: Mapping[str, Any]) -> list[Setting]:
+    if parameter.is_flag:
         return [False, True]
-    if its.choices is not None:
-        return list(its.choices)
-    for word in (name, *its.foreign):
+    if parameter.choices is not None:
+        return list(parameter.choices)
+    for word in (name, *parameter.foreign):
         try:
-            found = its.accept(cls.__name__, name, given[word])
+            setting = parameter.accept(cls.__name__, name, stated[word])
         except (KeyError, LossaryError):
             continue
-        return [] if isinstance(found, tuple) else [found]  # what classes count for is no part of an entry's loss
-    return [its.default, *(each for each in its.examples if not isinstance(each, tuple))]
+        return [] if isinstance(setting, tuple) else [setting]  # what classes count for is no part of an entry's loss
+    return [parameter.default, *(each for each in parameter.examples if not isinstance(each, tuple))]

@@ -78,9 +78,9 @@ class Scalar:
         self.domain = subject.target if of_target else subject.prediction
         separate = subject.separates and subject.own_gradient is None
         self.reduction: Reduction = "none" if separate else subject.reduction
-        found = subject.call(prediction, target, reduction=self.reduction)
-        self.epsilon = subject.backend.spacing(subject.backend.dtype(found) if hasattr(found, "dtype") else "float64")
-        shape = tuple(np.shape(found))
+        value = subject.call(prediction, target, reduction=self.reduction)
+        self.epsilon = subject.backend.spacing(subject.backend.dtype(value) if hasattr(value, "dtype") else "float64")
+        shape = tuple(np.shape(value))
         self.factors = np.ones(shape) if subject.own_gradient is not None else np.resize(_FACTORS, shape)
 
     def __call__(self, at: Any) -> float:
@@ -121,9 +121,9 @@ class Scalar:
 
     def along(self, direction: Any) -> Slope:
         """The slope in that direction; nearer by, where the loss turns too fast (1/y near 0)."""
-        found = slope(lambda s: self(self.at + s * direction), self.epsilon)
-        if found.error <= 1e-3 * abs(found.estimate):
-            return found
+        coarse = slope(lambda s: self(self.at + s * direction), self.epsilon)
+        if coarse.error <= 1e-3 * abs(coarse.estimate):
+            return coarse
         nearer = slope(lambda s: self(self.at + s * direction / _NEARER), self.epsilon)
         return Slope(
             _NEARER * nearer.estimate,

@@ -76,8 +76,8 @@ class Precision:
     def usable(self) -> tuple[float, float] | None:
         """The longest run of magnitudes at which it is; None where it is at none."""
         errors = np.array([self.value, self.gradient] if self.gradient else [self.value])
-        known = np.fmax.reduce(errors, axis=0)  # NaN where nothing is known; what is too small says nothing
-        good = (known <= TOLERATED) & ~np.array(self.overflows, bool)
+        worst = np.fmax.reduce(errors, axis=0)  # NaN where nothing is known; what is too small says nothing
+        good = (worst <= TOLERATED) & ~np.array(self.overflows, bool)
         runs = [[at for at, _ in run] for holds, run in itertools.groupby(enumerate(good), lambda x: x[1]) if holds]
         longest = max(runs, key=len, default=None)
         return None if longest is None else (self.sizes[longest[0]], self.sizes[longest[-1]])
@@ -107,14 +107,14 @@ class Envelope:
     @property
     def rows(self) -> list[tuple[str, str, str, str]]:
         """The table's cells, one row for each dtype."""
-        found = []
+        rows = []
         for each in self.precisions:
             if each.refused:
-                found.append((each.dtype, "refused", "", ""))
+                rows.append((each.dtype, "refused", "", ""))
                 continue
             usable = f"{each.usable[0]:.2g} to {each.usable[1]:.2g}" if each.usable else "nowhere"
-            found.append((each.dtype, str(each.worst_value or "–"), str(each.worst_gradient or "–"), usable))
-        return found
+            rows.append((each.dtype, str(each.worst_value or "–"), str(each.worst_gradient or "–"), usable))
+        return rows
 
     @property
     def text(self) -> str:
@@ -207,10 +207,10 @@ def _sizes(subject: Subject, dtype: str) -> tuple[float, ...]:
     """Magnitudes from the smallest to the largest that make sense, most where losses bend."""
     if _of_residuals(subject):
         low, high = math.log10(smallest_normal(dtype)), math.log10(largest(dtype)) - 0.01
-        found = [*np.geomspace(10**low, 10**high, 28), *np.geomspace(max(1e-9, 10**low), min(1e5, 10**high), 36)]
+        sizes = [*np.geomspace(10**low, 10**high, 28), *np.geomspace(max(1e-9, 10**low), min(1e5, 10**high), 36)]
     else:
-        found = [*np.geomspace(1e-4, 80 if subject.prediction.of_shares else min(1e5, largest(dtype)), 48)]
-    return tuple(sorted(float(x) for x in found))
+        sizes = [*np.geomspace(1e-4, 80 if subject.prediction.of_shares else min(1e5, largest(dtype)), 48)]
+    return tuple(sorted(float(x) for x in sizes))
 
 
 def _answers(subject: Subject, p: Any, y: Any) -> tuple[Any, Any]:
@@ -224,10 +224,10 @@ def _answers(subject: Subject, p: Any, y: Any) -> tuple[Any, Any]:
     return np.array([float(np.mean(value)) for value in values]), np.concatenate(slopes)
 
 
-def _by_size(found: Distance, exact: Exact, each: int) -> list[float]:
+def _by_size(distance: Distance, exact: Exact, each: int) -> list[float]:
     """The worst error of the points of each size; NaN where nothing is left of the exact answers."""
-    known = ~found.apart & (found.wrong | (exact.near != 0))
-    ulp = np.where(known, np.where(found.wrong, np.inf, found.ulp), np.nan)
+    measurable = ~distance.apart & (distance.wrong | (exact.near != 0))
+    ulp = np.where(measurable, np.where(distance.wrong, np.inf, distance.ulp), np.nan)
     return [float(x) for x in np.fmax.reduce(ulp.reshape(GRID // each, -1), axis=1)]
 
 
@@ -239,5 +239,5 @@ def _drawn(sizes: tuple[float, ...], errors: tuple[float, ...]) -> tuple[tuple[f
 
 def _worst(sizes: tuple[float, ...], errors: tuple[float, ...]) -> Worst | None:
     """Of those that can be measured."""
-    known = [Worst(error, size) for error, size in zip(errors, sizes, strict=False) if not math.isnan(error)]
-    return max(known, key=lambda each: each.ulp, default=None)
+    measured = [Worst(error, size) for error, size in zip(errors, sizes, strict=False) if not math.isnan(error)]
+    return max(measured, key=lambda each: each.ulp, default=None)

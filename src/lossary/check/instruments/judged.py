@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from lossary.check.subject.subject import Subject
 
 
-def known(subject: Subject) -> bool:
+def can_judge(subject: Subject) -> bool:
     """Whether the judge can say; he knows no class weights."""
     return subject.definition is not None and not getattr(subject.definition, "class_weight", ())
 
 
 def values(subject: Subject, p: Any, y: Any) -> Any:
     """As `Subject.rows`; NaN where nobody knows."""
-    if not known(subject):
+    if not can_judge(subject):
         try:
             return subject.rows(*widened(p, y))
         except LossRaised:  # float64 is refused
@@ -32,7 +32,7 @@ def values(subject: Subject, p: Any, y: Any) -> Any:
 
 def gradients(subject: Subject, p: Any, y: Any) -> Any:
     """As `Subject.row_gradients`; NaN at kinks, and where nobody knows."""
-    if not known(subject):
+    if not can_judge(subject):
         try:
             return subject.row_gradients(*widened(p, y))
         except LossRaised:  # float64 is refused

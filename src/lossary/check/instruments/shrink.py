@@ -33,7 +33,7 @@ def smallest(subject: Subject, broken: Callable[[Any, Any], bool], prediction: A
 
     count = len(prediction)
     some = strategies.lists(strategies.integers(0, count - 1), min_size=1, max_size=4, unique=True)
-    rows = _found(some, list(range(count)), lambda rows: fails(prediction[rows], target[rows]))
+    rows = _plainest(some, list(range(count)), lambda rows: fails(prediction[rows], target[rows]))
     prediction, target = prediction[rows], target[rows]
     if prediction.size + target.size > _MOST_NUMBERS:
         return prediction, target
@@ -44,7 +44,7 @@ def smallest(subject: Subject, broken: Callable[[Any, Any], bool], prediction: A
         return p, np.array(numbers[prediction.size :]).astype(target.dtype).reshape(target.shape)
 
     whole = (*prediction.flat, *target.flat)
-    return rebuilt(_found(strategies.tuples(*each), whole, lambda numbers: fails(*rebuilt(numbers))))
+    return rebuilt(_plainest(strategies.tuples(*each), whole, lambda numbers: fails(*rebuilt(numbers))))
 
 
 def alone(broken: Callable[[Any, Any], Any], prediction: Any, target: Any) -> tuple[Any, Any] | None:
@@ -72,7 +72,7 @@ def plainer(x: Any) -> list[Any]:
     return [*dict.fromkeys(float(each) for each in near if np.isfinite(each)), x]
 
 
-def _found(simpler: Any, original: Any, holds: Callable[[Any], bool]) -> Any:
+def _plainest(simpler: Any, original: Any, holds: Callable[[Any], bool]) -> Any:
     """The plainest of what `simpler` makes for which it holds; the original, where there is none."""
     from hypothesis import HealthCheck, Phase, find, settings
     from hypothesis.errors import NoSuchExample

@@ -37,8 +37,8 @@ class Precision:
         from lossary.check.instruments.envelope import envelope
 
         with contained():
-            found: Envelope | None = envelope(subject)
-        return None if found is None else cls(found.text, found.svg, found.as_json())
+            measurement: Envelope | None = envelope(subject)
+        return None if measurement is None else cls(measurement.text, measurement.svg, measurement.as_json())
 
 
 @final
@@ -70,8 +70,8 @@ class LossReport:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The broken promises, errors first; those that were expected are not among them."""
-        found = [each.finding for each in self.outcomes if each.finding is not None and each.status != "expected"]
-        return tuple(sorted(found, key=lambda finding: (finding.severity, finding.code)))
+        findings = [each.finding for each in self.outcomes if each.finding is not None and each.status != "expected"]
+        return tuple(sorted(findings, key=lambda finding: (finding.severity, finding.code)))
 
     @property
     def applied(self) -> int:

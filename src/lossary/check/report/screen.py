@@ -43,26 +43,26 @@ def loss(report: LossReport, *, verbose: bool = False, heading: Heading = str) -
     return "\n".join(lines) + "\n"
 
 
-def finding(found: Finding, *, heading: Heading = str) -> list[str]:
+def finding(finding: Finding, *, heading: Heading = str) -> list[str]:
     """A broken promise: what happened, what was promised, how to see it, what to do."""
-    place, code = f"{found.place}  ", f"{found.code} {found.severity:<7}"
-    first, *rest = _wrapped(f"{place}{code}  {found.message}", " " * _INDENT)
-    lines = [first.replace(code, heading(code), 1), *rest, *_labelled("promised", [_clause(found.promise)])]
-    if found.reproducer:
-        lines += _labelled("reproduce", pasted(found), wrap=False)
-    pointer = f"lossary show {found.code}".replace(" ", _TIED)
-    return [*lines, *_labelled("help", [f"{_sentence(found.help)}  {pointer}"])]
+    place, code = f"{finding.place}  ", f"{finding.code} {finding.severity:<7}"
+    first, *rest = _wrapped(f"{place}{code}  {finding.message}", " " * _INDENT)
+    lines = [first.replace(code, heading(code), 1), *rest, *_labelled("promised", [_clause(finding.promise)])]
+    if finding.reproducer:
+        lines += _labelled("reproduce", pasted(finding), wrap=False)
+    pointer = f"lossary show {finding.code}".replace(" ", _TIED)
+    return [*lines, *_labelled("help", [f"{_sentence(finding.help)}  {pointer}"])]
 
 
-def pasted(found: Finding) -> list[str]:
+def pasted(finding: Finding) -> list[str]:
     """The lines that show it, the last with what it prints as a comment."""
-    lines = [part for line in found.reproducer.splitlines() for part in _folded(line)]
-    if not found.observed:
+    lines = [part for line in finding.reproducer.splitlines() for part in _folded(line)]
+    if not finding.observed:
         return lines
-    said = textwrap.shorten(f"# {found.observed}", _WIDTH - _INDENT, placeholder=" …")
-    if len(lines[-1]) + 2 + len(said) <= _WIDTH - _INDENT:
-        return [*lines[:-1], f"{lines[-1]}  {said}"]
-    return [*lines, said]
+    comment = textwrap.shorten(f"# {finding.observed}", _WIDTH - _INDENT, placeholder=" …")
+    if len(lines[-1]) + 2 + len(comment) <= _WIDTH - _INDENT:
+        return [*lines[:-1], f"{lines[-1]}  {comment}"]
+    return [*lines, comment]
 
 
 def summary(report: Report) -> str:
@@ -81,10 +81,12 @@ def _others(report: LossReport) -> list[str]:
     groups: dict[str, list[str]] = {}
     for each in report.outcomes:
         if each.finding is None or each.status == "expected":
-            said = {"passed": "passed", "skipped": f"does not apply: {each.reason}"}
-            groups.setdefault(said.get(each.status, f"fails as expected: {each.reason}"), []).append(each.rule)
+            reasons = {"passed": "passed", "skipped": f"does not apply: {each.reason}"}
+            groups.setdefault(reasons.get(each.status, f"fails as expected: {each.reason}"), []).append(each.rule)
     return [
-        line for said, codes in sorted(groups.items()) for line in _wrapped(f"    {said}: {' '.join(codes)}", " " * 8)
+        line
+        for reason, codes in sorted(groups.items())
+        for line in _wrapped(f"    {reason}: {' '.join(codes)}", " " * 8)
     ]
 
 

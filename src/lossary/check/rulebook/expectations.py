@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lossary.check.report.report import LossReport
 from lossary.check.rulebook.rule import Failure, Rule, find
-from lossary.check.run.ask import Outcome, found
+from lossary.check.run.ask import Outcome, finding_of
 from lossary.check.run.configuration import ANY, covers
 from lossary.errors import ParameterError
 
@@ -53,10 +53,10 @@ def applied(losses: Sequence[LossReport], configuration: Configuration) -> tuple
 
 def _stale(rule: Rule, loss: LossReport, outcome: Outcome, reason: str, key: str) -> Outcome:
     """The finding that an expectation which was not met is."""
-    came = "passes" if outcome.status == "passed" else f"is not asked: {outcome.reason}"
+    actual = "passes" if outcome.status == "passed" else f"is not asked: {outcome.reason}"
     which = " for any loss" if key == ANY and outcome.status == "passed" else ""
-    message = f"was expected to fail{which} ({reason}), but {came}"
-    return Outcome(rule.code, "failed", found(rule, loss, Failure(message, help=_STRICT, severity="error")))
+    message = f"was expected to fail{which} ({reason}), but {actual}"
+    return Outcome(rule.code, "failed", finding_of(rule, loss, Failure(message, help=_STRICT, severity="error")))
 
 
 def _with(loss: LossReport, outcome: Outcome) -> LossReport:

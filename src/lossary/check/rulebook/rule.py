@@ -120,11 +120,11 @@ def rule(
         thorough: slow, and left out unless asked for.
     """
 
-    def made(function: Check) -> Rule:
+    def decorator(function: Check) -> Rule:
         sides = inspect.cleandoc(wrong), inspect.cleandoc(right)
         return Rule(code, function, severity, needs, remedy, *sides, seen, thorough)
 
-    return made
+    return decorator
 
 
 @functools.cache
@@ -132,13 +132,13 @@ def rules() -> tuple[Rule, ...]:
     """Every rule there is, in the order of the codes: what the files in `rules/` define, one each."""
     import lossary.check.rules as home
 
-    found = [
+    rules = [
         each
         for module in pkgutil.walk_packages(home.__path__, f"{home.__name__}.")
         for each in vars(importlib.import_module(module.name)).values()
         if isinstance(each, Rule)
     ]
-    return tuple(sorted(found, key=lambda each: each.code))
+    return tuple(sorted(rules, key=lambda each: each.code))
 
 
 def find(name: str) -> Rule:

@@ -97,10 +97,14 @@ def ask(rule: Rule, subject: Subject, time_limit: float | None = None) -> Outcom
         try:
             failure = _answered(rule, subject, time_limit)
         except Exception as error:
-            return Outcome(rule.code, "broken", found(rule, subject, Failure(f"could not be examined: {named(error)}")))
+            return Outcome(
+                rule.code, "broken", finding_of(rule, subject, Failure(f"could not be examined: {named(error)}"))
+            )
         if failure is None:
             return Outcome(rule.code, "passed")
-        return Outcome(rule.code, "failed", found(rule, subject, failure, *reproduced(subject, failure, time_limit)))
+        return Outcome(
+            rule.code, "failed", finding_of(rule, subject, failure, *reproduced(subject, failure, time_limit))
+        )
 
 
 def _answered(rule: Rule, subject: Subject, time_limit: float | None) -> Failure | None:
@@ -125,7 +129,7 @@ def _shown(error: LossRaised) -> str:
     return code if len(code) <= _READABLE else ""
 
 
-def found(rule: Rule, subject: Any, failure: Failure, reproducer: str = "", observed: str = "") -> Finding:
+def finding_of(rule: Rule, subject: Any, failure: Failure, reproducer: str = "", observed: str = "") -> Finding:
     """The finding that a failure makes; `subject` has a name, a path and a line."""
     return Finding(
         rule.code,
@@ -158,15 +162,15 @@ def reproduced(subject: Subject, failure: Failure, time_limit: float | None = No
     imports = "; ".join(dict.fromkeys(each for each in (subject.backend.imports, subject.imports) if each))
     code = f"{imports}\n{failure.code}"
     # What has no import (a function of a session) is known by its name.
-    known: dict[str, Any] = {} if subject.imports else subject.known
-    said = io.StringIO()
-    with quiet(), contextlib.redirect_stdout(said):
+    namespace: dict[str, Any] = {} if subject.imports else subject.namespace
+    output = io.StringIO()
+    with quiet(), contextlib.redirect_stdout(output):
         try:
             with limited(time_limit):
-                exec(code, known)  # noqa: S102  # it was made from our own text and the loss under check
+                exec(code, namespace)  # noqa: S102  # it was made from our own text and the loss under check
         except (Exception, TimeLimit, SystemExit) as error:
             return code, named(error)
-    return code, " ".join(said.getvalue().split())
+    return code, " ".join(output.getvalue().split())
 
 
 def named(error: BaseException) -> str:

@@ -66,14 +66,14 @@ class Configuration:
         """As plain data, which JSON can carry."""
         return {each.name: _plain(getattr(self, each.name)) for each in dataclasses.fields(self)}
 
-    def updated(self, **told: Any) -> Configuration:
+    def updated(self, **changes: Any) -> Configuration:
         """With what is told in place of what is here; None and () are as good as nothing said.
 
         Expected failures are added to those that are here.
         """
-        expected = {**self.expected_failures, **(told.pop("expected_failures", None) or {})}
-        said = {name: value for name, value in told.items() if value not in (None, ())}
-        return dataclasses.replace(self, expected_failures=expected, **said)
+        expected = {**self.expected_failures, **(changes.pop("expected_failures", None) or {})}
+        stated = {name: value for name, value in changes.items() if value not in (None, ())}
+        return dataclasses.replace(self, expected_failures=expected, **stated)
 
 
 def read(folder: Path) -> Configuration:
@@ -102,16 +102,16 @@ def arguments(words: Iterable[str]) -> dict[str, Any]:
     Raises:
         ParameterError: a word that is none such.
     """
-    made: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for word in words:
         name, mark, value = word.partition("=")
         if not mark or not name.isidentifier():
             raise ParameterError(f"--arg is name=value, such as delta=0.5, not {word!r}.")
         try:
-            made[name] = ast.literal_eval(value)
+            values[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
-            made[name] = value
-    return made
+            values[name] = value
+    return values
 
 
 def expected(words: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -120,13 +120,13 @@ def expected(words: Iterable[str]) -> dict[str, dict[str, str]]:
     Raises:
         ParameterError: a word that is none such.
     """
-    made: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for word in words:
         rule, mark, reason = word.partition("=")
         if not mark or not reason.strip():
             raise ParameterError(f"--expect is a rule and a reason, LSY204='kinked by design', not {word!r}.")
-        made[rule] = reason
-    return {ANY: made} if made else {}
+        reasons[rule] = reason
+    return {ANY: reasons} if reasons else {}
 
 
 def _checked(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -134,35 +134,35 @@ def _checked(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
     where = f"[tool.lossary.check] of {path.name}"
     fields = {each.name.replace("_", "-"): each for each in dataclasses.fields(Configuration)}
     del fields["arguments"]  # they belong to one loss
-    made: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, value in table.items():
         if key not in fields:
             close = difflib.get_close_matches(key, fields, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(fields)}."
             raise ParameterError(f"{where} has no key {key!r}.", hint=hint)
-        wanted, converted = _converted(fields[key], value, path.parent)
+        description, converted = _converted(fields[key], value, path.parent)
         if converted is None:
-            raise ParameterError(f"{where}: {key} must be {wanted}.", received=f"{value!r}.")
-        made[fields[key].name] = converted
-    return made
+            raise ParameterError(f"{where}: {key} must be {description}.", received=f"{value!r}.")
+        settings[fields[key].name] = converted
+    return settings
 
 
 def _converted(field: dataclasses.Field[Any], value: Any, folder: Path) -> tuple[str, Any]:
     """What a field must be, in words, and the value as that; None where it is something else."""
     if field.name == "expected_failures":
-        wanted = 'a table such as {"losses.py::my_loss" = {LSY204 = "the reason"}}'
+        description = 'a table such as {"losses.py::my_loss" = {LSY204 = "the reason"}}'
         right = isinstance(value, dict) and all(
             isinstance(rules, dict) and all(isinstance(reason, str) and reason for reason in rules.values())
             for rules in value.values()
         )
-        return wanted, {_located(loss, folder): rules for loss, rules in value.items()} if right else None
+        return description, {_located(loss, folder): rules for loss, rules in value.items()} if right else None
     if "tuple" in str(field.type):
         right = isinstance(value, list) and all(isinstance(each, str) for each in value)
         return "a list of texts", tuple(value) if right else None
-    for kind, wanted in _KINDS.items():
+    for kind, description in _KINDS.items():
         if kind.__name__ in str(field.type):
             numeric = kind is float and isinstance(value, int) and not isinstance(value, bool)
-            return wanted, value if type(value) is kind or numeric else None
+            return description, value if type(value) is kind or numeric else None
     raise AssertionError(field)
 
 

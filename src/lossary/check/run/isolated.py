@@ -10,7 +10,7 @@ from typing import Any, final
 from lossary.check.report.report import LossReport, Precision, Report
 from lossary.check.rulebook import expectations, rule
 from lossary.check.rulebook.rule import Failure, Rule
-from lossary.check.run.ask import FIRST, Finding, Outcome, found, in_turn, patience
+from lossary.check.run.ask import FIRST, Finding, Outcome, finding_of, in_turn, patience
 from lossary.check.run.child import Child, Lost
 from lossary.check.run.configuration import Configuration
 from lossary.errors import DataError
@@ -93,14 +93,14 @@ class _Examiner:
         """Import the targets in the child, and say what is in them."""
         request = {"ask": "losses", "targets": self._targets, "configuration": self._configuration.as_dict()}
         try:
-            found = self._said(request, _IMPORT)["losses"]
+            entries = self._answer(request, _IMPORT)["losses"]
         except Lost as lost:
             raise DataError(
                 f"{', '.join(self._targets)}, while it was imported, {lost}.",
                 hint='what a file does beside defining losses belongs under if __name__ == "__main__".',
             ) from None
         self._imported = True
-        return [_Loss(**each) for each in found]
+        return [_Loss(**each) for each in entries]
 
     def examined(self, index: int, loss: _Loss, rules: Sequence[Rule], *, alone: bool) -> LossReport:
         """What all rules say of one loss; of what it is, if nothing is known.
@@ -110,7 +110,7 @@ class _Examiner:
         """
         began = time.perf_counter()
         try:
-            known, silent = self._inferred(index, loss)
+            facts, silent = self._inferred(index, loss)
         except DataError as error:
             if alone:
                 raise
@@ -127,7 +127,7 @@ class _Examiner:
                 return self._outcome(index, loss, each)
             except Lost as error:
                 lost += 1
-                return Outcome(each.code, "failed", found(each, loss, Failure(str(error))))
+                return Outcome(each.code, "failed", finding_of(each, loss, Failure(str(error))))
 
         outcomes = []
         if silent is not None and all(each.code != FIRST for each in rules):
@@ -139,37 +139,37 @@ class _Examiner:
             loss.name,
             loss.path,
             loss.line,
-            tuple(known.get("inferred", ())),
+            tuple(facts.get("inferred", ())),
             tuple(outcomes),
             time.perf_counter() - began,
             note=_note(outcomes, lost),
-            instead=known.get("instead", ""),
+            instead=facts.get("instead", ""),
             precision=self._precision(index) if silent is None else None,
         )
 
     def _precision(self, index: int) -> Precision | None:
         """How exact the loss is, if that was asked for and can be said."""
-        wanted = self._configuration.precision or self._configuration.thorough
-        if not wanted or self._current != index:  # the last rule has cost the child
+        requested = self._configuration.precision or self._configuration.thorough
+        if not requested or self._current != index:  # the last rule has cost the child
             return None
         try:
-            said = self._said({"ask": "precision"}, _MEASURING)["precision"]
+            fields = self._answer({"ask": "precision"}, _MEASURING)["precision"]
         except Lost:
             return None
-        return None if said is None else Precision(**said)
+        return None if fields is None else Precision(**fields)
 
     def _inferred(self, index: int, loss: _Loss) -> tuple[dict[str, Any], Finding | None]:
         """What is known of a loss; a finding, where it does not even answer the questions to find that out."""
         try:
             if not self._imported:
                 self.losses()
-            said = self._said({"ask": "infer", "loss": index}, self._configuration.time_limit + _FRAMEWORK)
+            answer = self._answer({"ask": "infer", "loss": index}, self._configuration.time_limit + _FRAMEWORK)
         except Lost as lost:
-            return {}, found(rule.find(FIRST), loss, Failure(str(lost)))
-        if "finding" in said:
-            return {}, Finding(**said["finding"])
+            return {}, finding_of(rule.find(FIRST), loss, Failure(str(lost)))
+        if "finding" in answer:
+            return {}, Finding(**answer["finding"])
         self._current = index
-        return said, None
+        return answer, None
 
     def _outcome(self, index: int, loss: _Loss, asked: Rule) -> Outcome:
         if self._current != index:
@@ -177,11 +177,11 @@ class _Examiner:
             if silent is not None:
                 raise Lost(silent.message)
         limit = patience(asked, self._configuration.time_limit)
-        said = self._said({"ask": "outcome", "rule": asked.code}, None if limit is None else limit + _GRACE)
-        finding = None if said["finding"] is None else Finding(**said.pop("finding"))
-        return Outcome(**{**said, "finding": finding})
+        fields = self._answer({"ask": "outcome", "rule": asked.code}, None if limit is None else limit + _GRACE)
+        finding = None if fields["finding"] is None else Finding(**fields.pop("finding"))
+        return Outcome(**{**fields, "finding": finding})
 
-    def _said(self, request: dict[str, Any], seconds: float | None) -> dict[str, Any]:
+    def _answer(self, request: dict[str, Any], seconds: float | None) -> dict[str, Any]:
         """The child's answer.
 
         Raises:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from lossary.check.inference import told
+from lossary.check.inference import stated
 from lossary.check.report.report import LossReport, Precision, Report
 from lossary.check.rulebook import expectations, rule
 from lossary.check.run.ask import TIME_LIMIT, ask, in_turn
@@ -80,10 +80,10 @@ def check_loss(
     facts |= {"claims": claims, "formula": formula}
     rules = rule.select(configuration.select, configuration.ignore, thorough=thorough)
     expectations.validated(configuration.expected_failures)
-    subject = told.subject(loss, seed=seed, **facts)
+    subject = stated.subject(loss, seed=seed, **facts)
     outcomes = tuple(in_turn(rules, lambda each: ask(each, subject, time_limit)))
     measured = Precision.of(subject) if precision or thorough else None
     place = subject.name, subject.path, subject.line, subject.inferred
-    seconds, instead = time.perf_counter() - began, told.instead(subject)
+    seconds, instead = time.perf_counter() - began, stated.instead(subject)
     report = LossReport(*place, outcomes, seconds, instead=instead, precision=measured)
     return Report(expectations.applied([report], configuration), time.perf_counter() - began, seed)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.check.inference import told
+from lossary.check.inference import stated
 from lossary.check.report import screen
 from lossary.check.rulebook import expectations, rule
 from lossary.check.rulebook.rule import Rule
@@ -67,10 +67,10 @@ def parametrize_with_loss_checks(
         expected = expected_failures(loss) if callable(expected_failures) else expected_failures or {}
         expectations.validated({"": expected})
         reasons = {rule.find(word).code: reason for word, reason in expected.items()}
-        known = functools.cache(functools.partial(told.subject, loss, seed=seed, **facts))
+        subject = functools.cache(functools.partial(stated.subject, loss, seed=seed, **facts))
         for each in rules:
             reason = reasons.get(each.code)
-            check = _Check(each, known, strict=strict, expected=reason is not None, time_limit=time_limit)
+            check = _Check(each, subject, strict=strict, expected=reason is not None, time_limit=time_limit)
             marks = [pytest.mark.xfail(reason=reason, strict=True, raises=BrokenPromise)] if reason is not None else []
             name = getattr(loss, "__name__", None) or (loss if isinstance(loss, str) else type(loss).__name__)
             parameters.append(pytest.param(loss, check, id=f"{name}-{each.name}", marks=marks))
@@ -82,9 +82,9 @@ class _Check:
     """One rule, ready to be asked of the loss it stands beside."""
 
     def __init__(
-        self, rule: Rule, known: Callable[[], Subject], *, strict: bool, expected: bool, time_limit: float
+        self, rule: Rule, subject: Callable[[], Subject], *, strict: bool, expected: bool, time_limit: float
     ) -> None:
-        self._rule, self._known = rule, known
+        self._rule, self._subject = rule, subject
         self._strict, self._expected, self._time_limit = strict, expected, time_limit
 
     def __call__(self, loss: Any) -> None:
@@ -95,7 +95,7 @@ class _Check:
         """
         import pytest
 
-        outcome = ask(self._rule, self._known(), self._time_limit)
+        outcome = ask(self._rule, self._subject(), self._time_limit)
         if outcome.status == "skipped":
             if self._expected:
                 pytest.fail(f"{self._rule.code} was expected to fail, but does not apply: {outcome.reason}")

@@ -13,10 +13,10 @@ import random
 import sys
 from typing import IO, TYPE_CHECKING, Any, final
 
-from lossary.check.inference import told
+from lossary.check.inference import stated
 from lossary.check.report.report import Precision
 from lossary.check.rulebook.rule import Failure, find
-from lossary.check.run.ask import FIRST, Finding, Outcome, TimeLimit, ask, found, limited, named, quiet
+from lossary.check.run.ask import FIRST, Finding, Outcome, TimeLimit, ask, finding_of, limited, named, quiet
 from lossary.check.run.configuration import Configuration
 from lossary.errors import LossaryError, UsageError
 
@@ -60,14 +60,14 @@ class Worker:
         limit_memory()
         try:
             with quiet(), limited(self._configuration.time_limit):
-                self._subject = self._told(chosen, facts)
+                self._subject = self._subject_of(chosen, facts)
         except TimeLimit:
             return _silent(chosen, f"did not come to an end in {self._configuration.time_limit:g} s")
         except (SystemExit, GeneratorExit, KeyboardInterrupt) as error:
             return _silent(chosen, f"tried to end the process: {named(error)}")
         except UsageError:
             # It may be no riddle, but give no answers.
-            self._subject = self._told(chosen, {"task": "regression", **facts})
+            self._subject = self._subject_of(chosen, {"task": "regression", **facts})
             outcome = self.outcome(FIRST)
             if outcome["status"] != "failed":
                 raise
@@ -77,31 +77,31 @@ class Worker:
         except Exception as error:
             return _silent(chosen, f"gives no answer that can be understood: {named(error)}")
         limit_memory()
-        return {"inferred": list(self._subject.inferred), "instead": told.instead(self._subject)}
+        return {"inferred": list(self._subject.inferred), "instead": stated.instead(self._subject)}
 
-    def _told(self, chosen: Any, facts: dict[str, Any]) -> Subject:
+    def _subject_of(self, chosen: Any, facts: dict[str, Any]) -> Subject:
         place = {"name": chosen.name, "path": chosen.path, "line": chosen.line}
         written = {"source": chosen.source, "imports": chosen.imports}
-        return told.subject(chosen.loss, **facts, **place, **written, seed=self._configuration.seed)
+        return stated.subject(chosen.loss, **facts, **place, **written, seed=self._configuration.seed)
 
     def precision(self) -> Answer:
         """How exact the loss is that was inferred last; None where nobody knows its formula."""
-        found = Precision.of(self._subject)
-        return {"precision": None if found is None else dataclasses.asdict(found)}
+        precision = Precision.of(self._subject)
+        return {"precision": None if precision is None else dataclasses.asdict(precision)}
 
     def outcome(self, rule: str) -> Answer:
         """What one rule finds in the loss that was inferred last."""
         chosen = find(rule)
         try:
-            given = ask(chosen, self._subject, self._configuration.time_limit)
+            outcome = ask(chosen, self._subject, self._configuration.time_limit)
         except BaseException as error:
             failure = Failure(f"raised {named(error)}")
-            given = Outcome(rule, "failed", found(chosen, self._subject, failure))
-        return dataclasses.asdict(given)
+            outcome = Outcome(rule, "failed", finding_of(chosen, self._subject, failure))
+        return dataclasses.asdict(outcome)
 
 
 def _silent(loss: Any, message: str) -> Answer:
-    return {"finding": _plain(found(find(FIRST), loss, Failure(message)))}
+    return {"finding": _plain(finding_of(find(FIRST), loss, Failure(message)))}
 
 
 def _plain(finding: Finding) -> Answer:

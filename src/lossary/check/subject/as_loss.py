@@ -85,13 +85,13 @@ def _loosened(claim: Claim) -> Claim:
 
 def shown(subject: Subject, trial: Probe, *, gradient: bool) -> str:
     """Code that prints the losses (or gradients) of the counterexample; of a chord, at both ends and in the middle."""
-    found = trial.counterexample
-    if "between" in found:
-        first, second = found["between"], found["and_"]
+    counterexample = trial.counterexample
+    if "between" in counterexample:
+        first, second = counterexample["between"], counterexample["and_"]
         p = np.stack([first, 0.5 * first + 0.5 * second, second])
-        y = np.stack([found["target"]] * 3)
-    elif "prediction" in found:
-        p, y = found["prediction"][None], found["target"][None]
+        y = np.stack([counterexample["target"]] * 3)
+    elif "prediction" in counterexample:
+        p, y = counterexample["prediction"][None], counterexample["target"][None]
     else:
         return ""
     shape = (-1, *subject.entry)
@@ -108,8 +108,8 @@ def in_float64(subject: Subject) -> Subject:
     settings = {**subject.constructor.settings, "dtype": "float64"}
     try:
         loss = subject.constructor.make(**settings)
-        made = dataclasses.replace(subject.constructor, settings=settings)
-        double = dataclasses.replace(subject, loss=loss, constructor=made)
+        constructor = dataclasses.replace(subject.constructor, settings=settings)
+        double = dataclasses.replace(subject, loss=loss, constructor=constructor)
         return double if _native(double) else subject
     except (LossRaised, TypeError, ValueError):
         return subject
@@ -122,7 +122,7 @@ def computes_in_float64(subject: Subject) -> bool:
 
 def _native(subject: Subject) -> bool:
     try:
-        found = subject.call(*subject.batch(4, dtype="float64"))
+        result = subject.call(*subject.batch(4, dtype="float64"))
     except LossRaised:
         return False
-    return not hasattr(found, "dtype") or subject.backend.dtype(found) == "float64"
+    return not hasattr(result, "dtype") or subject.backend.dtype(result) == "float64"

@@ -88,8 +88,8 @@ def positive(domain: Domain) -> bool:
 
 def two_classes(subject: Subject) -> tuple[float, float]:
     """How the target says the negative class and the positive one: for sure where it can, else by scores of ±1."""
-    known = subject.target.encode(np.arange(2), 2) if subject.target.certain else (-1.0, 1.0)
-    return float(known[0]), float(known[1])
+    labels = subject.target.encode(np.arange(2), 2) if subject.target.certain else (-1.0, 1.0)
+    return float(labels[0]), float(labels[1])
 
 
 def corners(subject: Subject) -> Any:
@@ -171,12 +171,12 @@ def _in_rows(subject: Subject, domain: Domain, amounts: Any) -> Any:
 
     safe = np.array(np.broadcast_to(domain.safe(ops, rows), rows.shape))
     alone = np.where(np.arange(rows.shape[-1]) == 0, rows, safe)
-    found = safe
+    result = safe
     for tried in (domain.activate(ops, rows), alone):
         with np.errstate(over="ignore"):
             legal = domain.contains(ops, tried.astype(np.float32), tried, float(np.finfo(np.float32).eps))
-        found = tried if legal is None else np.where(legal[:, None], tried, found)
-    return found
+        result = tried if legal is None else np.where(legal[:, None], tried, result)
+    return result
 
 
 def _entries_by_margin(subject: Subject, sizes: tuple[float, ...]) -> tuple[Any, Any]:

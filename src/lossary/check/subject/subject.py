@@ -86,14 +86,14 @@ class Constructor:
             defaults = {name: each.default for name, each in inspect.signature(self.make).parameters.items()}
         except (ValueError, TypeError):
             defaults = {}
-        said = []
+        arguments = []
         for name, value in {**self.settings, **changed}.items():
             if not isinstance(value, int | float | str | tuple | list | None):
                 return ""
             default = defaults.get(name, inspect.Parameter.empty)
             if type(default) is not type(value) or default != value:
-                said.append(_argument(name, value))
-        return f"{self.source}({', '.join(said)})"
+                arguments.append(_argument(name, value))
+        return f"{self.source}({', '.join(arguments)})"
 
 
 @final
@@ -177,15 +177,15 @@ class Subject:
 
     def reduces(self, reduction: Reduction) -> bool:
         """Whether it can be asked for that reduction (what it does anyhow counts)."""
-        spoken = self.constructor.reductions if self.constructor is not None else {}
-        return reduction in (self.reduction, *self.convention.reductions, *spoken)
+        reductions = self.constructor.reductions if self.constructor is not None else {}
+        return reduction in (self.reduction, *self.convention.reductions, *reductions)
 
     def claimed(self, kind: type[Claim]) -> Claim | None:
         """The claim of that kind, also one that follows from others; None where nobody makes it."""
         return next((each for each in closure(self.claimed_properties) if isinstance(each, kind)), None)
 
     @property
-    def known(self) -> dict[str, Any]:
+    def namespace(self) -> dict[str, Any]:
         """What the names in `source` are, for reproducers that have no import: functions of a session."""
         if self.constructor is not None and self.source == self.constructor.written():
             return {self.constructor.source: self.constructor.make}
@@ -266,12 +266,12 @@ class Subject:
 
     def _reducing(self, reduction: Reduction | None, loss: Any) -> Any:
         loss = self.loss if loss is None else loss
-        spoken = self.constructor.reductions if self.constructor is not None else {}
-        if reduction in (None, self.reduction) or self.convention.reduction is not None or reduction not in spoken:
+        reductions = self.constructor.reductions if self.constructor is not None else {}
+        if reduction in (None, self.reduction) or self.convention.reduction is not None or reduction not in reductions:
             return loss
-        made = self.constructor
-        assert made is not None
-        return made.make(**{**made.settings, str(made.reduction): spoken[reduction]})
+        constructor = self.constructor
+        assert constructor is not None
+        return constructor.make(**{**constructor.settings, str(constructor.reduction): reductions[reduction]})
 
     def call(self, prediction: Any, target: Any, **more: Any) -> Any:
         """`raw` for NumPy arrays, in the precision they come in; an array of the framework.
@@ -296,11 +296,11 @@ class Subject:
         if "reduction" not in more and self.separates:
             more["reduction"] = "none"
         with self.backend.precision(_precision(prediction)):
-            given = self.call(prediction, target, **more)
+            result = self.call(prediction, target, **more)
             try:
-                return np.asarray(self.backend.numpy(self._array(given)))
+                return np.asarray(self.backend.numpy(self._array(result)))
             except Exception:  # text, nothing, a pair: whatever people return
-                kind = type(given).__name__
+                kind = type(result).__name__
                 wrong = TypeError(f"it must return an array of numbers, and returned a {kind}")
                 raise LossRaised(wrong, described(prediction, target)) from None
 
@@ -314,9 +314,9 @@ class Subject:
     def rows(self, prediction: Any, target: Any) -> Any:
         """One loss for each row, (N,): asked for row by row where the loss only reduces."""
         if self.separates:
-            found = self.values(prediction, target)
-            if found.ndim and len(found) == len(prediction):
-                return found.reshape(len(prediction), -1).mean(axis=1)
+            values = self.values(prediction, target)
+            if values.ndim and len(values) == len(prediction):
+                return values.reshape(len(prediction), -1).mean(axis=1)
         both = zip(prediction, target, strict=True)
         return np.array([float(np.mean(self.values(p[None], t[None]))) for p, t in both])
 
@@ -352,8 +352,8 @@ class Subject:
         if not self.takes_one_row:
             return False
         rows, whole = self.rows(p, y), self.values(p, y)
-        wanted = rows.sum() if self.reduction == "sum" and not self.separates else rows.mean()
-        return bool(np.isclose(whole.mean(), wanted, rtol=1e-4))
+        expected = rows.sum() if self.reduction == "sum" and not self.separates else rows.mean()
+        return bool(np.isclose(whole.mean(), expected, rtol=1e-4))
 
     def row_gradients(self, prediction: Any, target: Any) -> Any:
         """The derivative of each row's own loss, as `rows` has it, in the prediction's shape."""
@@ -407,19 +407,21 @@ class Subject:
             if self.convention.reduction is not None:
                 extra[self.convention.reduction] = repr(self.convention.reductions[reduction])
             elif self.constructor is not None and self.constructor.reduction is not None:
-                made = self.constructor
-                source = made.written(**{str(made.reduction): made.reductions[reduction]}) or source
+                constructor = self.constructor
+                source = (
+                    constructor.written(**{str(constructor.reduction): constructor.reductions[reduction]}) or source
+                )
         named = {"weight": self.convention.weight, "mask": self.convention.mask}
         extra |= {str(named[role]): written for role, written in more.items() if named.get(role) is not None}
         if self.convention.keywords:
-            given = [f"{self.convention.prediction}={prediction}", f"{self.convention.target}={target}"]
+            arguments = [f"{self.convention.prediction}={prediction}", f"{self.convention.target}={target}"]
         else:
-            given = [target, prediction] if self.convention.target_first else [prediction, target]
-        given += [f"{name}={value}" for name, value in extra.items()]
+            arguments = [target, prediction] if self.convention.target_first else [prediction, target]
+        arguments += [f"{name}={value}" for name, value in extra.items()]
         if changed and self.constructor is None:
-            given += [_argument(name, value) for name, value in changed.items()]
-        said = ", ".join(given)
-        return f"{source}({said}){self.convention.part}"
+            arguments += [_argument(name, value) for name, value in changed.items()]
+        text = ", ".join(arguments)
+        return f"{source}({text}){self.convention.part}"
 
     def code(
         self,

@@ -73,14 +73,17 @@ def reliability(plan: Plan, seen: HeldOut) -> Reliability | None:
         return None
     y = plan.profile.y[seen.rows]
     if seen.probabilities.ndim == 1:
-        said, so = seen.probabilities, y == 1
+        confidence, occurred = seen.probabilities, y == 1
     else:
-        said, so = seen.probabilities.max(1), seen.probabilities.argmax(1) == y
-    parts, weight = np.array_split(np.argsort(said, kind="stable"), min(_BINS, len(said))), _weights(plan, seen)
+        confidence, occurred = seen.probabilities.max(1), seen.probabilities.argmax(1) == y
+    parts, weight = (
+        np.array_split(np.argsort(confidence, kind="stable"), min(_BINS, len(confidence))),
+        _weights(plan, seen),
+    )
     return Reliability(
         seen.candidate,
-        np.array([np.average(said[part], weights=weight[part]) for part in parts]),
-        np.array([np.average(so[part], weights=weight[part]) for part in parts]),
+        np.array([np.average(confidence[part], weights=weight[part]) for part in parts]),
+        np.array([np.average(occurred[part], weights=weight[part]) for part in parts]),
         tuple(map(len, parts)),
     )
 

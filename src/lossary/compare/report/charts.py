@@ -78,12 +78,12 @@ def charts(document: dict[str, Any]) -> dict[str, Chart]:
 
 def references(document: dict[str, Any], metric: str) -> dict[str, Any]:
     """What stands beside the losses, with its scores; without what failed."""
-    known = document["references"]
-    found = {"best constant": known["best_constant"][metric]}
-    for name, row in (("linear model", known["linear"]), ("gradient boosting", known["gradient_boosting"])):
+    rows = document["references"]
+    scores = {"best constant": rows["best_constant"][metric]}
+    for name, row in (("linear model", rows["linear"]), ("gradient boosting", rows["gradient_boosting"])):
         if row and row["error"] is None:
-            found[name] = row["scores"].get(metric)
-    return found
+            scores[name] = row["scores"].get(metric)
+    return scores
 
 
 def label(loss: str, longest: int = _LONGEST) -> str:
@@ -104,8 +104,8 @@ def dots(document: dict[str, Any]) -> Chart:
     splits = [np.array(row["scores"][metric["name"]]["splits"]) * factor for row in rows]
     low, high = _range(splits)
     figure = _figure(_height(len(rows)))
-    found = [f"seed {split['seed']}, fold {split['fold']}" for split in document["plan"]["splits"]]
-    drawn = range(0, len(found), -(-len(found) // _MOST_DOTS))
+    split_names = [f"seed {split['seed']}, fold {split['fold']}" for split in document["plan"]["splits"]]
+    drawn = range(0, len(split_names), -(-len(split_names) // _MOST_DOTS))
     for place, (name, values) in enumerate(zip(names, splits, strict=True)):
         chosen = _is_chosen(document, name)
         color = "var(--accent)" if chosen else "var(--dot)"
@@ -115,7 +115,7 @@ def dots(document: dict[str, Any]) -> Chart:
             y=[place + 0.5 * ((split * _GOLDEN) % 1 - 0.5) for split in range(len(drawn))],
             mode="markers",
             marker={"color": color, "size": 7, "opacity": 0.65, "symbol": _symbols(scores, low, high)},
-            text=[_text(f"{label(name)}: {_short(values[split])} ({found[split]})") for split in drawn],
+            text=[_text(f"{label(name)}: {_short(values[split])} ({split_names[split]})") for split in drawn],
             hovertemplate="%{text}<extra></extra>",
         )
         mean = float(values.mean())
@@ -136,23 +136,23 @@ def dots(document: dict[str, Any]) -> Chart:
     _rows(
         figure, names, document, f"{_metric(document, metric)} on held-out folds; {better} is better", _roomy(low, high)
     )
-    said = "; ".join(
+    means = "; ".join(
         f"{label(name)} {_short(float(values.mean()))}" for name, values in zip(names, splits, strict=True)
     )
-    return Chart("dots", figure, f"{metric['title']} of each split by loss, {better} is better. Means: {said}.")
+    return Chart("dots", figure, f"{metric['title']} of each split by loss, {better} is better. Means: {means}.")
 
 
 def pairs(document: dict[str, Any]) -> Chart:
     """Each loss against the reference: the mean difference with its interval."""
     metric, verdict = document["metrics"][0], document["verdicts"][0]
     factor = 100.0 if metric["percent"] else 1.0
-    found = verdict["pairs"]
-    middles = [factor * pair["difference"] for pair in found]
-    ends = [[factor * pair["low"], factor * pair["high"]] for pair in found]
-    figure = _figure(_height(len(found)))
-    for place, (pair, middle, (low, high)) in enumerate(zip(found, middles, ends, strict=True)):
+    rows = verdict["pairs"]
+    middles = [factor * pair["difference"] for pair in rows]
+    ends = [[factor * pair["low"], factor * pair["high"]] for pair in rows]
+    figure = _figure(_height(len(rows)))
+    for place, (pair, middle, (low, high)) in enumerate(zip(rows, middles, ends, strict=True)):
         color = "var(--accent)" if _is_chosen(document, pair["loss"]) else "var(--ink)"
-        said = f"{label(pair['loss'])}: {_short(middle)} ({_short(low)} to {_short(high)})"
+        hover = f"{label(pair['loss'])}: {_short(middle)} ({_short(low)} to {_short(high)})"
         figure.add_scatter(
             x=[middle],
             y=[place],
@@ -167,23 +167,23 @@ def pairs(document: dict[str, Any]) -> Chart:
                 "thickness": 2,
                 "width": 5,
             },
-            text=[_text(said)],
+            text=[_text(hover)],
             hovertemplate="%{text}<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": "var(--mute)", "width": 1, "dash": "dot"})
     edges = [0.0, *np.ravel(ends).tolist()]
     title = f"{_metric(document, metric)} better than {label(verdict['reference'])} by"
-    _rows(figure, [pair["loss"] for pair in found], document, title, _roomy(min(edges), max(edges)))
-    said = "; ".join(f"{label(pair['loss'])} {_short(middle)}" for pair, middle in zip(found, middles, strict=True))
-    return Chart("pairs", figure, f"Mean paired difference with 95 % interval, above 0 is better: {said}.")
+    _rows(figure, [pair["loss"] for pair in rows], document, title, _roomy(min(edges), max(edges)))
+    summary = "; ".join(f"{label(pair['loss'])} {_short(middle)}" for pair, middle in zip(rows, middles, strict=True))
+    return Chart("pairs", figure, f"Mean paired difference with 95 % interval, above 0 is better: {summary}.")
 
 
 def coverage(document: dict[str, Any]) -> Chart:
     """The share of targets below each predicted quantile, in all and by thirds."""
-    found = document["coverage"]
-    figure = _figure(_height(len(found)))
+    rows = document["coverage"]
+    figure = _figure(_height(len(rows)))
     parts = ("lowest third", "middle third", "highest third")
-    for place, each in enumerate(found):
+    for place, each in enumerate(rows):
         shares = [100 * share for share in each["thirds"]]
         figure.add_scatter(
             x=shares,
@@ -193,7 +193,7 @@ def coverage(document: dict[str, Any]) -> Chart:
             text=[f"{part} of predictions: {share:.1f} %" for part, share in zip(parts, shares, strict=True)],
             hovertemplate="%{text}<extra></extra>",
         )
-        for x, width, color, said in (
+        for x, width, color, hover in (
             (100 * each["level"], 2, "var(--mute)", f"promised: {100 * each['level']:g} %"),
             (100 * each["below"], 4, "var(--accent)", f"in all: {100 * each['below']:.1f} %"),
         ):
@@ -202,14 +202,14 @@ def coverage(document: dict[str, Any]) -> Chart:
                 y=[place],
                 mode="markers",
                 marker={"symbol": "line-ns", "size": 24, "line": {"width": width, "color": color}},
-                text=[said],
+                text=[hover],
                 hovertemplate="%{text}<extra></extra>",
             )
     _rows(
-        figure, [each["loss"] for each in found], document, "% of held-out targets at or below the prediction", (0, 100)
+        figure, [each["loss"] for each in rows], document, "% of held-out targets at or below the prediction", (0, 100)
     )
-    said = "; ".join(f"{100 * each['below']:.1f} % where {100 * each['level']:g} % is promised" for each in found)
-    return Chart("coverage", figure, f"Share of held-out targets at or below each predicted quantile: {said}.")
+    summary = "; ".join(f"{100 * each['below']:.1f} % where {100 * each['level']:g} % is promised" for each in rows)
+    return Chart("coverage", figure, f"Share of held-out targets at or below each predicted quantile: {summary}.")
 
 
 # ── curves ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,33 +217,38 @@ def coverage(document: dict[str, Any]) -> Chart:
 
 def shapes(document: dict[str, Any]) -> Chart:
     """Each loss and its slope over the errors that occurred."""
-    found = document["shapes"]
+    section = document["shapes"]
     figure = _figure(460)
-    middles = (np.diff(found["edges"]) / 2 + np.array(found["edges"][:-1])).tolist()
+    middles = (np.diff(section["edges"]) / 2 + np.array(section["edges"][:-1])).tolist()
     for axis in ("y3", "y4"):
         figure.add_bar(
-            x=middles, y=found["occurred"], yaxis=axis, marker={"color": "var(--bar)"}, hoverinfo="skip", name="errors"
+            x=middles,
+            y=section["occurred"],
+            yaxis=axis,
+            marker={"color": "var(--bar)"},
+            hoverinfo="skip",
+            name="errors",
         )
-    styles = _styles(document, [curve["loss"] for curve in found["curves"]])
+    styles = _styles(document, [curve["loss"] for curve in section["curves"]])
     seen: set[str] = set()
-    for curve in found["curves"]:
+    for curve in section["curves"]:
         entry = styles[curve["loss"]]
         second = curve["loss"] in seen
         seen.add(curve["loss"])
-        said = label(curve["loss"]) + (f", class {curve['of']}" if curve["of"] else "")
+        hover = label(curve["loss"]) + (f", class {curve['of']}" if curve["of"] else "")
         for values, axis in ((curve["value"], "y"), (curve["slope"], "y2")):
             figure.add_scatter(
-                x=found["at"],
+                x=section["at"],
                 y=values,
                 yaxis=axis,
                 mode="lines",
                 legendgroup=entry.group,
                 opacity=0.55 if second else 1.0,
                 line={"color": entry.color, "width": entry.width, "dash": entry.dash},
-                text=_text(said),
+                text=_text(hover),
                 hovertemplate="%{text}: %{y:.3g} at %{x:.3g}<extra></extra>",
             )
-    limit, tallest = found["at"][-1], max(found["occurred"]) or 1.0
+    limit, tallest = section["at"][-1], max(section["occurred"]) or 1.0
     regression = document["task"] == "regression"
     title = (
         f"prediction − {document['data']['target']}"
@@ -255,11 +260,11 @@ def shapes(document: dict[str, Any]) -> Chart:
     figure.update_layout(
         bargap=0.08,
         xaxis=_axis(title=_titled(title), range=[-limit, limit], anchor="y2"),
-        yaxis=_axis(domain=top, title=_titled("loss"), range=_heights(found["curves"], "value"), overlaying="y3"),
+        yaxis=_axis(domain=top, title=_titled("loss"), range=_heights(section["curves"], "value"), overlaying="y3"),
         yaxis2=_axis(
             domain=bottom,
             title=_titled("slope"),
-            range=_heights(found["curves"], "slope"),
+            range=_heights(section["curves"], "slope"),
             overlaying="y4",
             zeroline=True,
             zerolinecolor="var(--mute)",
@@ -267,18 +272,20 @@ def shapes(document: dict[str, Any]) -> Chart:
         yaxis3={**hidden, "domain": top},
         yaxis4={**hidden, "domain": bottom},
     )
-    said = f"{_and_names(document, found['curves'])} and their slopes over the errors that occurred on held-out rows."
-    return Chart("shapes", figure, said, _legend(styles))
+    alternative = (
+        f"{_and_names(document, section['curves'])} and their slopes over the errors that occurred on held-out rows."
+    )
+    return Chart("shapes", figure, alternative, _legend(styles))
 
 
 def curves(document: dict[str, Any]) -> Chart:
     """How each loss came down on the rows held out to stop early."""
     named = [document["of"], document["beside"], *(row["loss"] for row in document["losses"])]
     by_loss = {row["loss"]: row["curve"] for row in document["losses"] if row["curve"]}
-    found = [loss for loss in dict.fromkeys(named) if loss in by_loss][: len(_DASHES) + 2]
-    styles = _styles(document, found)
+    losses = [loss for loss in dict.fromkeys(named) if loss in by_loss][: len(_DASHES) + 2]
+    styles = _styles(document, losses)
     figure = _figure(300)
-    for loss in reversed(found):  # the chosen one on top
+    for loss in reversed(losses):  # the chosen one on top
         entry, values = styles[loss], by_loss[loss]
         figure.add_scatter(
             x=list(range(1, len(values) + 1)),
@@ -295,19 +302,19 @@ def curves(document: dict[str, Any]) -> Chart:
         ),
         yaxis=_axis(title=_titled("left to gain"), rangemode="tozero", zeroline=True, zerolinecolor="var(--line)"),
     )
-    said = "; ".join(f"{label(loss)} at its best after {_best_epoch(by_loss[loss])} epochs" for loss in found)
+    summary = "; ".join(f"{label(loss)} at its best after {_best_epoch(by_loss[loss])} epochs" for loss in losses)
     return Chart(
-        "curves", figure, f"Held-out cost by epoch, from 1 at the start to 0 at the best: {said}.", _legend(styles)
+        "curves", figure, f"Held-out cost by epoch, from 1 at the start to 0 at the best: {summary}.", _legend(styles)
     )
 
 
 def residuals(document: dict[str, Any]) -> Chart:
     """What is left over what was predicted."""
-    found, target = document["residuals"], document["data"]["target"]
+    section, target = document["residuals"], document["data"]["target"]
     figure = _figure(340)
     figure.add_scatter(
-        x=found["prediction"],
-        y=found["residual"],
+        x=section["prediction"],
+        y=section["residual"],
         mode="markers",
         marker={"color": "var(--accent)", "size": 6, "opacity": 0.45},
         hovertemplate="predicted %{x:.4g}, residual %{y:.3g}<extra></extra>",
@@ -316,19 +323,21 @@ def residuals(document: dict[str, Any]) -> Chart:
         xaxis=_axis(title=_titled(f"predicted {target}")),
         yaxis=_axis(title=_titled("target − prediction"), zeroline=True, zerolinecolor="var(--mute)"),
     )
-    said = f"Residuals of {label(document['of'])} over its predictions, {len(found['residual'])} held-out rows."
-    return Chart("residuals", figure, said)
+    alternative = (
+        f"Residuals of {label(document['of'])} over its predictions, {len(section['residual'])} held-out rows."
+    )
+    return Chart("residuals", figure, alternative)
 
 
 def reliability(document: dict[str, Any]) -> Chart:
     """How often it was so, over how probable it was said to be."""
-    found = document["reliability"]
-    styles = _styles(document, [each["loss"] for each in found])
+    diagrams = document["reliability"]
+    styles = _styles(document, [each["loss"] for each in diagrams])
     figure = _figure(360)
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": "var(--mute)", "width": 1, "dash": "dot"}, hoverinfo="skip"
     )
-    for each in reversed(found):
+    for each in reversed(diagrams):
         entry = styles[each["loss"]]
         figure.add_scatter(
             x=each["said"],
@@ -347,8 +356,10 @@ def reliability(document: dict[str, Any]) -> Chart:
         ),
         yaxis=_axis(title=_titled("share that was so"), tickformat=".0%"),
     )
-    said = "Share of rows that were so, over the probability that each loss's network gave; on the diagonal they agree."
-    return Chart("reliability", figure, said, _legend(styles))
+    alternative = (
+        "Share of rows that were so, over the probability that each loss's network gave; on the diagonal they agree."
+    )
+    return Chart("reliability", figure, alternative, _legend(styles))
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -500,9 +511,9 @@ def _symbols(values: Any, low: float, high: float) -> list[str]:
     return ["triangle-left" if x < low else "triangle-right" if x > high else "circle" for x in values]
 
 
-def _heights(found: list[dict[str, Any]], of: str) -> list[float]:
+def _heights(lines: list[dict[str, Any]], of: str) -> list[float]:
     """What shows every curve, though not the tops of those that run away from the median one."""
-    finite = [np.array([x for x in curve[of] if x is not None]) for curve in found]
+    finite = [np.array([x for x in curve[of] if x is not None]) for curve in lines]
     tops = [values.max() for values in finite if len(values)]
     bottoms = [values.min() for values in finite if len(values)]
     top = min(max(tops), 2.5 * max(float(np.median(tops)), 1e-12))
@@ -529,8 +540,8 @@ def _metric(document: dict[str, Any], metric: dict[str, Any]) -> str:
     return f"{metric['title']}{unit}"
 
 
-def _and_names(document: dict[str, Any], found: list[dict[str, Any]]) -> str:
-    return ", ".join(dict.fromkeys(label(curve["loss"]) for curve in found))
+def _and_names(document: dict[str, Any], lines: list[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(label(curve["loss"]) for curve in lines))
 
 
 def _short(value: float) -> str:

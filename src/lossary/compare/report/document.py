@@ -107,13 +107,13 @@ def versions(plan: Plan) -> dict[str, str]:
 
 def _answer(result: Result, verdict: Verdict | None) -> dict[str, Any]:
     plan, summary = result.plan, result.summary
-    said = [
+    sentences = [
         {"judged_by": metric.title, "verdict": words.sentence(plan, summary.verdicts[metric.name], metric)}
         for metric in words.shown_metrics(plan, summary)
         if metric.name in summary.verdicts
     ]
     why = words.why_none(plan, result.outcomes, verdict) if result.recommended is None else None
-    return {"headline": words.answer(plan, summary), "sentences": said, "why_none": why}
+    return {"headline": words.answer(plan, summary), "sentences": sentences, "why_none": why}
 
 
 def _row(result: Result, row: Standing) -> dict[str, Any]:
@@ -206,12 +206,12 @@ def _why(result: Result, verdict: Verdict | None) -> dict[str, Any]:
     }
 
 
-def _shapes(plan: Plan, found: Shapes) -> dict[str, Any]:
+def _shapes(plan: Plan, drawing: Shapes) -> dict[str, Any]:
     return {
-        **_listed(found, "curves"),
+        **_listed(drawing, "curves"),
         "curves": [
             {"loss": repr(plan.candidates[curve.candidate].loss), **_listed(curve, "candidate")}
-            for curve in found.curves
+            for curve in drawing.curves
         ],
     }
 
@@ -219,12 +219,12 @@ def _shapes(plan: Plan, found: Shapes) -> dict[str, Any]:
 def _coverage(result: Result, alive: list[int]) -> list[dict[str, Any]]:
     plan = result.plan
     levels = {each: quantile_level(plan.candidates[each]) for each in alive}
-    found = [
+    coverages = [
         calibration.coverage(plan, gather(plan, result.outcomes, each), level)
         for each, level in sorted(levels.items(), key=lambda item: item[1] or 0.0)
         if level is not None
     ]
-    return [{"loss": repr(plan.candidates[each.candidate].loss), **_without(each, "candidate")} for each in found]
+    return [{"loss": repr(plan.candidates[each.candidate].loss), **_without(each, "candidate")} for each in coverages]
 
 
 def _interval(plan: Plan, interval: Interval) -> dict[str, Any]:
@@ -241,10 +241,10 @@ def _interval(plan: Plan, interval: Interval) -> dict[str, Any]:
 
 def _reliability(result: Result, drawn: list[int]) -> list[dict[str, Any]]:
     plan = result.plan
-    found = (calibration.reliability(plan, gather(plan, result.outcomes, each)) for each in drawn)
+    diagrams = (calibration.reliability(plan, gather(plan, result.outcomes, each)) for each in drawn)
     return [
         {"loss": repr(plan.candidates[each.candidate].loss), **_listed(each, "candidate")}
-        for each in found
+        for each in diagrams
         if each is not None
     ]
 

@@ -28,16 +28,16 @@ def write_html(result: Result, path: Path | None = None) -> str:
     Raises:
         DataError: `path` cannot be written.
     """
-    wanted, page = path or Path(html_name(result.plan.profile.data)), result.to_html()
+    destination, page = path or Path(html_name(result.plan.profile.data)), result.to_html()
     try:
-        wanted.write_text(page, encoding="utf-8")
-        return f"Report: {wanted}"
+        destination.write_text(page, encoding="utf-8")
+        return f"Report: {destination}"
     except OSError as error:
-        reason = f"{wanted} cannot be written: {error.strerror or error}"
+        reason = f"{destination} cannot be written: {error.strerror or error}"
     if path is not None:
         raise DataError(f"{reason}.")
     try:
-        elsewhere = Path(tempfile.mkdtemp(prefix="lossary-")) / wanted
+        elsewhere = Path(tempfile.mkdtemp(prefix="lossary-")) / destination
         elsewhere.write_text(page, encoding="utf-8")
     except OSError as error:
         return f"No report was written: {reason}; nor can a temporary file be ({error.strerror or error})."

@@ -28,16 +28,16 @@ class Example:
 
 def heaviest(plan: Plan, seen: HeldOut, beside: HeldOut) -> tuple[Example, ...]:
     """The rows that `seen` paid most for, with what `beside` paid for the same."""
-    shares, theirs = _shares(plan, seen), _shares(plan, beside)
+    shares, shares_beside = _shares(plan, seen), _shares(plan, beside)
     places = np.argsort(-shares, kind="stable")[:_EXAMPLES]
     classes, y, rows = plan.profile.classes, plan.profile.y, plan.profile.data.rows
     return tuple(
         Example(
             row=int(place) + 1 if rows is None else int(rows[place]),
             target=classes[int(y[place])] if classes else float(y[place]),
-            prediction=_said(plan, seen, int(place)),
+            prediction=_prediction(plan, seen, int(place)),
             share=float(shares[place]),
-            share_beside=float(theirs[place]),
+            share_beside=float(shares_beside[place]),
         )
         for place in places
         if shares[place] > 0
@@ -54,7 +54,7 @@ def _shares(plan: Plan, seen: HeldOut) -> Numbers:
     return np.asarray(means / (means.sum() or 1.0))
 
 
-def _said(plan: Plan, seen: HeldOut, place: int) -> float | str:
+def _prediction(plan: Plan, seen: HeldOut, place: int) -> float | str:
     mine = seen.rows == place
     if seen.labels is not None:
         return plan.profile.classes[int(np.bincount(seen.labels[mine]).argmax())]

@@ -34,21 +34,21 @@ class HeldOut:
 def gather(plan: Plan, outcomes: Iterable[Outcome], candidate: int) -> HeldOut:
     """All test rows of a candidate that did not fail."""
     mine = sorted((each for each in outcomes if each.candidate == candidate), key=lambda each: each.split)
-    found = [(plan.splits[each.split], each.prediction, each.loss) for each in mine if each.prediction is not None]
+    folds = [(plan.splits[each.split], each.prediction, each.loss) for each in mine if each.prediction is not None]
 
     def joined(name: str) -> Any:
-        parts = [getattr(prediction, name) for _, prediction, _ in found]
+        parts = [getattr(prediction, name) for _, prediction, _ in folds]
         return None if any(part is None for part in parts) else np.concatenate(parts)
 
     costs = []
-    for split, prediction, loss in found:
+    for split, prediction, loss in folds:
         target = plan.profile.y[split.test]
-        said = prediction.scores if plan.profile.classes else prediction.values
-        costs.append(costs_of(plan, candidate, parse(loss)[0], said, target)[0])
+        outputs = prediction.scores if plan.profile.classes else prediction.values
+        costs.append(costs_of(plan, candidate, parse(loss)[0], outputs, target)[0])
     return HeldOut(
         candidate,
-        np.concatenate([split.test for split, _, _ in found]),
-        np.concatenate([np.full(len(split.test), split.seed) for split, _, _ in found]),
+        np.concatenate([split.test for split, _, _ in folds]),
+        np.concatenate([np.full(len(split.test), split.seed) for split, _, _ in folds]),
         joined("values"),
         joined("scores"),
         joined("labels"),

@@ -162,21 +162,21 @@ class _Judgements:
     shown: tuple[Metric, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        said = {
+        sentences = {
             f"Judged by {metric.title}": words.sentence(self.plan, self.summary.verdicts[metric.name], metric)
             for metric in self.shown
             if metric.name in self.summary.verdicts
         }
-        longest = max(len(word) for each in said.values() for word in each.split())
-        if max(map(len, said)) + 2 + longest > options.max_width:
-            for title, each in said.items():
+        longest = max(len(word) for each in sentences.values() for word in each.split())
+        if max(map(len, sentences)) + 2 + longest > options.max_width:
+            for title, each in sentences.items():
                 yield Text(title, style="bold")
                 yield Padding(Text(each, overflow="fold"), (0, 0, 0, 2))
             return
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(no_wrap=True, style="bold")
         grid.add_column()
-        for title, each in said.items():
+        for title, each in sentences.items():
             grid.add_row(title, Text(each))
         yield grid
 
@@ -213,8 +213,8 @@ class _Code:
 def _errors(result: Result) -> list[Text]:
     """Why losses have no scores."""
     rows = [row for row in result.summary.standings if row.error is not None and not row.unfinished]
-    said = [f"{words.plain(result.plan.candidates[row.candidate])} failed: {row.error}" for row in rows]
-    return [Text(_printable(each), style="red") for each in said]
+    lines = [f"{words.plain(result.plan.candidates[row.candidate])} failed: {row.error}" for row in rows]
+    return [Text(_printable(each), style="red") for each in lines]
 
 
 def _notes(notes: tuple[str, ...]) -> list[Text]:
@@ -228,6 +228,6 @@ def _printable(text: str) -> str:
 
 def _foot(result: Result) -> Text:
     plan = result.plan
-    found = versions(plan)
-    known = [f"{package} {found[package].partition('+')[0]}" for package in ("lossary", plan.framework)]
-    return Text(" · ".join([words.plan_line(plan), f"data {plan.profile.data.digest[:12]}", *known]), style="dim")
+    version_of = versions(plan)
+    packages = [f"{package} {version_of[package].partition('+')[0]}" for package in ("lossary", plan.framework)]
+    return Text(" · ".join([words.plan_line(plan), f"data {plan.profile.data.digest[:12]}", *packages]), style="dim")

@@ -46,12 +46,12 @@ class LinearTrainer(Trainer):
 
         weights, iterations = np.zeros(inputs.shape[1] * outputs), 0
         for _ in range(_RESTARTS):
-            found: Any = minimize(
+            result: Any = minimize(
                 cost, weights, jac=True, method="L-BFGS-B", options={"maxiter": self.iterations - iterations}
             )
-            iterations += int(found.nit)
-            weights = found.x
-            if found.success or iterations >= self.iterations:
+            iterations += int(result.nit)
+            weights = result.x
+            if result.success or iterations >= self.iterations:
                 break
         scores = weights.reshape(shape)
         return Fit(inputs[fold.held] @ scores, test @ scores, iterations, np.empty(0))

@@ -56,19 +56,21 @@ def settle(model: str, framework: str | None, features: int, outputs: Iterable[i
         return "scipy"
     if model == DEFAULT:
         return framework or "torch"
-    make, made = load(model), ""
-    for wanted in sorted(set(outputs)):
+    make, own_framework = load(model), ""
+    for width in sorted(set(outputs)):
         try:
-            instance, other = make(features, wanted), make(features, wanted)
+            instance, other = make(features, width), make(features, width)
         except (Exception, SystemExit) as error:
-            raise ParameterError(f"the model {model} cannot be made: {_sentence(error)}") from error
-        made = _framework_of(model, instance)
+            raise ParameterError(f"the model {model} cannot be made: {_one_line(error)}") from error
+        own_framework = _framework_of(model, instance)
         if instance is other:
             raise ParameterError(f"{model} must make a new model at every call, not return the one it has.")
-        if framework not in (None, made):
-            raise ParameterError(f"the model {model} is made with {_FRAMEWORKS[made]}, not {_FRAMEWORKS[framework]}.")
-        _try(model, made, instance, features, wanted)
-    return made
+        if framework not in (None, own_framework):
+            raise ParameterError(
+                f"the model {model} is made with {_FRAMEWORKS[own_framework]}, not {_FRAMEWORKS[framework]}."
+            )
+        _try(model, own_framework, instance, features, width)
+    return own_framework
 
 
 def load(model: str) -> Factory:
@@ -84,19 +86,19 @@ def load(model: str) -> Factory:
     if here not in sys.path:
         sys.path.append(here)  # it stays, because a factory may import more when it is called
     try:
-        found: Any = importlib.import_module(name)
+        value: Any = importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise ParameterError(f"the module {name} of --model cannot be imported: {_sentence(error)}") from error
+        raise ParameterError(f"the module {name} of --model cannot be imported: {_one_line(error)}") from error
     for attribute in path.split("."):
-        if not hasattr(found, attribute):
+        if not hasattr(value, attribute):
             raise ParameterError(f"the module {name} of --model has no {path!r}.")
-        found = getattr(found, attribute)
-    if not callable(found):
+        value = getattr(value, attribute)
+    if not callable(value):
         raise ParameterError(
-            f"{model} must be a function or class that makes the model, not {type(found).__name__}: "
+            f"{model} must be a function or class that makes the model, not {type(value).__name__}: "
             "it is made anew for every split."
         )
-    factory: Callable[..., Any] = found
+    factory: Callable[..., Any] = value
     return factory if _takes_arguments(factory) else lambda features, outputs: factory()
 
 
@@ -123,26 +125,26 @@ def _try(model: str, framework: str, instance: Any, features: int, outputs: int)
     rows, trained = np.zeros((3, features), dtype=np.float32), True
     try:
         if framework == "keras":
-            made = instance(rows, training=False)
+            output = instance(rows, training=False)
         else:
             import torch
 
             instance.eval()
             with torch.no_grad():
-                made = instance(torch.from_numpy(rows))
+                output = instance(torch.from_numpy(rows))
             trained = any(weight.requires_grad for weight in instance.parameters())
     except Exception as error:
         raise ParameterError(
-            f"the model {model} fails on an input of shape {rows.shape}: {_sentence(error)}"
+            f"the model {model} fails on an input of shape {rows.shape}: {_one_line(error)}"
         ) from error
     if not trained:
         raise ParameterError(f"the model {model} has no weights to train.")
-    shape, wanted = getattr(made, "shape", None), (3, outputs)
-    if shape is None or (tuple(shape) != wanted and not (outputs == 1 and tuple(shape) == (3,))):
-        came = f"the shape {tuple(shape)}" if shape is not None else f"a {type(made).__name__}"
+    shape, expected = getattr(output, "shape", None), (3, outputs)
+    if shape is None or (tuple(shape) != expected and not (outputs == 1 and tuple(shape) == (3,))):
+        actual = f"the shape {tuple(shape)}" if shape is not None else f"a {type(output).__name__}"
         raise ParameterError(
             f"the model {model} must give {outputs} {'number' if outputs == 1 else 'numbers'} for each row: "
-            f"an input of shape {rows.shape} gave {came}, not {wanted}."
+            f"an input of shape {rows.shape} gave {actual}, not {expected}."
         )
 
 
@@ -153,5 +155,5 @@ def _require(framework: str) -> None:
         )
 
 
-def _sentence(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

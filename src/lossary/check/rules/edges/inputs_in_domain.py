@@ -47,10 +47,10 @@ def inputs_in_domain(subject: Subject) -> Failure | None:
     A plausible number hides them; a cross-entropy with labels 0, 1 and 2 falls for ever, to minus infinity.
     """
     for p, y in _outside(subject):
-        found = subject.attempt(p, y)
-        if found is not None and np.isfinite(found).all():
+        values = subject.attempt(p, y)
+        if values is not None and np.isfinite(values).all():
             one = p[:1], y[:1]
-            return Failure(f"loss is {float(np.mean(found)):.6g} at {described(*one)}", subject.code(*one))
+            return Failure(f"loss is {float(np.mean(values)):.6g} at {described(*one)}", subject.code(*one))
     return None
 
 

@@ -52,11 +52,11 @@ def label_out_of_range(subject: Subject) -> Failure | None:
     for label in (-1, classes, 10 * classes):
         if label == subject.ignored:
             continue
-        found = subject.attempt(p, np.full_like(y, label))
-        if found is not None and np.isfinite(found).all():
+        values = subject.attempt(p, np.full_like(y, label))
+        if values is not None and np.isfinite(values).all():
             one = p[:1], np.full_like(y[:1], label)
             return Failure(
-                f"label {label} of {classes} classes gave {float(np.mean(found)):.6g}; {described(*one)}",
+                f"label {label} of {classes} classes gave {float(np.mean(values)):.6g}; {described(*one)}",
                 subject.code(*one),
             )
     return None

@@ -54,8 +54,8 @@ def log_of_zero(subject: Subject) -> Failure | None:
     0 · log 0 is 0 in every textbook and NaN in every floating-point unit. Probabilities are 0 or 1 more often than one
     thinks: in float32 a sigmoid is 1 from a logit of 17 on, and every one-hot target is full of zeros.
     """
-    found = shrink.alone(lambda p, y: np.isnan(subject.rows(p, y)), *_corners(subject))
-    return None if found is None else Failure(f"loss is nan at {described(*found)}", subject.code(*found))
+    row = shrink.alone(lambda p, y: np.isnan(subject.rows(p, y)), *_corners(subject))
+    return None if row is None else Failure(f"loss is nan at {described(*row)}", subject.code(*row))
 
 
 def _corners(subject: Subject) -> tuple[Any, Any]:

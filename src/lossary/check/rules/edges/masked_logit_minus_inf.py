@@ -61,18 +61,18 @@ def masked_logit_minus_inf(subject: Subject) -> Failure | None:
     y = index if subject.target.indices else samples.corners(subject)[index]
     p[:, column] = -1e4  # exp of it is 0 in every precision
     p, y = samples.arranged(subject, p, y)
-    wanted = subject.rows(p, y)
+    expected = subject.rows(p, y)
     further = p.copy()
     further[:, column] = -2e4
-    if not np.allclose(subject.rows(further, y), wanted, rtol=1e-5):  # smoothed: every class has a share
+    if not np.allclose(subject.rows(further, y), expected, rtol=1e-5):  # smoothed: every class has a share
         return None
     p[:, column] = -np.inf
     severity = None if subject.target.indices else "warning"
     one = p[:1], y[:1]
-    if not np.allclose(subject.rows(p, y), wanted, rtol=1e-5):
-        found = float(subject.rows(*one)[0])
+    if not np.allclose(subject.rows(p, y), expected, rtol=1e-5):
+        cost = float(subject.rows(*one)[0])
         return Failure(
-            f"loss is {found:.6g}, not {wanted[0]:.6g}, at {described(*one)}",
+            f"loss is {cost:.6g}, not {expected[0]:.6g}, at {described(*one)}",
             subject.code(*one),
             severity=severity,  # type: ignore[arg-type]  # one of the two, or nothing
         )

@@ -61,12 +61,12 @@ def overflow_exp_cosh_square(subject: Subject) -> Failure | None:
         return lost
 
     sizes = tuple(min(size, _FAR) for size in _SIZES) if samples.has_classes(subject) else _SIZES
-    found = shrink.alone(broken, *samples.points(subject, sizes))
-    if found is None:
+    row = shrink.alone(broken, *samples.points(subject, sizes))
+    if row is None:
         return None
-    value, true = float(subject.rows(*found)[0]), float(judged.values(subject, *found)[0])
+    value, true = float(subject.rows(*row)[0]), float(judged.values(subject, *row)[0])
     return Failure(
-        f"loss is {value}, not {true:.6g}, at {described(*found)}",
-        subject.code(*found),
-        severity="error" if np.max(np.abs(found[0])) <= _USUAL else "warning",
+        f"loss is {value}, not {true:.6g}, at {described(*row)}",
+        subject.code(*row),
+        severity="error" if np.max(np.abs(row[0])) <= _USUAL else "warning",
     )

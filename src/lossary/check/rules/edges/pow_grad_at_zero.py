@@ -58,18 +58,18 @@ def pow_grad_at_zero(subject: Subject) -> Failure | None:
     """
     for tried, powers in _with_powers(subject):
         try:
-            found = shrink.alone(tried.loses_gradient, *samples.points(tried, _SIZES))
+            row = shrink.alone(tried.loses_gradient, *samples.points(tried, _SIZES))
         except LossRaised:
             if not powers:
                 raise
             continue  # that power is refused
-        if found is not None:
-            slope = tried.gradient(*found)
+        if row is not None:
+            slope = tried.gradient(*row)
             worst = slope[~np.isfinite(slope)][0]
-            said = f", {powers}" if powers else ""
+            note = f", {powers}" if powers else ""
             return Failure(
-                f"gradient is {worst} at {described(*found)}{said}",
-                tried.code(*found, gradient=True),
+                f"gradient is {worst} at {described(*row)}{note}",
+                tried.code(*row, gradient=True),
                 severity="warning" if powers else "error",
             )
     return None

@@ -50,14 +50,14 @@ def where_trap(subject: Subject) -> Failure | None:
     `where` computes both branches and hides one. The derivative of the hidden one is multiplied by 0 and added; if it
     overflowed, that is 0 · inf = NaN. The loss looks right, on every plot, and the gradient is NaN for one outlier.
     """
-    found = shrink.alone(subject.loses_gradient, *samples.points(subject, _SIZES))
-    if found is None:
+    row = shrink.alone(subject.loses_gradient, *samples.points(subject, _SIZES))
+    if row is None:
         return None
-    slope = subject.gradient(*found)
+    slope = subject.gradient(*row)
     worst = slope[~np.isfinite(slope)][0]
-    value = float(np.mean(subject.rows(*found)))
+    value = float(np.mean(subject.rows(*row)))
     return Failure(
-        f"the loss is {value:.6g}, its gradient {worst}, at {described(*found)}",
-        subject.code(*found, gradient=True),
-        severity="error" if np.max(np.abs(found[0])) <= _USUAL else "warning",
+        f"the loss is {value:.6g}, its gradient {worst}, at {described(*row)}",
+        subject.code(*row, gradient=True),
+        severity="error" if np.max(np.abs(row[0])) <= _USUAL else "warning",
     )

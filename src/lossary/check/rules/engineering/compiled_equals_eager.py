@@ -61,9 +61,9 @@ def compiled_equals_eager(subject: Subject) -> Failure | None:
         except Exception:  # whether it compiles is asked elsewhere
             return None
         for what, before, after in zip(("loss", "gradient"), plain, compiled, strict=True):
-            found = _difference(backend, what, before, after)
-            if found is not None:
-                message, severity = found
+            difference = _difference(backend, what, before, after)
+            if difference is not None:
+                message, severity = difference
                 code = compiled_code(subject, grid[0], grid[1], "{loss}, {compiled}")
                 return Failure(message, code, severity=severity)
     return None

@@ -89,15 +89,18 @@ def cross_framework_agreement(subject: Subject) -> Failure | None:
     for name in _FRAMEWORKS:
         if name != "numpy" and name not in sys.modules:
             continue
-        words = backend(name)
+        framework = backend(name)
         for fused in (True, False):  # by a kernel, where there is one, and operation by operation
-            call = Call((words.array(p), words.array(y)))
-            found = loss.compute(call, reduction="none", fused=fused)
-            found = words.numpy(found).reshape(len(p), -1).mean(axis=1)
-            apart = np.abs(found - rows) / np.spacing(np.maximum(np.abs(rows), _LEAST).astype(np.float32))
+            call = Call((framework.array(p), framework.array(y)))
+            losses = loss.compute(call, reduction="none", fused=fused)
+            losses = framework.numpy(losses).reshape(len(p), -1).mean(axis=1)
+            apart = np.abs(losses - rows) / np.spacing(np.maximum(np.abs(rows), _LEAST).astype(np.float32))
             if not np.all(apart <= _ULP):
-                title, other = subject.backend.title, words.title if fused else f"{words.title} without its kernel"
-                return Failure(f"the losses are {shown(rows)} in {title}, and {shown(found)} in {other}")
+                title, other = (
+                    subject.backend.title,
+                    framework.title if fused else f"{framework.title} without its kernel",
+                )
+                return Failure(f"the losses are {shown(rows)} in {title}, and {shown(losses)} in {other}")
     if loss.trainable:
         for prediction, target in batches(subject):
             if failure := _gradients_apart(loss, prediction, target):
@@ -109,17 +112,17 @@ def _gradients_apart(loss: Loss, prediction: Any, target: Any) -> Failure | None
     """The first row whose gradient in one framework is not that in another."""
     first: tuple[str, Any] | None = None
     for name in _FRAMEWORKS:
-        words = backend(name) if name == "numpy" or name in sys.modules else None
-        if words is None or not (words.differentiates or loss.has_gradient):
+        framework = backend(name) if name == "numpy" or name in sys.modules else None
+        if framework is None or not (framework.differentiates or loss.has_gradient):
             continue
-        with words.precision(str(prediction.dtype)):
-            p, y = words.array(prediction), words.array(target)
-            _, gradient = words.value_and_gradient(loss, p, y, reduction="sum")
-        title, wanted = first = first or (words.title, gradient)
-        apart = ~np.isclose(gradient, wanted, *_SLACK, equal_nan=True)
+        with framework.precision(str(prediction.dtype)):
+            p, y = framework.array(prediction), framework.array(target)
+            _, gradient = framework.value_and_gradient(loss, p, y, reduction="sum")
+        title, reference = first = first or (framework.title, gradient)
+        apart = ~np.isclose(gradient, reference, *_SLACK, equal_nan=True)
         if apart.any():
             row = int(np.argwhere(apart)[0, 0])
             place = described(prediction[row : row + 1], target[row : row + 1])
-            there, here = shown(wanted[row]), shown(gradient[row])
-            return Failure(f"the gradient on {place} is {there} in {title}, and {here} in {words.title}")
+            there, here = shown(reference[row]), shown(gradient[row])
+            return Failure(f"the gradient on {place} is {there} in {title}, and {here} in {framework.title}")
     return None

@@ -55,15 +55,15 @@ def devices(subject: Subject) -> Failure | None:
         except Exception:  # whether it can be copied is asked elsewhere
             return None
         try:
-            found = subject.raw(p.to(device), y.to(device), loss=loss)
+            result = subject.raw(p.to(device), y.to(device), loss=loss)
         except Exception as error:
             if re.search(r"\bdevices?\b", str(error)):
                 return Failure(
                     f"on the device {device!r}: {first_line(error)}", _code(subject, device), severity=severity
                 )
             continue  # values cannot be read there: no matter of devices
-        if isinstance(found, torch.Tensor) and found.device.type != device:
-            message = f"inputs on the device {device!r}, and a loss on {found.device.type!r}"
+        if isinstance(result, torch.Tensor) and result.device.type != device:
+            message = f"inputs on the device {device!r}, and a loss on {result.device.type!r}"
             return Failure(message, _code(subject, device), severity=severity)
     return None
 

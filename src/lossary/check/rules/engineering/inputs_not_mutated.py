@@ -49,19 +49,19 @@ def inputs_not_mutated(subject: Subject) -> Failure | None:
 
 def _changed(subject: Subject, p: Any, y: Any) -> Any:
     """Which argument was changed, when (in the call, in its gradient), from what to what; None where none was."""
-    given = {"prediction": p, "target": y}
+    originals = {"prediction": p, "target": y}
     if subject.takes_weight:
-        given["weight"] = np.ones(len(p), p.dtype)
-    handed = {name: subject.backend.array(x.copy()) for name, x in given.items()}
+        originals["weight"] = np.ones(len(p), p.dtype)
+    handed = {name: subject.backend.array(x.copy()) for name, x in originals.items()}
     try:
         subject.raw(**handed)
-        found = _difference(subject, given, handed, "call")
-        if found is None and subject.backend.differentiates and subject.trainable:
+        difference = _difference(subject, originals, handed, "call")
+        if difference is None and subject.backend.differentiates and subject.trainable:
             subject.backend.pulled(lambda x: _activated(subject, handed, x), handed["prediction"])
-            found = _difference(subject, given, handed, "gradient")
+            difference = _difference(subject, originals, handed, "gradient")
     except Exception as error:
         raise LossRaised(error, described(p, y)) from error
-    return found
+    return difference
 
 
 def _activated(subject: Subject, handed: dict[str, Any], x: Any) -> Any:
@@ -70,8 +70,8 @@ def _activated(subject: Subject, handed: dict[str, Any], x: Any) -> Any:
     return subject.raw(**handed)
 
 
-def _difference(subject: Subject, given: dict[str, Any], handed: dict[str, Any], moment: str) -> Any:
-    for argument, before in given.items():
+def _difference(subject: Subject, originals: dict[str, Any], handed: dict[str, Any], moment: str) -> Any:
+    for argument, before in originals.items():
         after = subject.backend.numpy(handed[argument])
         if not np.array_equal(after, before.astype(after.dtype), equal_nan=True):
             return argument, moment, before, after

@@ -48,21 +48,21 @@ def jit_vmap_grad(subject: Subject) -> Failure | None:
     """
     backend = subject.backend
     first, second = subject.batch(4), subject.batch(4, salt=1)
-    wanted = [subject.value_and_gradient(p, y, reduction=subject.reduction) for p, y in (first, second)]
+    references = [subject.value_and_gradient(p, y, reduction=subject.reduction) for p, y in (first, second)]
     p, y = (np.stack(both) for both in zip(first, second, strict=True))
     function = subject.function()
     if backend.name == "tensorflow":
-        wanted, p, y = wanted[:1], first[0], first[1]
+        references, p, y = references[:1], first[0], first[1]
         transform: Callable[..., Any] = backend.traced
     else:
         transform = backend.mapped
     try:
-        found = [backend.numpy(x) for x in transform(function, backend.array(p), backend.array(y))]
+        results = [backend.numpy(x) for x in transform(function, backend.array(p), backend.array(y))]
     except Exception as error:
         severity: Severity | None = "warning" if backend.name == "torch" else None
         message = f"{_NAMES[backend.name]} raised {type(error).__name__}: {first_line(error)}"
         return Failure(message, _code(subject, "{traced}"), severity=severity)
-    for what, now, plain in zip(("loss", "gradient"), found, zip(*wanted, strict=True), strict=True):
+    for what, now, plain in zip(("loss", "gradient"), results, zip(*references, strict=True), strict=True):
         expected = np.stack(plain) if len(plain) > 1 else plain[0]
         if now.shape != expected.shape or not np.allclose(now, expected, rtol=1e-4, atol=1e-6, equal_nan=True):
             message = f"the {what} under {_NAMES[backend.name]} is {shown(now)}, not {shown(expected)}"

@@ -89,30 +89,33 @@ class _Lost:
 
 
 def _failure(subject: Subject, route: str, settings: Mapping[str, Any], lost: _Lost) -> Failure:
-    made = subject.constructor
-    assert made is not None
-    given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    constructor = subject.constructor
+    assert constructor is not None
+    arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     return Failure(
-        f"{made.source.rpartition('.')[2]}({given}) {lost.text}",
-        _code(subject, route, given),
+        f"{constructor.source.rpartition('.')[2]}({arguments}) {lost.text}",
+        _code(subject, route, arguments),
         severity=None if lost.silent else "warning",
     )
 
 
 def _changed(subject: Subject) -> dict[str, Any]:
     """For each argument of the constructor that can have one: another value than it has."""
-    made = subject.constructor
-    assert made is not None
+    constructor = subject.constructor
+    assert constructor is not None
     p, y = subject.batch(4)
     changed: dict[str, Any] = {}
-    for name, value in made.settings.items():
-        words = list(made.reductions.values()) if name == made.reduction else []
+    for name, value in constructor.settings.items():
+        words = list(constructor.reductions.values()) if name == constructor.reduction else []
         for candidate in words or _others(value):
             if _plain(candidate) == _plain(value):
                 continue
             try:
                 subject.values(
-                    p, y, loss=made.make(**{**made.settings, **changed, name: candidate}), reduction=subject.reduction
+                    p,
+                    y,
+                    loss=constructor.make(**{**constructor.settings, **changed, name: candidate}),
+                    reduction=subject.reduction,
                 )
             except Exception:  # noqa: S112  # it is not allowed there: another one
                 continue
@@ -134,19 +137,19 @@ def _others(value: Any) -> Iterator[Any]:
 
 def _lost(subject: Subject, route: str, changed: Mapping[str, Any]) -> _Lost | None:
     """What got lost on the way; None where nothing did, or where the way is closed."""
-    made = subject.constructor
-    assert made is not None
-    settings = {**made.settings, **changed}
-    loss = made.make(**settings)
+    constructor = subject.constructor
+    assert constructor is not None
+    settings = {**constructor.settings, **changed}
+    loss = constructor.make(**settings)
     p, y = subject.batch(4)
-    wanted = subject.values(p, y, loss=loss, reduction=subject.reduction)
+    expected = subject.values(p, y, loss=loss, reduction=subject.reduction)
     try:
-        save, load = _way(subject, route, loss, lambda: made.make(**settings))
+        save, load = _way(subject, route, loss, lambda: constructor.make(**settings))
         saved = save()
     except _Closed:
         return None
     try:
-        with _known(type(loss)):
+        with _registered(type(loss)):
             restored = load(saved)
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "")
@@ -156,16 +159,16 @@ def _lost(subject: Subject, route: str, changed: Mapping[str, Any]) -> _Lost | N
         if before != after:
             return _Lost(f"came back from {route} with {name}={after!r}")
     try:
-        found = subject.values(p, y, loss=restored, reduction=subject.reduction)
+        values = subject.values(p, y, loss=restored, reduction=subject.reduction)
     except LossRaised as error:
         return _Lost(f"came back from {route} and {error}")
-    if np.array_equal(found, wanted, equal_nan=True):
+    if np.array_equal(values, expected, equal_nan=True):
         return None
-    return _Lost(f"came back from {route} as another loss: {np.mean(found):.6g}, not {np.mean(wanted):.6g}")
+    return _Lost(f"came back from {route} as another loss: {np.mean(values):.6g}, not {np.mean(expected):.6g}")
 
 
 @contextlib.contextmanager
-def _known(kind: type) -> Iterator[None]:
+def _registered(kind: type) -> Iterator[None]:
     """Within, Keras finds the class though nobody has registered it."""
     keras = sys.modules.get("keras")
     if keras is None or not issubclass(kind, keras.losses.Loss):
@@ -227,13 +230,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else None
 
 
-def _code(subject: Subject, route: str, given: str) -> str:
-    made, way = subject.constructor, _ROUTES[route]
-    assert made is not None
+def _code(subject: Subject, route: str, arguments: str) -> str:
+    constructor, way = subject.constructor, _ROUTES[route]
+    assert constructor is not None
     if not way:
         return ""
     p, y = (subject.backend.literal(each) for each in subject.batch(4))
     module = route.partition(".")[0]
     first = f"import {module}; " if module in ("pickle", "copy") else ""
     both = (dataclasses.replace(subject, source=name).expression("x", "y") for name in ("loss", "again"))
-    return f"{first}loss = {made.source}({given}); again = {way}\nx, y = {p}, {y}; print({', '.join(both)})"
+    return f"{first}loss = {constructor.source}({arguments}); again = {way}\nx, y = {p}, {y}; print({', '.join(both)})"

@@ -54,9 +54,9 @@ def bounded_gradient(subject: Subject) -> Failure | None:
     It is asked on random points in float64, and in float32 as far out as the numbers go: a warning, where
     no data are.
     """
-    found = refuted(subject, Lipschitz, gradient=True)
-    if found is not None:
-        return found
+    failure = refuted(subject, Lipschitz, gradient=True)
+    if failure is not None:
+        return failure
     bound = subject.claimed(Lipschitz).bound  # type: ignore[union-attr]  # the tag holds
     if subject.prediction.rows:
         return None  # margins of 1e20 between classes are no data

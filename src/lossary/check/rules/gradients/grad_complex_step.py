@@ -66,13 +66,13 @@ def grad_complex_step(subject: Subject) -> Failure | None:
         if exact is None or not np.isfinite(exact):
             return None
         try:
-            found = scalar.gradient(prediction)
+            gradient = scalar.gradient(prediction)
         except LossRaised:
             return None
         slope = scalar.along(direction)
         if slope.kinked or not slope.admits(exact, relative=1e-9):
             continue
-        claimed, size = float(np.sum(found * direction)), float(np.sum(np.abs(found * direction)))
+        claimed, size = float(np.sum(gradient * direction)), float(np.sum(np.abs(gradient * direction)))
         if abs(claimed - exact) > _AGREES * size:
             digits = f"{claimed:.12g}, which should be {exact:.12g}"
             return Failure(

@@ -70,49 +70,49 @@ def grad_matches_numeric(subject: Subject) -> Failure | None:
     for prediction, target in batches(subject):
         scalar = Scalar(subject, prediction, target)
         try:
-            found = scalar.gradient(prediction)
+            gradient = scalar.gradient(prediction)
         except LossRaised:
             return None  # that there is none is what not-detached says
-        if not found.any():
+        if not gradient.any():
             continue
-        if found.shape != prediction.shape:
-            return Failure(f"the gradient's shape is {found.shape}, the prediction's {prediction.shape}")
+        if gradient.shape != prediction.shape:
+            return Failure(f"the gradient's shape is {gradient.shape}, the prediction's {prediction.shape}")
         direction = scalar.direction(subject.generator(1))
-        if _wrong(scalar, found, direction):
+        if _wrong(scalar, gradient, direction):
             # Where the losses of some entries have a kink that is convex and others one that is not, the slopes of both
             # sides of the sum say nothing: each entry is asked by itself.
-            if scalar.along(direction).kinked and _bad_row(scalar, found) is None:
+            if scalar.along(direction).kinked and _bad_row(scalar, gradient) is None:
                 continue
-            return _located(subject, scalar, found)
+            return _located(subject, scalar, gradient)
     return None
 
 
-def _wrong(scalar: Scalar, found: Any, direction: Any) -> bool:
-    return not scalar.along(direction).admits(float(np.sum(found * direction)))
+def _wrong(scalar: Scalar, gradient: Any, direction: Any) -> bool:
+    return not scalar.along(direction).admits(float(np.sum(gradient * direction)))
 
 
-def _located(subject: Subject, scalar: Scalar, found: Any) -> Failure:
+def _located(subject: Subject, scalar: Scalar, gradient: Any) -> Failure:
     severity, help = ("warning", _ON_PURPOSE) if _stops(subject) else (None, "")
     if subject.host == "boosting":
         severity, help = "warning", _BOUND
-    row = _bad_row(scalar, found)
+    row = _bad_row(scalar, gradient)
     if row is None or not _row_is_wrong(subject, scalar.prediction[row], scalar.target[row]):
         direction = scalar.direction(subject.generator(1))
-        slope, claimed = scalar.along(direction).estimate, float(np.sum(found * direction))
+        slope, claimed = scalar.along(direction).estimate, float(np.sum(gradient * direction))
         message = f"on {described(scalar.prediction, scalar.target)} the gradient says {claimed:.6g} along a direction "
         message += f"in which the loss grows by {slope:.6g}"
         return Failure(message, help=help, severity=severity)  # type: ignore[arg-type]  # one of the two
     p, y = shrink.smallest(subject, lambda p, y: _row_is_wrong(subject, p, y), *_row(scalar, row))
     single = Scalar(subject, p, y)
-    given, factor = single.gradient(p), float(single.factors.flat[0])
-    index = next((i for i in range(p.size) if _wrong(single, given, single.one_entry(i))), 0)
+    row_gradient, factor = single.gradient(p), float(single.factors.flat[0])
+    index = next((i for i in range(p.size) if _wrong(single, row_gradient, single.one_entry(i))), 0)
     unit = single.one_entry(index)
-    slope, claimed = single.along(unit).estimate / factor, float(np.sum(given * unit)) / factor
+    slope, claimed = single.along(unit).estimate / factor, float(np.sum(row_gradient * unit)) / factor
     size = float(unit.flat[index])
     message = (
         f"gradient is {claimed / size:.6g} on {described(p, y)}; the values there have the slope {slope / size:.6g}"
     )
-    if given.size == 1 and np.allclose(given / factor, subject.gradient(p, y) / factor) and factor != 1.0:
+    if row_gradient.size == 1 and np.allclose(row_gradient / factor, subject.gradient(p, y) / factor) and factor != 1.0:
         message = (
             f"times {factor:g}, its gradient on {described(p, y)} stays {claimed * factor / size:.6g}: what comes "
         )
@@ -129,11 +129,11 @@ def _row(scalar: Scalar, row: int) -> tuple[Any, Any]:
     return scalar.prediction[row : row + 1], scalar.target[row : row + 1]
 
 
-def _bad_row(scalar: Scalar, found: Any) -> int | None:
+def _bad_row(scalar: Scalar, gradient: Any) -> int | None:
     """The first row of which the gradient is wrong in one of its numbers."""
-    for index in range(found.size):
-        if _wrong(scalar, found, scalar.one_entry(index)):
-            return int(np.unravel_index(index, found.shape)[0])
+    for index in range(gradient.size):
+        if _wrong(scalar, gradient, scalar.one_entry(index)):
+            return int(np.unravel_index(index, gradient.shape)[0])
     return None
 
 
@@ -142,8 +142,8 @@ def _row_is_wrong(subject: Subject, prediction: Any, target: Any) -> bool:
     if np.ndim(prediction) == len(subject.entry):
         prediction, target = prediction[None], np.asarray(target)[None]
     single = Scalar(subject, prediction, target)
-    found = single.gradient(prediction)
-    return any(_wrong(single, found, single.one_entry(index)) for index in range(found.size))
+    gradient = single.gradient(prediction)
+    return any(_wrong(single, gradient, single.one_entry(index)) for index in range(gradient.size))
 
 
 def _stops(subject: Subject) -> bool:

@@ -41,12 +41,12 @@ def not_detached(subject: Subject) -> Failure | None:
     p, y = subject.batch(samples.GRID, dtype=finest(subject))
     subject.values(p, y)  # what a plain call raises is no matter of gradients
     try:
-        found = subject.gradient(p, y)
+        gradient = subject.gradient(p, y)
     except LossRaised as error:
-        said = f"{type(error.original).__name__}: {str(error.original).splitlines()[0][:90]}"
-        return Failure(f"there is no gradient ({said})", subject.code(p[:1], y[:1], gradient=True))
-    if found.any():
+        reason = f"{type(error.original).__name__}: {str(error.original).splitlines()[0][:90]}"
+        return Failure(f"there is no gradient ({reason})", subject.code(p[:1], y[:1], gradient=True))
+    if gradient.any():
         return None
     return Failure(
-        f"the gradient is 0 at all of {found.size} ordinary points", subject.code(p[:1], y[:1], gradient=True)
+        f"the gradient is 0 at all of {gradient.size} ordinary points", subject.code(p[:1], y[:1], gradient=True)
     )

@@ -60,15 +60,15 @@ def second_derivative(subject: Subject) -> Failure | None:
         except LossRaised:
             return None
         try:
-            found = float(np.sum(side * _second(scalar, direction)))
+            derivative = float(np.sum(side * _second(scalar, direction)))
         except Exception as error:
-            said = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:80]}"
-            return Failure(f"it cannot be differentiated twice ({said})", severity="warning")
+            reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:80]}"
+            return Failure(f"it cannot be differentiated twice ({reason})", severity="warning")
         # At a tie frameworks choose a side: |r|² has the second derivative 0 there. It must be a number.
-        tied = bool((p == p.flat[0]).all()) and np.isfinite(found)
-        if not tied and not expected.admits(found, relative=1e-5):
+        tied = bool((p == p.flat[0]).all()) and np.isfinite(derivative)
+        if not tied and not expected.admits(derivative, relative=1e-5):
             return Failure(
-                f"along a direction the second derivative is {found:.6g}; the gradient changes by "
+                f"along a direction the second derivative is {derivative:.6g}; the gradient changes by "
                 f"{expected.estimate:.6g}, on {described(p, y)}"
             )
     return None

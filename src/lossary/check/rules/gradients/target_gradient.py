@@ -66,17 +66,17 @@ def target_gradient(subject: Subject) -> Failure | None:
     p, y = subject.batch(samples.GRID, dtype=finest(subject))
     scalar = Scalar(subject, p, y, of_target=True)
     try:
-        found = scalar.gradient(y)
+        gradient = scalar.gradient(y)
     except LossRaised as error:
         if not _unconnected(error):
             return None  # refused
-        found = np.zeros_like(y)
+        gradient = np.zeros_like(y)
     direction = scalar.direction(subject.generator(1))
-    slope, claimed = scalar.along(direction), float(np.sum(found * direction))
+    slope, claimed = scalar.along(direction), float(np.sum(gradient * direction))
     if slope.admits(claimed):
         return None
     where, code = f"on {described(p, y)}", _code(subject, p[:1], y[:1])
-    if not found.any():
+    if not gradient.any():
         return Failure(
             f"the target's gradient is 0; along a direction the loss changes by {slope.estimate:.6g}, {where}",
             code,
@@ -91,8 +91,8 @@ def target_gradient(subject: Subject) -> Failure | None:
 
 def _unconnected(error: Any) -> bool:
     """Whether this is PyTorch's way of saying that the gradient is None, which a backward would not even mention."""
-    said = str(error.original)
-    return "not have been used in the graph" in said or "does not require grad" in said
+    message = str(error.original)
+    return "not have been used in the graph" in message or "does not require grad" in message
 
 
 def _code(subject: Subject, prediction: Any, target: Any) -> str:

@@ -44,7 +44,7 @@ def convex(subject: Subject) -> Failure | None:
     bounded, or flattens far out, cannot be convex; one that is convex on the plot may not be in its tails.
     """
     for kind in (StronglyConvex, StrictlyConvex, Convex):
-        found = refuted(subject, kind)
-        if found is not None:
-            return found
+        failure = refuted(subject, kind)
+        if failure is not None:
+            return failure
     return None

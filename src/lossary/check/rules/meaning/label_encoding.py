@@ -75,8 +75,8 @@ def _in_company(subject: Subject, label: float) -> bool:
     p, y = _of_label(subject, label)
     y[-1] = low + high - label
     moved = np.concatenate([p[1:], p[-1:]])
-    found = [subject.attempt(each, y) for each in (p, moved)]
-    return any(each is None for each in found) or not np.isclose(found[0].mean(), found[1].mean(), rtol=1e-6)
+    values = [subject.attempt(each, y) for each in (p, moved)]
+    return any(each is None for each in values) or not np.isclose(values[0].mean(), values[1].mean(), rtol=1e-6)
 
 
 def _foreign_zero(subject: Subject) -> Failure | None:
@@ -121,10 +121,10 @@ def _indices(subject: Subject) -> Failure | None:
     certain = np.eye(count)[ahead]
     share = 0.9 * certain + 0.1 / count
     rows = share if subject.prediction.link is None else subject.prediction.link.apply(share)
-    found = subject.attempt_rows(*samples.arranged(subject, rows, label))
-    if found is None:
+    values = subject.attempt_rows(*samples.arranged(subject, rows, label))
+    if values is None:
         return None
-    costs = found.reshape(count, count)
+    costs = values.reshape(count, count)
     for k in range(count):
         best, second = np.argsort(costs[k])[:2]
         if k not in (best, subject.ignored) and costs[k][second] > costs[k][best] + 1e-6:

@@ -118,11 +118,11 @@ def _no_link(subject: Subject, word: str) -> Failure | None:
     undefined = np.isnan(below).all() and np.isfinite(between).all()
     if not (clipped or undefined):
         return None
-    said = "is nan for logits below 0" if undefined else "is the same for all logits below 0, and for all above 1"
+    symptom = "is nan for logits below 0" if undefined else "is the same for all logits below 0, and for all above 1"
     shown = samples.arranged(subject, p[:3], y[:3])
     more: dict[str, Any] = {"reduction": "none"} if subject.separates else {}
     return Failure(
-        f"the loss {said}: it takes them for probabilities",
+        f"the loss {symptom}: it takes them for probabilities",
         subject.code(*shown, **more),
         help=f"apply the {word} inside, in its logarithmic form (log_softmax, logsigmoid), or declare that it takes "
         "probabilities",

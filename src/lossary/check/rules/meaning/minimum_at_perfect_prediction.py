@@ -112,10 +112,10 @@ def _of_classes(subject: Subject) -> Failure | None:
         p = share if subject.prediction.link is None else subject.prediction.link.apply(share)
         y = np.array([samples.of_class(subject, index) for index in (0, 1, 0, 1)])
     batch = samples.arranged(subject, p, y)
-    found = subject.attempt_rows(*batch)
-    if found is None:
+    values = subject.attempt_rows(*batch)
+    if values is None:
         return None
-    right, wrong = found[:2], found[2:]
+    right, wrong = values[:2], values[2:]
     if not (right > wrong + 1e-6 * (1.0 + np.abs(wrong))).all():
         return None
     more: dict[str, Any] = {"reduction": "none"} if subject.separates else {}

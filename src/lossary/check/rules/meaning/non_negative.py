@@ -77,13 +77,13 @@ def _failure(subject: Subject, p: Any, y: Any, values: Any, dtype: str) -> Failu
     smallest = float(values[worst][0])
     company = next((n for n in (1, 8, 16) if _negative(subject, p[worst], y[worst], n)), None)
     where = (p, y) if company is None else (p[worst].repeat(company, 0), y[worst].repeat(company, 0))
-    said = "" if company == 1 else f" in a batch of {len(where[0])}"
+    note = "" if company == 1 else f" in a batch of {len(where[0])}"
     answer = subject.call(*where)
     kinds = {dtype, subject.backend.dtype(answer) if hasattr(answer, "dtype") else dtype}
     tiny = smallest >= -64.0 * max(subject.backend.spacing(kind) for kind in kinds)
     more: dict[str, Any] = {"reduction": "none"} if subject.separates else {}
     return Failure(
-        f"costs {smallest:.3g} in {dtype} on {described(p[worst], y[worst])}{said}",
+        f"costs {smallest:.3g} in {dtype} on {described(p[worst], y[worst])}{note}",
         subject.code(*where, **more),
         severity="warning" if tiny else None,
     )

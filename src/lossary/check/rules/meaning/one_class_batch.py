@@ -57,17 +57,17 @@ def one_class_batch(subject: Subject) -> Failure | None:
         step = costs[1] - costs[0]
         if not np.isfinite(costs).all() or step == 0.0 or not np.isclose(costs[2] - costs[1], step, rtol=1e-3):
             continue
-        for positive, wanted in ((4, costs[2] + step), (0, costs[0] - step)):
+        for positive, expected in ((4, costs[2] + step), (0, costs[0] - step)):
             p, y = _batch(subject, scores, positive)
-            found = subject.attempt(p, y)
-            if found is None:
+            values = subject.attempt(p, y)
+            if values is None:
                 return Failure(
                     f"a batch of one class is refused: {described(p, y)}", subject.code(p, y), severity="warning"
                 )
-            cost = float(np.mean(found))
-            if not np.isclose(cost, wanted, rtol=1e-3, atol=1e-4 * (abs(costs[0]) + abs(costs[2]))):
+            cost = float(np.mean(values))
+            if not np.isclose(cost, expected, rtol=1e-3, atol=1e-4 * (abs(costs[0]) + abs(costs[2]))):
                 return Failure(
-                    f"a batch of one class costs {cost:.6g}; among others the same rows cost {wanted:.6g}",
+                    f"a batch of one class costs {cost:.6g}; among others the same rows cost {expected:.6g}",
                     subject.code(p, y),
                 )
     return None

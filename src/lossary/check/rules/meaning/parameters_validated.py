@@ -61,9 +61,9 @@ def parameters_validated(subject: Subject) -> Failure | None:
     default. The run ends hours later, or does not end.
     """
     for name, value in _trials(subject):
-        found = _accepted(subject, name, value)
-        if found is not None:
-            message = f"{name} = {value!r} is accepted: the loss is {np.mean(found):.4g}"
+        values = _accepted(subject, name, value)
+        if values is not None:
+            message = f"{name} = {value!r} is accepted: the loss is {np.mean(values):.4g}"
             return Failure(message, subject.code(*subject.batch(1), changed={name: value}))
     return None
 
@@ -91,9 +91,9 @@ def _accepted(subject: Subject, name: str, value: Any) -> Any:
     backend = subject.backend
     try:
         if subject.constructor is None:
-            made = functools.partial(subject.loss, **{name: value})
+            loss = functools.partial(subject.loss, **{name: value})
         else:
-            made = subject.with_settings(**{name: value})
-        return backend.numpy(backend.array(subject.raw(backend.array(p), backend.array(y), loss=made)))
+            loss = subject.with_settings(**{name: value})
+        return backend.numpy(backend.array(subject.raw(backend.array(p), backend.array(y), loss=loss)))
     except Exception:
         return None

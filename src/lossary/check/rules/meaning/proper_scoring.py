@@ -50,7 +50,7 @@ def proper_scoring(subject: Subject) -> Failure | None:
     out are no probabilities any more, and everything that is computed from them is wrong.
     """
     for kind in (Proper, Estimates):
-        found = refuted(subject, kind)
-        if found is not None:
-            return found
+        failure = refuted(subject, kind)
+        if failure is not None:
+            return failure
     return None

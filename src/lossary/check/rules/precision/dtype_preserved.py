@@ -43,20 +43,20 @@ def dtype_preserved(subject: Subject) -> Failure | None:
     """
     for dtype in ("float32", "float16"):
         p, y = subject.batch(4, salt=307, dtype=dtype)
-        came = _dtype(subject, p, y)
-        if came is None or came == dtype or (_BITS[dtype] == 16 and came == "float32"):
+        result_dtype = _dtype(subject, p, y)
+        if result_dtype is None or result_dtype == dtype or (_BITS[dtype] == 16 and result_dtype == "float32"):
             continue
         severity = None if dtype == "float32" else "warning"
         return Failure(
-            f"{dtype} came in, {came} went out",
+            f"{dtype} came in, {result_dtype} went out",
             subject.code(p[:1], y[:1], "{loss}.dtype"),
             severity=severity,  # type: ignore[arg-type]  # one of the two, or nothing
         )
     p, y = subject.batch(4, salt=307)
     wide = cast(y, "float64")
-    if y.dtype.kind == "f" and (came := _dtype(subject, p, wide)) not in (None, "float32"):
+    if y.dtype.kind == "f" and (result_dtype := _dtype(subject, p, wide)) not in (None, "float32"):
         return Failure(
-            f"a float32 prediction and a float64 target gave {came}",
+            f"a float32 prediction and a float64 target gave {result_dtype}",
             subject.code(p[:1], wide[:1], "{loss}.dtype"),
             severity="warning",
         )
@@ -71,6 +71,6 @@ def _dtype(subject: Subject, p: Any, y: Any) -> str | None:
         return None
     if not hasattr(result, "dtype"):
         return None
-    found = subject.backend.dtype(result)
+    dtype = subject.backend.dtype(result)
     declared = getattr(subject.loss, "dtype", None)  # Keras' losses are told theirs
-    return found if found in _BITS and found != declared else None
+    return dtype if dtype in _BITS and dtype != declared else None

@@ -68,7 +68,7 @@ def _dtype(subject: Subject, p: Any, y: Any) -> str | None:
 
 def _against_the_judge(subject: Subject, p: Any, y: Any) -> Failure | None:
     """A constant in float32 moves every answer a little; so does an epsilon, and so this is a warning."""
-    if not judged.known(subject):
+    if not judged.can_judge(subject):
         return None
     got, true = subject.rows(p, y), judged.values(subject, p, y)
     scale = np.maximum(np.abs(true), np.abs(p).reshape(len(p), -1).max(axis=1))

@@ -47,15 +47,15 @@ def half_gradient_underflow(subject: Subject) -> Failure | None:
     """
     p, y = samples.points(subject, _SIZES, "float16")
     try:
-        found = shrink.alone(lambda p, y: _lost(subject, p, y).reshape(len(p), -1).any(axis=1), p, y)
+        row = shrink.alone(lambda p, y: _lost(subject, p, y).reshape(len(p), -1).any(axis=1), p, y)
     except LossRaised:
         return None  # float16 is refused
-    if found is None:
+    if row is None:
         return None
-    entry = np.flatnonzero(_lost(subject, *found))[0]
-    true = subject.row_gradients(*halves.in_float32(*found)).reshape(-1)[entry]
+    entry = np.flatnonzero(_lost(subject, *row))[0]
+    true = subject.row_gradients(*halves.in_float32(*row)).reshape(-1)[entry]
     return Failure(
-        f"gradient is 0 in float16, {true:.3g} in float32, at {described(*found)}", subject.code(*found, gradient=True)
+        f"gradient is 0 in float16, {true:.3g} in float32, at {described(*row)}", subject.code(*row, gradient=True)
     )
 
 

@@ -51,11 +51,11 @@ def half_precision_range(subject: Subject) -> Failure | None:
     """
     p, y = samples.points(subject, _SIZES, "float16")
     try:
-        found = shrink.alone(lambda p, y: _off(subject, p, y), p, y)
+        row = shrink.alone(lambda p, y: _off(subject, p, y), p, y)
     except LossRaised:
         return None  # float16 is refused
-    if found is not None:
-        return _failure(subject, *found)
+    if row is not None:
+        return _failure(subject, *row)
     return halves.of_many(subject, "float16", "warning") if subject.reduces("mean") else None
 
 

@@ -29,11 +29,11 @@ def of_many(subject: Subject, dtype: str, severity: Severity) -> Failure | None:
     row = slice(1, 2) if subject.prediction.rows or not samples.has_classes(subject) else slice(2, 3)
     size = 16.6 if subject.prediction.of_shares else 30.0
     p, y = (x[row] for x in samples.points(subject, (size,), dtype))
-    found = subject.attempt(_repeated(p), _repeated(y), reduction="mean")
+    values = subject.attempt(_repeated(p), _repeated(y), reduction="mean")
     true = subject.attempt(*in_float32(p, y), reduction="mean")
-    if found is None or true is None:
+    if values is None or true is None:
         return None
-    mean, one = float(found.mean()), float(true.mean())
+    mean, one = float(values.mean()), float(true.mean())
     if not np.isfinite(one) or abs(mean - one) <= 0.02 * abs(one) + 1e-3:
         return None
     call = subject.expression(_written(subject, p), _written(subject, y), reduction="mean")

@@ -69,12 +69,12 @@ def labels_survive_cast(subject: Subject) -> Failure | None:
 
 def _in_float16(subject: Subject) -> Subject:
     """A Keras loss computes in a dtype of its own; there, that is the one to ask about."""
-    made = subject.constructor
-    if subject.host != "keras" or made is None:
+    constructor = subject.constructor
+    if subject.host != "keras" or constructor is None:
         return subject
-    made = dataclasses.replace(made, settings={**made.settings, "dtype": "float16"})
+    constructor = dataclasses.replace(constructor, settings={**constructor.settings, "dtype": "float16"})
     try:
-        loss = made.make(**made.settings)
+        loss = constructor.make(**constructor.settings)
     except Exception:  # one that takes no dtype
         return subject
-    return dataclasses.replace(subject, loss=loss, constructor=made, source=made.written())
+    return dataclasses.replace(subject, loss=loss, constructor=constructor, source=constructor.written())

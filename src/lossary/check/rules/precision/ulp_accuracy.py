@@ -56,11 +56,13 @@ def ulp_accuracy(subject: Subject) -> Failure | None:
     8 units of the loss itself.
     """
     p, y = _points(subject)
-    found = [_measured(subject, "loss", subject.rows(p, y), judged.values(subject, p, y), p, y)]
+    measurements = [_measured(subject, "loss", subject.rows(p, y), judged.values(subject, p, y), p, y)]
     if subject.differentiates:
-        found.append(_measured(subject, "gradient", subject.row_gradients(p, y), judged.gradients(subject, p, y), p, y))
+        measurements.append(
+            _measured(subject, "gradient", subject.row_gradients(p, y), judged.gradients(subject, p, y), p, y)
+        )
     for severe in (True, False):
-        for errors in found:
+        for errors in measurements:
             row = errors.worst(severe=severe)
             if row is not None:
                 return _failure(subject, errors, row, p[row : row + 1], y[row : row + 1], severe=severe)

@@ -48,34 +48,34 @@ def answers(subject: Subject) -> Failure | None:
     return wrong
 
 
-def _same(found: Failure | None, message: str) -> bool:
-    return found is not None and found.message.partition(" on ")[0] == message
+def _same(failure: Failure | None, message: str) -> bool:
+    return failure is not None and failure.message.partition(" on ")[0] == message
 
 
 def _wrong(subject: Subject, p: Any, y: Any) -> Failure | None:
     """What is wrong with the answer to one batch."""
     try:
-        given = subject.call(p, y)
+        result = subject.call(p, y)
     except LossRaised as error:
         return Failure(str(error), subject.code(p, y), help=_TOLD)
-    what = _not_numbers(subject, given)
+    what = _not_numbers(subject, result)
     if what is not None:
         return Failure(f"returned {what} on {described(p, y)}", subject.code(p, y, "type({loss})"))
-    values = np.asarray(subject.backend.numpy(given))
+    values = np.asarray(subject.backend.numpy(result))
     if not np.isfinite(values).all():
         bad = float(values[~np.isfinite(values)][0])
         return Failure(f"gave {bad} on {described(p, y)}", subject.code(p, y), help=_TOLD)
     return None
 
 
-def _not_numbers(subject: Subject, given: Any) -> str | None:
+def _not_numbers(subject: Subject, result: Any) -> str | None:
     """What came instead of an array of real numbers; None where such an array came."""
-    if isinstance(given, int | float | np.generic):
-        given = subject.backend.array(np.asarray(given))
-    kind = type(given).__name__
+    if isinstance(result, int | float | np.generic):
+        result = subject.backend.array(np.asarray(result))
+    kind = type(result).__name__
     article = "an" if kind[0] in "aeiou" else "a"
     try:
-        dtype = subject.backend.dtype(given)
+        dtype = subject.backend.dtype(result)
     except AttributeError:
-        return "None" if given is None else f"{article} {kind}"
+        return "None" if result is None else f"{article} {kind}"
     return None if "float" in dtype or "int" in dtype else f"an array of {dtype}"

@@ -41,14 +41,14 @@ def quiet(subject: Subject) -> Failure | None:
     compiler is printed once or never, so that it misleads as well.
     """
     p, y = subject.batch(4)
-    said = _said(subject, p, y)
-    if not said:
+    output = _output(subject, p, y)
+    if not output:
         return None
-    p, y = smallest(subject, lambda p, y: bool(_said(subject, p, y)), p, y)
-    return Failure(said, subject.code(p, y))
+    p, y = smallest(subject, lambda p, y: bool(_output(subject, p, y)), p, y)
+    return Failure(output, subject.code(p, y))
 
 
-def _said(subject: Subject, p: Any, y: Any) -> str:
+def _output(subject: Subject, p: Any, y: Any) -> str:
     """What the loss prints or warns of; "" where it does neither."""
     printed = io.StringIO()
     with (

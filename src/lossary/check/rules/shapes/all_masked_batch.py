@@ -59,9 +59,9 @@ def _of(subject: Subject, way: Way, severity: Severity) -> Failure | None:
     p, y = samples.plain(subject)
     target, more = way.arranged(y, np.zeros(4, bool))
     for reduction in [each for each in ("mean", "sum", "none") if subject.reduces(each)]:
-        found = subject.attempt(p, target, reduction=reduction, **more)
-        if found is not None and not np.all(np.isfinite(found)):
-            wrong = float(found[~np.isfinite(found)][0])
+        values = subject.attempt(p, target, reduction=reduction, **more)
+        if values is not None and not np.all(np.isfinite(values)):
+            wrong = float(values[~np.isfinite(values)][0])
             message = (
                 f"the {'losses' if reduction == 'none' else reduction} of a batch left out by {way.name} is {wrong:g}"
             )

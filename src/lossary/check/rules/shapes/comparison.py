@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from lossary.check.subject.subject import Subject
 
 
-def same(found: Any, wanted: Any) -> bool:
+def same(values: Any, reference: Any) -> bool:
     """Whether two results have one shape and agree but for rounding in float32, by the largest number among them; NaN
     agrees with NaN."""
-    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
-    if found.shape != wanted.shape:
+    values, reference = np.asarray(values, np.float64), np.asarray(reference, np.float64)
+    if values.shape != reference.shape:
         return False
-    sizes = np.abs(wanted[np.isfinite(wanted)])
-    return np.allclose(found, wanted, rtol=1e-4, atol=1e-6 + 1e-5 * sizes.max(initial=0.0), equal_nan=True)
+    sizes = np.abs(reference[np.isfinite(reference)])
+    return np.allclose(values, reference, rtol=1e-4, atol=1e-6 + 1e-5 * sizes.max(initial=0.0), equal_nan=True)
 
 
 def losses_of_rows(subject: Subject, prediction: Any, target: Any) -> Any:

@@ -42,12 +42,12 @@ def empty_batch(subject: Subject) -> Failure | None:
     p, y = samples.plain(subject)
     of_rows = not subject.separates or subject.values(p, y).ndim > 0
     for reduction in [each for each in ("mean", "sum", "none") if subject.reduces(each)]:
-        found = subject.attempt(p[:0], y[:0], reduction=reduction)
-        if found is None:
+        values = subject.attempt(p[:0], y[:0], reduction=reduction)
+        if values is None:
             continue
-        if not np.all(np.isfinite(found)) or (reduction != "mean" and of_rows and np.any(found != 0.0)):
+        if not np.all(np.isfinite(values)) or (reduction != "mean" and of_rows and np.any(values != 0.0)):
             what = "loss" if reduction == "none" else reduction
             rows = [f"{subject.backend.literal(x[:1])}[:0]" for x in (p, y)]
-            message = f"the {what} of no rows is {float(found.reshape(-1)[0]):g}"
+            message = f"the {what} of no rows is {float(values.reshape(-1)[0]):g}"
             return Failure(message, f"print({subject.expression(*rows, reduction=reduction)})")
     return None

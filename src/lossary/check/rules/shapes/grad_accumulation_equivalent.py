@@ -79,5 +79,5 @@ def _of(subject: Subject, way: Way) -> Failure | None:
 
 def _value(subject: Subject, way: Way, p: Any, y: Any, part: slice) -> float | None:
     target, more = way.arranged(y[part], _KEPT[part])
-    found = subject.attempt(p[part], target, reduction="mean", **more)
-    return None if found is None or found.ndim else float(found)
+    value = subject.attempt(p[part], target, reduction="mean", **more)
+    return None if value is None or value.ndim else float(value)

@@ -39,13 +39,13 @@ def length_mismatch_raises(subject: Subject) -> Failure | None:
     """
     p, y = samples.plain(subject)
     for prediction, target in ((p[:3], y), (p, y[:3])):
-        said = _refusal(subject, prediction, target)
-        if said is None:
+        message = _refusal(subject, prediction, target)
+        if message is None:
             code = subject.code(prediction, target)
             return Failure(f"{prediction.shape} against {target.shape} was taken without a word", code)
-        if not {"3", "4"} <= set(re.findall(r"\d+", said)):
+        if not {"3", "4"} <= set(re.findall(r"\d+", message)):
             return Failure(
-                f"{prediction.shape} against {target.shape} raised what does not say the two sizes: {said[:80]}",
+                f"{prediction.shape} against {target.shape} raised what does not say the two sizes: {message[:80]}",
                 subject.code(prediction, target),
             )
     return None if subject.prediction.rows else _transposed(subject)

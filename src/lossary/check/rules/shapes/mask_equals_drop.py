@@ -53,8 +53,8 @@ def mask_equals_drop(subject: Subject) -> Failure | None:
     does the gradient of a `where` around the loss. That is a warning.
     """
     for way in ways(subject):
-        known: tuple[Reduction, ...] = ("none", "sum", "mean")
-        reductions = [each for each in known if subject.reduces(each)]
+        possible: tuple[Reduction, ...] = ("none", "sum", "mean")
+        reductions = [each for each in possible if subject.reduces(each)]
         for reduction in reductions:
             failure = _leaks(subject, way, reduction)
             if failure is not None:
@@ -70,15 +70,15 @@ def _leaks(subject: Subject, way: Way, reduction: Reduction) -> Failure | None:
     if subject.prediction.unbounded:
         p[~_KEPT] *= 10  # so that a maximum shows, too
     masked, more = way.arranged(y, _KEPT)
-    found = subject.attempt(p, masked, reduction=reduction, **more)
-    wanted = _of_the_rest(subject, way, reduction, p, y)
-    if found is None or wanted is None:
+    values = subject.attempt(p, masked, reduction=reduction, **more)
+    expected = _of_the_rest(subject, way, reduction, p, y)
+    if values is None or expected is None:
         return None
-    kept = found[_KEPT] if found.shape[:1] == (4,) else found
-    if same(kept.reshape(wanted.shape) if kept.size == wanted.size else kept, wanted):
+    kept = values[_KEPT] if values.shape[:1] == (4,) else values
+    if same(kept.reshape(expected.shape) if kept.size == expected.size else kept, expected):
         return None
-    message = f"two of four rows left out by {way.name} gave {_text(found)}, the other two alone {_text(wanted)}"
-    if reduction == "mean" and same(2 * found, wanted):
+    message = f"two of four rows left out by {way.name} gave {_text(values)}, the other two alone {_text(expected)}"
+    if reduction == "mean" and same(2 * values, expected):
         message += ": rows that are left out are counted in the mean"
     target, full = way.arranged(y[_KEPT], np.ones(2, bool))
     code = (
@@ -123,10 +123,10 @@ def _missing(subject: Subject, way: Way) -> Failure | None:
     p, y = samples.plain(subject)
     (p if subject.target.indices else y)[~_KEPT] = np.nan
     masked, more = way.arranged(y, _KEPT)
-    found = subject.attempt(p, masked, **more)
-    if found is None:
+    values = subject.attempt(p, masked, **more)
+    if values is None:
         return None
-    kept = found[_KEPT] if found.shape[:1] == (4,) else found
+    kept = values[_KEPT] if values.shape[:1] == (4,) else values
     help = "replace what is left out by a harmless number before the loss is computed: a product with 0 keeps NaN"
     if not np.all(np.isfinite(kept)):
         message = f"NaN in a row left out by {way.name} made the loss {_text(kept)}"

@@ -50,16 +50,16 @@ def non_contiguous_inputs(subject: Subject) -> Failure | None:
     """
     for view in _VIEWS:
         p, y = _batch(subject, view)
-        wanted = subject.attempt(p, y)
-        if wanted is None or not view.of(subject):
+        expected = subject.attempt(p, y)
+        if expected is None or not view.of(subject):
             continue
-        for prediction, target in ((view.made(subject, p), y), (p, view.made(subject, y))):
+        for prediction, target in ((view.apply(subject, p), y), (p, view.apply(subject, y))):
             try:
-                found = subject.values(prediction, target)
+                values = subject.values(prediction, target)
             except LossRaised as error:
                 return Failure(f"{view.name}: {error}", severity="warning")
-            if not same(found, wanted):
-                first, second = (float(np.mean(x)) for x in (found, wanted))
+            if not same(values, expected):
+                first, second = (float(np.mean(x)) for x in (values, expected))
                 message = f"{view.name} gave {first:.6g}, a contiguous copy {second:.6g}"
                 return Failure(message, _code(subject, view, (p, y), prediction is not p))
     return None
@@ -85,7 +85,7 @@ class _View:
     def of(self, subject: Subject) -> bool:
         return self.written != "[::-1]" or subject.backend.name == "numpy"  # PyTorch has no negative strides
 
-    def made(self, subject: Subject, x: Any) -> Any:
+    def apply(self, subject: Subject, x: Any) -> Any:
         return self.taken(subject.backend.array(self.base(x)))
 
 

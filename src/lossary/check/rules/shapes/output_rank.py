@@ -45,15 +45,15 @@ def output_rank(subject: Subject) -> Failure | None:
     if subject.host == "keras":
         return _in_keras(subject, p, y)
     if subject.reduces("none"):
-        found = subject.values(p, y, reduction="none")
-        if found.shape[:1] != (4,) or found.size not in (4, p.size):
-            message = f"unreduced losses of {len(p)} rows have the shape {found.shape}"
+        values = subject.values(p, y, reduction="none")
+        if values.shape[:1] != (4,) or values.size not in (4, p.size):
+            message = f"unreduced losses of {len(p)} rows have the shape {values.shape}"
             return Failure(message, subject.code(p, y, "{loss}.shape", reduction="none"))
     if subject.reduction != "none":
-        found = subject.values(p, y, reduction=subject.reduction)
-        if found.ndim:
-            message = f'reduction="{subject.reduction}" gave an array of shape {found.shape}, not a number'
-            severity: Severity = "warning" if found.size == 1 else "error"
+        values = subject.values(p, y, reduction=subject.reduction)
+        if values.ndim:
+            message = f'reduction="{subject.reduction}" gave an array of shape {values.shape}, not a number'
+            severity: Severity = "warning" if values.size == 1 else "error"
             return Failure(message, subject.code(p, y, "{loss}.shape"), severity=severity)
     return None
 
@@ -61,12 +61,14 @@ def output_rank(subject: Subject) -> Failure | None:
 def _in_keras(subject: Subject, p: Any, y: Any) -> Failure | None:
     if hasattr(subject.loss, "call"):  # a `keras.losses.Loss`, which reduces what its method returns
         subject = dataclasses.replace(subject, loss=subject.loss.call, source=f"{subject.source}.call")
-    found = _plainly(subject, p, y)
-    if found.shape[:1] == (4,):
+    values = _plainly(subject, p, y)
+    if values.shape[:1] == (4,):
         return None
-    if found.ndim == 0 and not same(found, np.mean([_plainly(subject, p[i : i + 1], y[i : i + 1]) for i in range(4)])):
+    if values.ndim == 0 and not same(
+        values, np.mean([_plainly(subject, p[i : i + 1], y[i : i + 1]) for i in range(4)])
+    ):
         return None
-    return Failure(f"losses of {len(p)} rows have the shape {found.shape}", subject.code(p, y, "{loss}.shape"))
+    return Failure(f"losses of {len(p)} rows have the shape {values.shape}", subject.code(p, y, "{loss}.shape"))
 
 
 def _plainly(subject: Subject, p: Any, y: Any) -> Any:

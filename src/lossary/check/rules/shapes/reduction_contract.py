@@ -98,5 +98,5 @@ def _divided(subject: Subject, p: Any, y: Any) -> float | None:
 
 
 def _weighs_classes(subject: Subject) -> bool:
-    made = subject.constructor.settings.values() if subject.constructor is not None else ()
-    return any(np.ndim(setting) == 1 for setting in made if hasattr(setting, "shape"))
+    settings = subject.constructor.settings.values() if subject.constructor is not None else ()
+    return any(np.ndim(setting) == 1 for setting in settings if hasattr(setting, "shape"))

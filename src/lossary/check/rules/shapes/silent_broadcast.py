@@ -43,14 +43,14 @@ def silent_broadcast(subject: Subject) -> Failure | None:
     `model.compile` does for it.
     """
     p, y = samples.plain(subject)
-    wanted = subject.values(p, y).reshape(-1)
+    expected = subject.values(p, y).reshape(-1)
     for prediction, target, severity in _pairs(subject, p, y):
-        found = subject.attempt(prediction, target)
-        if found is None or _aligned(found, prediction, target, wanted):
+        values = subject.attempt(prediction, target)
+        if values is None or _aligned(values, prediction, target, expected):
             continue
         return Failure(
-            f"{prediction.shape} against {target.shape} {_gave(found, prediction, target, wanted)}",
-            _code(subject, prediction, target, many=found.size > len(prediction)),
+            f"{prediction.shape} against {target.shape} {_gave(values, prediction, target, expected)}",
+            _code(subject, prediction, target, many=values.size > len(prediction)),
             help="align y_true with y_pred in the function, as a direct call needs; model.compile does it by itself"
             if _keras_function(subject)
             else "",
@@ -70,19 +70,19 @@ def _pairs(subject: Subject, p: Any, y: Any) -> list[tuple[Any, Any, Severity]]:
     return [(p[:, None], y, "error"), (p, y[:, None], "error"), (several, y[:3], "error"), (p, y[:1], "warning")]
 
 
-def _aligned(found: Any, prediction: Any, target: Any, wanted: Any) -> bool:
+def _aligned(values: Any, prediction: Any, target: Any, expected: Any) -> bool:
     """Whether this is what the call with fitting shapes gives, unreduced or as its mean."""
-    if target.size not in (prediction.size, len(wanted)):
+    if target.size not in (prediction.size, len(expected)):
         return False
-    return same(found.reshape(-1), wanted) or (found.size == 1 and same(found.reshape(()), wanted.mean()))
+    return same(values.reshape(-1), expected) or (values.size == 1 and same(values.reshape(()), expected.mean()))
 
 
-def _gave(found: Any, prediction: Any, target: Any, wanted: Any) -> str:
-    if found.size > len(prediction):
-        return f"gave {found.size} losses, not {len(prediction)}"
-    if target.size == prediction.size and found.size == wanted.size:
-        return f"gave {float(np.mean(found)):.6g}, not {float(np.mean(wanted)):.6g}"
-    return f"was taken without a word and gave {float(np.mean(found)):.6g}"
+def _gave(values: Any, prediction: Any, target: Any, expected: Any) -> str:
+    if values.size > len(prediction):
+        return f"gave {values.size} losses, not {len(prediction)}"
+    if target.size == prediction.size and values.size == expected.size:
+        return f"gave {float(np.mean(values)):.6g}, not {float(np.mean(expected)):.6g}"
+    return f"was taken without a word and gave {float(np.mean(values)):.6g}"
 
 
 def _code(subject: Subject, prediction: Any, target: Any, *, many: bool) -> str:

@@ -56,18 +56,18 @@ def weighted_mean_normaliser(subject: Subject) -> Failure | None:
     possible: dict[str, bool] = {}
     for weights in _WEIGHTS:
         weight = np.array(weights, np.float32)
-        found = subject.attempt(p, y, weight=weight, reduction="mean")
-        if found is None or found.ndim or not np.isfinite(found):
+        value = subject.attempt(p, y, weight=weight, reduction="mean")
+        if value is None or value.ndim or not np.isfinite(value):
             return None
         numerator = (weight * losses).sum()
-        if abs(numerator) < 1e-3 * np.abs(weight * losses).max() or _not_linear(subject, weight, numerator / found):
+        if abs(numerator) < 1e-3 * np.abs(weight * losses).max() or _not_linear(subject, weight, numerator / value):
             return None  # not this rule's question
         counts = {"Σw": weight.sum(), "rows": len(weight), "counted": np.count_nonzero(weight)}
-        fits = {name: np.isclose(numerator / found, count, rtol=1e-3) for name, count in counts.items()}
+        fits = {name: np.isclose(numerator / value, count, rtol=1e-3) for name, count in counts.items()}
         possible = {name: fits[name] and possible.get(name, True) for name in fits}
         if not any(possible.values()):
             return Failure(
-                f"weights {list(weights)} gave Σwℓ / {numerator / found:.4g}: "
+                f"weights {list(weights)} gave Σwℓ / {numerator / value:.4g}: "
                 f"neither by their sum, {weight.sum():g}, nor by the {len(weight)} rows throughout",
                 subject.code(p, y, weight=weight),
             )
@@ -77,5 +77,5 @@ def weighted_mean_normaliser(subject: Subject) -> Failure | None:
 def _not_linear(subject: Subject, weight: Any, divisor: float) -> bool:
     """Whether other losses are divided by something else, with the same weights."""
     p, y = samples.plain(subject, salt=1)
-    found = subject.values(p, y, weight=weight, reduction="mean")
-    return not same(found * divisor, (weight * subject.rows(p, y)).sum())
+    value = subject.values(p, y, weight=weight, reduction="mean")
+    return not same(value * divisor, (weight * subject.rows(p, y)).sum())

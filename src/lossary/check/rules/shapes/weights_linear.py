@@ -52,31 +52,33 @@ def weights_linear(subject: Subject) -> Failure | None:
     """
     p, y = samples.plain(subject)
     losses = losses_of_rows(subject, p, y)
-    found = subject.attempt(p, y, weight=_WEIGHT)
-    if losses is None or found is None or found.size not in (1, len(p)):
+    weighted = subject.attempt(p, y, weight=_WEIGHT)
+    if losses is None or weighted is None or weighted.size not in (1, len(p)):
         return None
-    return _other_rows(subject, p, y, losses, found) or _leak(subject, p, y)
+    return _other_rows(subject, p, y, losses, weighted) or _leak(subject, p, y)
 
 
-def _other_rows(subject: Subject, p: Any, y: Any, losses: Any, found: Any) -> Failure | None:
+def _other_rows(subject: Subject, p: Any, y: Any, losses: Any, weighted: Any) -> Failure | None:
     """The weighted losses must be those of the rows times their weights, up to a factor that only weights decide."""
     p2, y2 = samples.plain(subject, salt=1)
     again = subject.values(p2, y2, weight=_WEIGHT)
-    wanted, expected = _WEIGHT * losses, _WEIGHT * subject.rows(p2, y2)
-    if found.size == 1:
-        wanted, expected = wanted.sum(), expected.sum()
-    square = float(np.sum(wanted**2))
+    products, other_products = _WEIGHT * losses, _WEIGHT * subject.rows(p2, y2)
+    if weighted.size == 1:
+        products, other_products = products.sum(), other_products.sum()
+    square = float(np.sum(products**2))
     if not square or not np.isfinite(square):
         return None
-    factor = float(np.sum(found.reshape(wanted.shape) * wanted)) / square
-    if same(found.reshape(wanted.shape), factor * wanted) and same(again.reshape(expected.shape), factor * expected):
+    factor = float(np.sum(weighted.reshape(products.shape) * products)) / square
+    if same(weighted.reshape(products.shape), factor * products) and same(
+        again.reshape(other_products.shape), factor * other_products
+    ):
         return None
     weights = _WEIGHT.tolist()
     message = f"weights {weights} do not give the rows' losses times their weights"
-    if found.size > 1:
-        message = f"weights {weights} turned losses {_listed(losses)} into {_listed(found)}"
-    elif same(found, subject.values(p, y)):
-        message = f"weights {weights} changed nothing: {float(found.reshape(())):.6g} with them and without"
+    if weighted.size > 1:
+        message = f"weights {weights} turned losses {_listed(losses)} into {_listed(weighted)}"
+    elif same(weighted, subject.values(p, y)):
+        message = f"weights {weights} changed nothing: {float(weighted.reshape(())):.6g} with them and without"
     return Failure(message, subject.code(p, y, weight=_WEIGHT) + "\n" + subject.code(p, y))
 
 
@@ -92,8 +94,8 @@ def _leak(subject: Subject, p: Any, y: Any) -> Failure | None:
         return None
     lost = p.copy()
     lost[0] = np.nan
-    found = subject.attempt(lost, y, weight=_WEIGHT)
-    if found is None or not np.any(np.isnan(found)):
+    values = subject.attempt(lost, y, weight=_WEIGHT)
+    if values is None or not np.any(np.isnan(values)):
         return None
     return Failure(
         "NaN in a row of weight 0 made the loss NaN",
