@@ -41,7 +41,9 @@ from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL
 from lossary.losses.distribution.interval_score import IntervalScore as IntervalScore
 from lossary.losses.distribution.poisson import Poisson as Poisson
 from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
+from lossary.losses.embedding.cosine_distance import CosineDistance as CosineDistance
 from lossary.losses.embedding.info_nce import InfoNCE as InfoNCE
+from lossary.losses.embedding.triplet import Triplet as Triplet
 from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
 from lossary.losses.multiclass.categorical_focal import CategoricalFocal as CategoricalFocal
 from lossary.losses.multiclass.generalized_cross_entropy import GeneralizedCrossEntropy as GeneralizedCrossEntropy
