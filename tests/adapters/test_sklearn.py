@@ -159,7 +159,7 @@ def test_an_estimator_without_the_method_is_told():
         lossary.sklearn.Hinge()(model, [[0.0]], [0])
 
 
-def test_the_wrong_door_teaches():
+def test_a_call_error_teaches():
     model, X, y = _classification()
     with pytest.raises(UsageError, match=r"scikit-learn\s+scoring=lossary.sklearn.Hinge\(\)"):
         cross_val_score(model, X, y, scoring=Hinge(), error_score="raise")

@@ -258,7 +258,7 @@ def test_different_class_weights_have_no_total() -> None:
         objective.total(prediction=np.zeros((2, 2)), target=[0, 1])
 
 
-def test_the_wrong_door() -> None:
+def test_a_call_error() -> None:
     with pytest.raises(errors.UsageError, match=r"(?s)prediction= and target= by name"):
         BOTH(PREDICTION, TARGET)
     with pytest.raises(errors.UsageError, match=r"(?s)by name.*y_pred="):
