@@ -19,6 +19,7 @@ from lossary.define.parameters import parameters_of
 
 SEED = 20260711
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
+QUICK = ("numpy", "torch")  # XLA and TensorFlow compile every operation for every shape
 DTYPES = ("float32", "float64")
 HALVES = ("float16", "bfloat16")
 CLASSES = 4  # as many as tables of class weights have in their examples
@@ -61,10 +62,14 @@ DEFAULTS = tuple(loss for loss in PAIRS if loss in EACH)
 
 
 def losses(
-    of: tuple[Loss, ...] = PAIRS, only: Callable[[Loss], bool] = lambda loss: True, **axes: tuple[Any, ...]
+    of: tuple[Loss, ...] = PAIRS,
+    only: Callable[[Loss], bool] = lambda loss: True,
+    alike: bool = False,
+    **axes: tuple[Any, ...],
 ) -> Callable[[Law], Law]:
-    """A test for each loss, whatever the framework, at one point of the further axes: see `cases`."""
-    return _sampled([loss for loss in of if only(loss)], {}, axes)
+    """A test for each loss, whatever the framework, at one point of the further axes: see `cases`. Of those that are
+    `alike`, all but one are thorough."""
+    return _sampled([loss for loss in of if only(loss)], {}, axes, lambda loss: not alike, alike)
 
 
 def cases(
@@ -73,6 +78,7 @@ def cases(
     of: tuple[Loss, ...] = PAIRS,
     only: Callable[[Loss], bool] = lambda loss: True,
     settings: Callable[[Loss], bool] = lambda loss: True,
+    alike: bool = False,
     **axes: tuple[Any, ...],
 ) -> Callable[[Law], Law]:
     """A test for each loss × framework × dtype × further axes: a sample of them; the others are thorough.
@@ -80,12 +86,26 @@ def cases(
     At its defaults a loss is tried in every framework, at the first point of all other axes, and once more at another.
     At each of its other settings (that are among `settings`) it is tried once: in which framework and dtype there,
     depends on names alone.
+
+    A law of the engine or of an adapter asks of a loss how it takes its inputs, and never its formula: with `alike`,
+    one of the losses that take them alike is tried in every framework, and the others are each tried once, in a quick
+    framework where there is one.
     """
-    return _sampled([loss for loss in of if only(loss)], {"framework": frameworks}, {"dtype": dtypes, **axes}, settings)
+    of_each = [loss for loss in of if only(loss)]
+    return _sampled(of_each, {"framework": frameworks}, {"dtype": dtypes, **axes}, settings, alike)
+
+
+def one_of_each(of: Sequence[Loss], *names: Any) -> tuple[Loss, ...]:
+    """Of the losses at their defaults that take their inputs alike, one, which the names choose."""
+    kinds: dict[Any, list[Loss]] = {}
+    for loss in of:
+        if loss in EACH:
+            kinds.setdefault((loss.prediction, loss.target, bool(loss.tables), loss.trainable), []).append(loss)
+    return tuple(chosen(kind, *names) for kind in kinds.values())
 
 
 def _sampled(
-    of: list[Loss], everywhere: Axes, elsewhere: Axes, settings: Callable[[Loss], bool] = lambda loss: True
+    of: list[Loss], everywhere: Axes, elsewhere: Axes, settings: Callable[[Loss], bool], alike: bool
 ) -> Callable[[Law], Law]:
     points = list(itertools.product(*everywhere.values(), *elsewhere.values()))
     first = tuple(values[0] for values in elsewhere.values())
@@ -93,9 +113,12 @@ def _sampled(
 
     def decorate(law: Law) -> Law:
         params = []
+        throughout = one_of_each(of, law.__name__) if alike else EACH
         for loss in of:
-            always = first_points if loss in EACH else set()
+            always = first_points if loss in throughout else set()
             others = [point for point in points if point not in always]
+            if alike:
+                others = [point for point in others if {*QUICK}.intersection(point)] or others
             kept = always | {chosen(others, law.__name__, loss)} if others and settings(loss) else always
             params += [
                 pytest.param(loss, *point, id=_named(loss, *point), marks=() if point in kept else pytest.mark.thorough)

@@ -30,7 +30,7 @@ def test_the_named_class_and_the_method_are_the_same(loss):
     assert loss.jax() != loss.jax(validate=False)
 
 
-@grid.losses()
+@grid.losses(alike=True)
 def test_it_is_unreduced_and_equals_the_free_call(loss):
     predictions, targets = _batch(loss)
     ours = loss.jax()(predictions, targets)
@@ -38,7 +38,7 @@ def test_it_is_unreduced_and_equals_the_free_call(loss):
     np.testing.assert_array_equal(ours, loss.values(prediction=predictions, target=targets))
 
 
-@grid.losses(of=TRAINABLE)
+@grid.losses(of=TRAINABLE, alike=True)
 def test_transformations(loss):
     function = loss.jax()
     predictions, targets = _batch(loss)

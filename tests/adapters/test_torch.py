@@ -41,7 +41,7 @@ def test_the_named_class_and_the_method_are_the_same(loss):
     assert repr(loss.torch()).startswith(type(loss).__name__)
 
 
-@grid.losses(of=TRAINABLE)
+@grid.losses(of=TRAINABLE, alike=True)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_it_equals_the_free_call(loss, reduction):
     prediction, target = _batch(loss)
@@ -53,11 +53,12 @@ def test_it_equals_the_free_call(loss, reduction):
     torch.testing.assert_close(ours, free, rtol=0, atol=0)
 
 
-# Inductor takes seconds for each: what it makes of the words is measured in test_accuracy.py.
+# Inductor takes seconds for each: what it makes of the operations is measured in test_accuracy.py.
+THROUGHOUT = grid.one_of_each(TRAINABLE, "PyTorch")
 BACKENDS = [
     pytest.param(loss, backend, id=f"{loss!r}-{backend}", marks=() if quick else pytest.mark.thorough)
     for loss in TRAINABLE
-    for backend, quick in (("aot_eager", True), ("inductor", loss == Huber()))
+    for backend, quick in (("aot_eager", loss in THROUGHOUT), ("inductor", loss == Huber()))
 ]
 
 
@@ -73,7 +74,7 @@ def test_compiled_equals_eager(loss, backend):
     torch.testing.assert_close(compiled, eager, rtol=1e-6, atol=1e-7)
 
 
-@grid.losses(of=TRAINABLE)
+@grid.losses(of=TRAINABLE, alike=True)
 def test_functional_transforms(loss):
     prediction, target = _batch(loss, dtype=torch.float64)
     criterion = _criterion(loss)
@@ -100,7 +101,7 @@ def test_functional_transforms(loss):
     torch.testing.assert_close(hessian, numeric, rtol=1e-4, atol=1e-6)
 
 
-@grid.losses(of=TRAINABLE)
+@grid.losses(of=TRAINABLE, alike=True)
 def test_double_backward(loss):
     prediction, target = _batch(loss, dtype=torch.float64)
     criterion = _criterion(loss, reduction="none")
@@ -109,7 +110,7 @@ def test_double_backward(loss):
     assert torch.autograd.gradgradcheck(lambda p: (criterion(p, target) * upstream).sum(), (prediction,))
 
 
-@grid.losses()
+@grid.losses(alike=True)
 def test_pickle_deepcopy_save_and_state(loss):
     criterion = _criterion(loss, reduction="sum")
     prediction, target = _batch(loss)
@@ -135,7 +136,7 @@ def test_pickle_deepcopy_save_and_state(loss):
         assert criterion(prediction, target) != expected
 
 
-@grid.losses()
+@grid.losses(alike=True)
 def test_to_another_device_and_dtype(loss):
     criterion = _criterion(loss).to("meta")
     assert all(buffer.device.type == "meta" for buffer in criterion.buffers())
@@ -146,7 +147,7 @@ def test_to_another_device_and_dtype(loss):
     assert all(buffer.dtype == torch.float64 for buffer in _criterion(loss).double().buffers())
 
 
-@grid.losses(of=TRAINABLE)
+@grid.losses(of=TRAINABLE, alike=True)
 def test_autocast_and_half_inputs(loss):
     prediction, target = _batch(loss)
     half = prediction.detach().bfloat16().requires_grad_()

@@ -142,7 +142,7 @@ def test_flags_are_never_positional_and_only_the_first_number_is(loss: Any) -> N
 # ── no silent cast, no silent clip ───────────────────────────────────────────────────────────────────────────────────
 
 
-@cases(dtypes=(*DTYPES, *HALVES), of=DEFAULTS)
+@cases(dtypes=(*DTYPES, *HALVES), of=DEFAULTS, alike=True)
 def test_the_prediction_rules(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random).values()
     prediction = framework.array(prediction, dtype)
@@ -220,7 +220,7 @@ def own_arrays(x: Any) -> Any:
 BESIDE = [as_lists, negative_strides, not_contiguous, fortran_order, read_only, own_arrays]
 
 
-@cases(dtypes=("float32",), of=DEFAULTS)
+@cases(dtypes=("float32",), of=DEFAULTS, alike=True)
 def test_lists_and_numpy_arrays_stand_beside_any_prediction(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random).values()
     target = target if loss.target.indices else target.astype(dtype)
@@ -343,7 +343,7 @@ def planted(loss: Any, random: Any, *elements: tuple[int, str, Any]) -> dict[str
     return arrays
 
 
-@cases(dtypes=("float32",), only=has_its_own_domain)
+@cases(dtypes=("float32",), only=has_its_own_domain, alike=True)
 def test_illegal_elements_raise_where_values_can_be_read(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     for name, element in illegal(loss):
         arrays = {key: framework.array(x, dtype) for key, x in planted(loss, random, (2, name, element)).items()}
@@ -351,7 +351,7 @@ def test_illegal_elements_raise_where_values_can_be_read(loss: Any, framework: A
             loss(**arrays)
 
 
-@cases(frameworks=AUTODIFF, dtypes=("float32",), only=has_its_own_domain)
+@cases(frameworks=AUTODIFF, dtypes=("float32",), only=has_its_own_domain, alike=True)
 def test_illegal_elements_become_nan_under_a_trace(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     """Each in a row of its own, and no other row."""
     elements = {2 * k + 1: each for k, each in enumerate(illegal(loss))}
@@ -415,7 +415,7 @@ def test_illegal_elements_become_nan_when_compiled(
         assert bad.tolist() == [row == 2 for row in range(ROWS)]
 
 
-@cases(frameworks=("jax",), dtypes=("float32",), of=DEFAULTS, only=lambda loss: loss.trainable)
+@cases(frameworks=("jax",), dtypes=("float32",), of=DEFAULTS, only=lambda loss: loss.trainable, alike=True)
 def test_vmap_in_jax_equals_the_batch(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     one_row = framework.jax.grad(lambda p, y: loss(prediction=p, target=y, reduction="sum"))
@@ -424,7 +424,7 @@ def test_vmap_in_jax_equals_the_batch(loss: Any, framework: Any, dtype: str, ran
     np.testing.assert_allclose(framework.numpy(came), wanted, rtol=1e-6, atol=1e-7)
 
 
-@cases(frameworks=("torch",), dtypes=("float32",), only=lambda loss: loss.trainable)
+@cases(frameworks=("torch",), dtypes=("float32",), only=lambda loss: loss.trainable, alike=True)
 def test_transforms_in_torch_equal_the_batch(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     func = framework.torch.func
@@ -489,7 +489,7 @@ except ValueError as error:
 # ── reduction ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cases()
+@cases(alike=True)
 def test_reductions_are_what_they_say(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random).values()
     weight = random.uniform(0.5, 2.0, size=of_losses(loss))
@@ -518,7 +518,7 @@ def test_reductions_are_what_they_say(loss: Any, framework: Any, dtype: str, ran
     np.testing.assert_allclose(float(total.mean), mean, rtol=rtol)
 
 
-@cases(dtypes=("float32",), of=DEFAULTS, only=lambda loss: not loss.prediction.rows)
+@cases(dtypes=("float32",), of=DEFAULTS, only=lambda loss: not loss.prediction.rows, alike=True)
 def test_a_weight_per_row_counts_once_per_entry(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = (framework.array(x, dtype) for x in ordinary(loss, random).values())
     weight, where = random.uniform(0.5, 2.0, size=ROWS), np.arange(ROWS) != 3
@@ -588,7 +588,7 @@ def test_ignored_indices_may_be_anything(framework: Any, random: Any) -> None:
 # ── totals ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cases(frameworks=AUTODIFF, dtypes=("float32",), of=DEFAULTS, only=lambda loss: loss.trainable)
+@cases(frameworks=AUTODIFF, dtypes=("float32",), of=DEFAULTS, only=lambda loss: loss.trainable, alike=True)
 def test_a_total_of_micro_batches_differentiates_as_the_whole(
     loss: Any, framework: Any, dtype: str, random: Any
 ) -> None:

@@ -55,7 +55,7 @@ def torn(loss: Any, target: Any, missing: Any) -> tuple[Any, Any]:
     return np.where(holes, math.nan if missing == "skip" else missing, target), present
 
 
-@cases(only=has_float_targets, missing=("skip", SENTINEL))
+@cases(only=has_float_targets, missing=("skip", SENTINEL), alike=True)
 def test_what_has_no_target_is_dropped(loss: Any, framework: Any, dtype: str, random: Any, missing: Any) -> None:
     """By the same mask, value for value: that masks drop is a law of its own."""
     prediction, whole = ordinary(loss, random).values()
@@ -73,7 +73,7 @@ def test_what_has_no_target_is_dropped(loss: Any, framework: Any, dtype: str, ra
     assert float(came.weight) == float(wanted.weight)
 
 
-@losses(DEFAULTS, is_trained_on_floats, fused=(True, False), missing=("skip", SENTINEL))
+@losses(DEFAULTS, is_trained_on_floats, fused=(True, False), missing=("skip", SENTINEL), alike=True)
 def test_pytorch(loss: Any, random: Any, missing: Any, fused: bool) -> None:
     prediction, whole = ordinary(loss, random).values()
     target, present = torn(loss, whole, missing)
@@ -91,7 +91,7 @@ def test_pytorch(loss: Any, random: Any, missing: Any, fused: bool) -> None:
     assert pickle.loads(pickle.dumps(criterion)).missing == missing
 
 
-@losses(DEFAULTS, is_trained_on_floats)
+@losses(DEFAULTS, is_trained_on_floats, alike=True)
 def test_a_compiled_step_in_pytorch(loss: Any, random: Any) -> None:
     torch.compiler.reset()
     prediction, target = ordinary(loss, random).values()
@@ -112,7 +112,7 @@ def test_a_compiled_step_in_pytorch(loss: Any, random: Any) -> None:
     torch.testing.assert_close(*slopes)
 
 
-@losses(DEFAULTS, has_float_targets)
+@losses(DEFAULTS, has_float_targets, alike=True)
 def test_jax(loss: Any, random: Any) -> None:
     prediction, whole = ordinary(loss, random).values()
     target, present = torn(loss, whole, "skip")

@@ -59,8 +59,14 @@ def _check_by_name(loss: Loss, name: str, dtype: str, points: judge.Judged, *, c
         assert errors.worst <= BOUND[name], f"{what}: {errors.worst:.1f} ULP at {errors.at}"
 
 
-@grid.cases(of=JUDGED)
+@grid.cases(grid.QUICK, of=JUDGED)
 def test_eager(loss: Loss, framework: Any, dtype: str) -> None:
+    _check(loss, framework, dtype, judge.few(loss, dtype), compiled=False)
+
+
+@grid.cases(("tensorflow", "jax"), of=JUDGED, settings=lambda loss: False, alike=True)
+def test_eager_in_what_compiles_each_operation(loss: Loss, framework: Any, dtype: str) -> None:
+    """Of a few: the operations are measured one by one, and every loss compiled."""
     _check(loss, framework, dtype, judge.few(loss, dtype), compiled=False)
 
 

@@ -102,7 +102,7 @@ def test_they_are_far_out_too(loss: Any, framework: Any, dtype: str, random: Any
     check_exact(loss, framework, rounded(loss, inputs, dtype), weight, dtype)
 
 
-@cases(of=SHAPED)
+@cases(of=SHAPED, alike=True)
 def test_what_is_dropped_might_as_well_not_be_there(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     inputs, counts = ordinary(loss, random, N), np.arange(N) % 3 != 1
     weight = np.broadcast_to(counts.reshape(-1, *(1,) * (len(of_losses(loss, N)) - 1)), of_losses(loss, N))
@@ -119,7 +119,7 @@ def test_what_is_dropped_might_as_well_not_be_there(loss: Any, framework: Any, d
             np.testing.assert_allclose(gradient[counts], expected, **CLOSE[dtype])
 
 
-@cases(of=SHAPED)
+@cases(of=SHAPED, alike=True)
 def test_nothing_to_count_costs_0_with_zero_gradient(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     inputs = points(loss, random, N)
     nothing = np.zeros(of_losses(loss, N))
@@ -130,7 +130,7 @@ def test_nothing_to_count_costs_0_with_zero_gradient(loss: Any, framework: Any, 
         assert all((gradient == 0.0).all() for gradient in gradients), how
 
 
-@cases(of=SHAPED)
+@cases(of=SHAPED, alike=True)
 def test_nan_goes_through(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     for name, domain in loss.domains.items():
         if domain.indices:
@@ -202,7 +202,7 @@ def test_compiled_equals_eager(loss: Any, framework: Any, dtype: str, random: An
         np.testing.assert_allclose(framework.numpy(one), framework.numpy(other), **CLOSE[dtype])
 
 
-@cases(of=SHAPED, dtypes=HALVES)
+@cases(of=SHAPED, dtypes=HALVES, alike=True)
 def test_half_types_are_computed_in_float32(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     half = arrays_of(framework, ordinary(loss, random, N), dtype)
     wide = {name: framework.array(framework.numpy(x), "float32") for name, x in half.items()}
@@ -236,7 +236,9 @@ def test_parts_add_up_or_are_refused(loss: Any, random: Any) -> None:
         loss.values(**inputs)
 
 
-@cases(of=SHAPED, frameworks=("torch", "jax", "tensorflow"), dtypes=("float32",), settings=lambda loss: False)
+@cases(
+    of=SHAPED, frameworks=("torch", "jax", "tensorflow"), dtypes=("float32",), settings=lambda loss: False, alike=True
+)
 def test_adapters_say_the_same(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     inputs = arrays_of(framework, ordinary(loss, random, N), dtype)
     wanted = float(framework.numpy(loss(**inputs)))

@@ -306,7 +306,7 @@ def weights_of(loss: Any, random: Any) -> Any:
     return random.uniform(0.1, 3.0, size=of_losses(loss))
 
 
-@cases()
+@cases(alike=True)
 def test_sum_is_linear_in_the_weights(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random).values()
     one, other = weights_of(loss, random), weights_of(loss, random)
@@ -315,7 +315,7 @@ def test_sum_is_linear_in_the_weights(loss: Any, framework: Any, dtype: str, ran
     same(whole, tuple(2.0 * a + b for a, b in zip(*parts, strict=True)), dtype)
 
 
-@cases()
+@cases(alike=True)
 def test_mean_does_not_change_when_weights_are_scaled(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random).values()
     weight = weights_of(loss, random)
@@ -326,7 +326,7 @@ def test_mean_does_not_change_when_weights_are_scaled(loss: Any, framework: Any,
     )
 
 
-@cases()
+@cases(alike=True)
 def test_weight_2_is_a_row_given_twice(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random, rows=HALF).values()
     times = np.array([1, 2, 3, 1, 3])
@@ -339,7 +339,7 @@ def test_weight_2_is_a_row_given_twice(loss: Any, framework: Any, dtype: str, ra
         same(came, (value, gradient), dtype)
 
 
-@cases()
+@cases(alike=True)
 def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = left_out(loss, ordinary(loss, random)).values()
     for reduction in ("mean", "sum", "none"):
@@ -353,7 +353,7 @@ def test_what_is_left_out_is_dropped(loss: Any, framework: Any, dtype: str, rand
             same((value, gradient[KEPT]), (wanted, its), dtype)
 
 
-@cases()
+@cases(alike=True)
 def test_two_totals_add_to_one_call(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random).values()
     arrays = {
@@ -368,7 +368,7 @@ def test_two_totals_add_to_one_call(loss: Any, framework: Any, dtype: str, rando
         np.testing.assert_allclose(framework.numpy(one), framework.numpy(other), **CLOSE[dtype])
 
 
-@cases()
+@cases(alike=True)
 def test_nothing_to_count_costs_0_with_zero_gradient(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = points(loss, random).values()
     hidden = np.full_like(prediction, math.nan)
@@ -387,7 +387,7 @@ def test_nothing_to_count_costs_0_with_zero_gradient(loss: Any, framework: Any, 
 # ── precision ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cases(of=DEFAULTS, dtypes=("float32",))
+@cases(of=DEFAULTS, dtypes=("float32",), alike=True)
 def test_sums_accumulate_in_float64(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random, rows=50).values()
     costly = np.unravel_index(np.argmax(unreduced(loss, prediction, target)), of_losses(loss, rows=50))
@@ -409,7 +409,7 @@ def test_sums_accumulate_in_float64(loss: Any, framework: Any, dtype: str, rando
     assert float(loss(**arrays)) == pytest.approx(values.sum() / counted, rel=more)
 
 
-@cases(dtypes=HALVES)
+@cases(dtypes=HALVES, alike=True)
 def test_half_types_are_computed_in_float32(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     half = [framework.array(x, dtype) for x in ordinary(loss, random).values()]
     wide = [framework.array(framework.numpy(x), "float32") for x in half]
@@ -478,7 +478,7 @@ def test_settings_differ() -> None:
 # ── what is not finite ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cases(of=DEFAULTS, dtypes=("float32",))
+@cases(of=DEFAULTS, dtypes=("float32",), alike=True)
 def test_the_row_that_is_not_finite_is_named(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     prediction, target = ordinary(loss, random).values()
     prediction[3, 1] = math.nan

@@ -16,7 +16,7 @@ from lossary import catalogue, metrics
 from lossary.define.domain import Labels
 from lossary.define.loss import Loss
 from lossary.ops import dispatch
-from tests.grid import DEFAULTS, chosen, generator, settings_of
+from tests.grid import DEFAULTS, chosen, generator, one_of_each, settings_of
 
 STEPS = 60
 NUMPY = dispatch.ops("numpy")
@@ -109,12 +109,14 @@ TRAINABLE = [loss for cls in map(type, DEFAULTS) if cls.trainable for loss in se
 
 
 def trained_in(framework: str) -> list[Any]:
-    """A loss at its defaults in both frameworks, at another setting in one of them; in the other it is thorough."""
+    """A loss in one of the frameworks, and in both where it stands for all that take their inputs so; else it is
+    thorough."""
+    both = one_of_each(TRAINABLE, "training")
     return [
         pytest.param(
             loss,
             id=repr(loss),
-            marks=() if loss == type(loss)() or framework == chosen(("torch", "jax"), loss) else pytest.mark.thorough,
+            marks=() if loss in both or framework == chosen(("torch", "jax"), loss) else pytest.mark.thorough,
         )
         for loss in TRAINABLE
     ]

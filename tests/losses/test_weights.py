@@ -131,6 +131,7 @@ def agree(came: Any, answer: tuple[Any, Any], *, flushed: bool = False) -> None:
     only=lambda loss: loss.trainable,
     settings=has_table,
     reduction=("mean", "sum"),
+    alike=True,
 )
 def test_derivatives_are_exact_whatever_the_weights(
     loss: Any, framework: Any, dtype: str, reduction: Any, random: Any
