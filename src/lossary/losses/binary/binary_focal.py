@@ -129,6 +129,23 @@ class BinaryFocal(Pointwise):
         bend = bend + self.gamma * (self.gamma * share - rest) * xp.product(share, cost)
         return self._weighted(xp, y, self._focused(xp, margin, bend))
 
+    # It is about the power γ + 1 of a share: one above the second magnifies what that was rounded by.
+
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (self._magnifies * self.value(xp, p, y),)
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (self._magnifies * self.gradient(xp, p, y),)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        bent = xp.sigmoid(p) * xp.sigmoid(-p)
+        of_share = self._magnifies * 2.0 * self.gamma * self.value(xp, p, y) * bent
+        return self._magnifies * self.curvature(xp, p, y), of_share
+
+    @property
+    def _magnifies(self) -> float:
+        return max(1.0, 0.5 * (self.gamma + 1.0))
+
     def _weighted(self, xp: Any, y: Array, x: Array) -> Array:
         if self.pos_weight == 1.0:
             return x
