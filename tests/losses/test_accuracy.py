@@ -34,6 +34,7 @@ from lossary.define.loss import Loss
 from lossary.judge import exact
 from lossary.kernels import machine
 from lossary.kernels.kernel import Kernel
+from lossary.ops.numpy import ops as NUMPY
 from tests import grid
 from tests.accuracy import grid as accuracy_grid
 from tests.accuracy import judge, measure, words
@@ -203,6 +204,28 @@ MATRIX_BOUND = {"torch": 8, "tensorflow": 16, "jax": 16}
 TRAINABLE = tuple(loss for loss in JUDGED if loss.trainable and loss in grid.DEFAULTS)
 SOFT = tuple(loss for loss in TRAINABLE if not loss.target.discrete)
 SATURATED = tuple(loss for loss in JUDGED if isinstance(loss.prediction, Logits) and loss.prediction.softmax)
+
+
+@grid.losses(of=tuple(loss for loss in JUDGED if loss in grid.DEFAULTS))
+def test_what_a_loss_is_said_to_be_rounded_as_is_no_less_than_it_is(loss: Loss) -> None:
+    """Terms add up to no less than the answer that is made of them; at some setting to more, or nobody needs them."""
+    more: dict[str, list[bool]] = {}
+    for each in JUDGED:
+        if type(each) is not type(loss):
+            continue
+        p, y = accuracy_grid.points(each, "float64", random=200, hard=100)
+        for what in ("value", "gradient") if each.trainable else ("value",):
+            with np.errstate(all="ignore"):
+                answer = np.abs(getattr(each, what)(NUMPY, p, y))
+                terms = getattr(each, f"{what}_terms")(NUMPY, p, y)
+                size = sum(map(np.abs, terms))
+            if terms:
+                held = np.isfinite(size) & np.isfinite(answer)
+                assert size.shape == answer.shape
+                # Rows of shares add up to 1 but for a rounding.
+                assert (size >= (1.0 - 1e-9) * answer - 1e-15)[held].all()
+                more.setdefault(what, []).append(bool((size > 1.01 * answer)[held].any()))
+    assert all(map(any, more.values())), more
 
 
 @EVERYWHERE

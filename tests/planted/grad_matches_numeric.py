@@ -116,3 +116,31 @@ def far_branch_has_the_slope_of_the_near_one(xp):
         return xp.mean(huber(prediction, target))
 
     return loss
+
+
+def bends_both_ways(xp, at_a_kink):
+    """What is beyond a tube, up to a cap: where it leaves the tube the slope grows, and where it reaches the cap it
+    falls. A batch of round residuals has kinks of both kinds, whose slopes make up for each other in its sum."""
+
+    def value(p, y):
+        beyond = xp.abs(p - y) - 0.5
+        return xp.where(beyond <= 0, 0 * beyond, xp.where(beyond >= 1.5, 0 * beyond + 1.5, beyond))
+
+    def slope(upstream, p, y):
+        residual = p - y
+        size = xp.abs(residual)
+        between = xp.where((size > 0.5) & (size < 2), xp.sign(residual), 0 * residual)
+        return upstream * xp.where((size == 0.5) | (size == 2), at_a_kink * xp.sign(residual), between)
+
+    beyond = custom(xp, value, slope)
+
+    def loss(prediction, target):
+        return xp.mean(beyond(prediction, target))
+
+    return loss
+
+
+@planted("LSY401", "torch", "keras", "jax", task="regression")
+def too_steep_at_kinks_alone(xp):
+    """Each of them pulls twice as hard as its steeper side."""
+    return bends_both_ways(xp, 2.0)

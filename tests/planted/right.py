@@ -536,6 +536,29 @@ def custom_backward(xp):
     return loss
 
 
+@planted.right("torch", "jax", task="regression")
+def flat_at_kinks_of_both_kinds(xp):
+    """Of each kink alone 0 is between the slopes of its sides; of all of them together the sum is not."""
+    return _at_kinks_of_both_kinds(xp, 0.0)
+
+
+@planted.right("torch", "jax", task="regression")
+def steep_at_kinks_of_both_kinds(xp):
+    return _at_kinks_of_both_kinds(xp, 1.0)
+
+
+def _at_kinks_of_both_kinds(xp, pull):
+    from tests.planted.grad_matches_numeric import bends_both_ways
+
+    capped = bends_both_ways(xp, pull)
+
+    def loss(prediction, target):
+        _fitting(prediction, target)
+        return capped(prediction, target)
+
+    return loss
+
+
 @planted.right("numpy", "torch", "jax", task="regression")
 def error_of_both_sizes(xp):
     def loss(prediction, target):

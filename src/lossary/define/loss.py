@@ -111,6 +111,28 @@ class Loss(Definition, abstract=True):
         """What each loss counts for because of its class; None where all count alike."""
         return None
 
+    # ── what its accuracy is measured in ─────────────────────────────────────────────────────────────────────────────
+
+    # An answer is rounded as what it is made of: where that is larger, because terms of both signs are added up, or a
+    # power magnifies what was rounded before, it is measured in units in the last place of these terms, |term| + ….
+    # They are asked of NumPy, in float64; there are none where an answer is measured in its own.
+
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array | float, ...]:
+        """What `value` is rounded as, in its shape."""
+        return ()
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array | float, ...]:
+        """What `gradient` is rounded as, in its shape."""
+        return ()
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array | float, ...]:
+        """What the derivative of the gradient is rounded as: of numbers in their shape, of rows a matrix for each."""
+        return ()
+
+    def target_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array | float, ...]:
+        """What the derivative by the target is rounded as, in the target's shape."""
+        return ()
+
     # ── what everybody can do with it ────────────────────────────────────────────────────────────────────────────
 
     def __call__(

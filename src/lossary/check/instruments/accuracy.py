@@ -5,39 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import ml_dtypes
 import numpy as np
 
-from lossary import (
-    BinaryFocal,
-    Brier,
-    CategoricalCrossEntropy,
-    CategoricalFocal,
-    Cauchy,
-    CosineDistance,
-    EpsilonInsensitive,
-    Gamma,
-    GaussianNLL,
-    GeneralizedCrossEntropy,
-    KLDivergence,
-    LogCosh,
-    Poisson,
-    PolyCrossEntropy,
-    Savage,
-    Spherical,
-    SquaredEpsilonInsensitive,
-    Tukey,
-)
+from lossary import CategoricalCrossEntropy
 from lossary.define.loss import Loss
 from lossary.judge import exact
 
 if TYPE_CHECKING:
     from lossary.check.inference.formula import Formula
-
-# Whose gradients are that of cross-entropy times a pull, which depends on how likely the right class is.
-_OfShares: TypeAlias = CategoricalFocal | GeneralizedCrossEntropy | PolyCrossEntropy | Spherical
 
 
 @final
@@ -141,42 +119,12 @@ def exactly(loss: Loss | Formula, p: Any, y: Any, factor: float = 1.0) -> dict[s
 
 
 def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
-    """How far curvatures are from the exact ones, or for rows the matrices of second derivatives.
-
-    A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts. The
-    curvatures of the focal losses, of the Brier score of logits, of the relatives of cross-entropy, of Cauchy and of
-    Tukey are sums of terms of both signs.
-    """
+    """How far curvatures are from the exact ones, or for rows the matrices of second derivatives."""
     low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
     sizes = _together(loss, np.fmax(np.abs(low.near), np.abs(high.near)), 2)
     # A product of a share with one that is almost subnormal has lost its digits.
     subnormal = (sizes > 0) & (sizes < smallest_normal(p.dtype.name) / np.finfo(p.dtype).eps)
-    if isinstance(loss, LogCosh):
-        sizes = sizes * (1.0 + 2.0 * np.abs(p.astype(np.float64) - y))
-    if isinstance(loss, BinaryFocal):
-        xp, z = _numpy(), p.astype(np.float64)
-        bent = xp.sigmoid(z) * xp.sigmoid(-z)
-        terms = sizes + 2.0 * loss.gamma * loss.value(xp, z, y.astype(np.float64)) * bent
-        sizes = _of_power(loss) * terms
-    if isinstance(loss, Savage) or (isinstance(loss, Brier) and loss.from_logits):
-        at = p.astype(np.float64), y.astype(np.float64)
-        wrong, slope = np.sqrt(loss.value(_numpy(), *at)), np.abs(loss.gradient(_numpy(), *at))
-        sizes = slope * (2.0 - wrong)
-    if isinstance(loss, _OfShares):
-        sizes = np.fmax(sizes, _bends_of_shares(loss, p, y))
-        sizes = _of_power(loss) * sizes if isinstance(loss, CategoricalFocal) else sizes
-    if isinstance(loss, CosineDistance):
-        (a, length), (b, _) = _directions(p, y)
-        each = np.abs(a[:, :, None] * a[:, None, :])
-        mixed = np.abs(a[:, :, None] * b[:, None, :])
-        terms = np.eye(p.shape[-1]) + 3.0 * each + mixed + np.swapaxes(mixed, 1, 2)
-        sizes = 2.0 * terms / (length * length)[..., None]
-    if isinstance(loss, Cauchy | Tukey):
-        square = np.minimum(np.abs(p.astype(np.float64) - y) / loss.c, 1e9) ** 2
-        if isinstance(loss, Cauchy):
-            sizes = (1.0 + 3.0 * square) / (1.0 + square) ** 2
-        else:
-            sizes = np.where(square < 1.0, (1.0 + square) * (1.0 + 5.0 * square), 0.0)
+    sizes = np.fmax(sizes, _size(loss, "curvature", p, y))
     return _distance(loss, p, y, got, low, high, sizes, subnormal)
 
 
@@ -273,44 +221,25 @@ def _limits(dtype: str) -> Any:
     return limits(getattr(ml_dtypes, dtype, dtype))
 
 
+def _terms(loss: Loss, what: str, p: Any, y: Any) -> tuple[Any, ...]:
+    """The terms that a loss states of its value, gradient, curvature or derivative by the target: the larger of those
+    here and one rounding away, where a difference that is 0 here is not."""
+    spacing, y = np.finfo(p.dtype).eps, y if loss.target.indices else y.astype(np.float64)
+    signs = np.where(np.arange(p.size).reshape(p.shape) % 2, 1.0, -1.0)
+    method, here = getattr(loss, f"{what}_terms"), p.astype(np.float64)
+    with np.errstate(all="ignore"):
+        both = (method(_numpy(), at, y) for at in (here, here * (1.0 + spacing * signs)))
+        return tuple(np.fmax(*map(np.abs, terms)) for terms in zip(*both, strict=True))
+
+
+def _size(loss: Loss, what: str, p: Any, y: Any) -> Any:
+    """What these terms add up to; 0 where there are none."""
+    return sum(map(np.abs, _terms(loss, what, p, y)), start=0.0)
+
+
 def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
-    """For the divergence Σ P log(P / Q) what its terms add up to, all with the same sign; where P itself is a rounded
-    softmax, those of Σ P log P − Σ P log Q. For a likelihood, what the scale costs, what the residual costs, and the
-    constant; of a count or an amount, what the mean costs beside 0, and what the target does. For what exceeds a tube
-    the residual and the tube. 0 for all others."""
-    if isinstance(loss, Gamma | Poisson):
-        return np.sum(_beside_0(loss.value, p, y), axis=0)
-    if isinstance(loss, BinaryFocal):
-        return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64))
-    if isinstance(loss, CategoricalFocal):
-        return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y)
-    if isinstance(loss, CosineDistance):
-        (a, _), (b, _) = _directions(p, y)
-        rounded = np.abs(a) + np.abs(b)
-        return np.sum((np.abs(a - b) + np.finfo(p.dtype).eps * rounded) * rounded, axis=-1)
-    if isinstance(loss, EpsilonInsensitive):
-        return _beside_the_tube(loss, p, y)
-    if isinstance(loss, SquaredEpsilonInsensitive):
-        beyond = np.sqrt(loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64)))
-        return beyond * _beside_the_tube(loss, p, y)
-    if isinstance(loss, GaussianNLL):
-        p, y, plain = p.astype(np.float64), y.astype(np.float64), dataclasses.replace(loss, full=False)
-        of_scale = plain.value(_numpy(), _without_residual(p, y), y)
-        of_residual = plain.value(_numpy(), p, y) - of_scale
-        return np.abs(of_scale) + np.abs(of_residual) + (0.5 * math.log(2.0 * math.pi) if loss.full else 0.0)
-    if not isinstance(loss, KLDivergence):
-        return np.zeros(len(p))
-    p, y, xp = p.astype(np.float64), y.astype(np.float64), _numpy()
-    share = _shares(y) if loss.log_target else y
-    predicted, half_surprisal = xp.softmax_and_half_surprisal(p) if loss.from_logits else (p, -0.5 * np.log(p))
-    if loss.log_target:
-        return np.sum(xp.product(share, np.abs(np.log(share)) + 2.0 * half_surprisal), axis=-1)
-    near = np.abs(share - predicted) < 0.5 * predicted
-    shares_near = np.where(near, share, 0.0)
-    alike, entropy = xp.relative_entropy(shares_near, predicted)
-    small = np.where(alike, shares_near - predicted, 0.0) + entropy
-    large = xp.product(share, np.where(near, 0.0, np.log(share) + 2.0 * half_surprisal))
-    return np.sum(np.abs(np.where(near, small, large)), axis=-1)
+    """What the terms of the values add up to; 0 where there are none but its own."""
+    return np.zeros(len(p)) + (_size(loss, "value", p, y) if isinstance(loss, Loss) else 0.0)
 
 
 def _together(loss: Loss | Formula, sizes: Any, order: int) -> Any:
@@ -346,39 +275,22 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
     with np.errstate(all="ignore"):
         if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
-        if isinstance(loss, Tukey):
-            return _of_difference(loss, p, y)
-        if isinstance(loss, CosineDistance):
-            return _of_difference(loss, y, p)
-        if not isinstance(loss, KLDivergence):
-            return np.zeros(y.shape)
-        share = _shares(y) if loss.log_target else y
-        cost = _numpy().surprisal(p) if loss.from_logits else -np.log(p)
-        of_each = np.abs(np.log(share)) + np.abs(cost)
-        if not loss.log_target:
-            return of_each + 1.0
-        return share * (of_each + np.sum(share * of_each, axis=-1, keepdims=True))
+    return np.zeros(y.shape) + _size(loss, "target", p, y)
 
 
 def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
-    """The sizes of the terms of a gradient, stacked: a soft target is a mixture of hard ones, and the gradient the same
-    mixture of theirs, of both signs; the scale of a likelihood is pulled down by itself and up by the residual. None
-    for all other losses."""
+    """The sizes of the terms of a gradient, stacked: those that the loss states. A soft target is a mixture of hard
+    ones, and the gradient the same mixture of theirs, of both signs. Of all others the gradient is none but its own."""
     if not isinstance(loss, Loss):
         return np.zeros((1, *p.shape))
+    stated = _terms(loss, "gradient", p, y)
     dtype, p, y = p.dtype.name, p.astype(np.float64), y if loss.target.indices else y.astype(np.float64)
-    if isinstance(loss, GaussianNLL):
-        alone = loss.gradient(_numpy(), _without_residual(p, y), y)
-        # A residual is rounded before all else, or taken for 0 where it is subnormal.
-        residual = np.abs(p[..., 0] - y)
-        lost = np.where(residual < smallest_normal(dtype), residual, 0.0)[..., None]
-        return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
-    if isinstance(loss, CosineDistance | SquaredEpsilonInsensitive | Tukey):
-        return _of_difference(loss, p, y)[None]
-    if isinstance(loss, BinaryFocal | _OfShares):
-        return _of_power(loss) * np.abs(loss.gradient(_numpy(), p, y))[None]
-    if isinstance(loss, Gamma | Poisson) and loss.from_log:
-        return _beside_0(loss.gradient, p, y)
+    if stated:
+        if loss.prediction.rows and loss.prediction.says_estimate:
+            # A residual is rounded before all else, or taken for 0 where it is subnormal.
+            residual = np.abs(loss.prediction.estimate(p) - y)
+            stated = *stated, np.where(residual < smallest_normal(dtype), residual, 0.0)[..., None]
+        return np.abs(np.stack(np.broadcast_arrays(*stated)))
     smoothing = getattr(loss, "label_smoothing", 0.0)
     plain = type(loss)(**{**loss.settings, "label_smoothing": 0.0}) if smoothing else loss
     if loss.target.shares and not loss.target.rows:
@@ -399,82 +311,6 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         slope = hard.gradient(_numpy(), p, np.broadcast_to(label, p.shape))
         terms.append(np.where(share[:, k : k + 1] == 0, 0, share[:, k : k + 1] * np.abs(slope)))
     return np.stack(terms)
-
-
-def _beside_0(method: Any, p: Any, y: Any) -> Any:
-    """The sizes of what a loss or its gradient is beside a target of 0, and of what the target changes."""
-    p, y = p.astype(np.float64), y.astype(np.float64)
-    alone = method(_numpy(), p, 0.0 * y)
-    return np.abs(np.stack([alone, method(_numpy(), p, y) - alone]))
-
-
-def _of_power(loss: BinaryFocal | _OfShares) -> float:
-    """The focal losses are about the power γ + 1 of a share; one above the second magnifies what that was rounded by.
-    The others' gradients are a share times the power q of another, or times another; the spherical score's times a
-    root."""
-    if isinstance(loss, BinaryFocal | CategoricalFocal):
-        return float(max(1.0, 0.5 * (loss.gamma + 1.0)))
-    if isinstance(loss, GeneralizedCrossEntropy):
-        return float(1.0 + loss.q)
-    return 1.5 if isinstance(loss, Spherical) else 2.0
-
-
-def _bends_of_shares(loss: _OfShares, p: Any, y: Any) -> Any:
-    """What the terms of a matrix of second derivatives add up to: how the pull of the right class changes, and how the
-    shares that it is multiplied by do."""
-    times = 2.0 if isinstance(loss, Spherical) else 1.0  # whose shares are those of the squares
-    share, complement = _numpy().softmax_and_complement(times * p.astype(np.float64))
-    own = np.eye(p.shape[-1], dtype=bool)
-    apart = np.where(own[y], complement, share)  # the sizes of the gradient of cross-entropy
-    with np.errstate(all="ignore"):
-        slope = np.abs(loss.gradient(_numpy(), p.astype(np.float64), y))
-    pull = np.sum(slope, axis=-1) / np.sum(apart, axis=-1)
-    of_pull = _bend_of_pull(loss, share[own[y]], complement[own[y]]) * apart[:, :, None] * apart[:, None, :]
-    of_shares = share[:, :, None] * np.where(own, complement[:, None, :], share[:, None, :])
-    return times * pull[:, None, None] * (of_pull + of_shares)
-
-
-def _bend_of_pull(loss: _OfShares, right: Any, wrong: Any) -> Any:
-    """What the terms of the derivative of log(pull) add up to, in units of the gradient of cross-entropy."""
-    if not isinstance(loss, CategoricalFocal):
-        return _of_power(loss) - 1.0
-    of_power = right * -np.log(right) / wrong
-    return (loss.gamma * (right + (right + of_power) / (1.0 + loss.gamma * of_power)) / wrong)[:, None, None]
-
-
-def _of_difference(loss: CosineDistance | SquaredEpsilonInsensitive | Tukey, p: Any, y: Any) -> Any:
-    """What the terms of a gradient add up to that is a difference, or a function of one that is rounded."""
-    if isinstance(loss, CosineDistance):
-        (a, length), (b, _) = _directions(p, y)
-        return (np.abs(a) + np.abs(b)) / length
-    if isinstance(loss, SquaredEpsilonInsensitive):
-        return 2.0 * _beside_the_tube(loss, p, y)
-    residual = np.abs(p.astype(np.float64) - y)
-    return np.where(residual <= loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)
-
-
-def _directions(*rows: Any) -> list[tuple[Any, Any]]:
-    """Each of the rows' directions and lengths, all finite; rows of zeros have none."""
-    largest = [np.abs(x.astype(np.float64)).max(axis=-1, keepdims=True) for x in rows]
-    scaled = [
-        np.where(np.isinf(x), np.sign(x), x / np.where(most > 0.0, most, 1.0))
-        for x, most in zip(rows, largest, strict=True)
-    ]
-    lengths = [np.sqrt(np.sum(x * x, axis=-1, keepdims=True)) for x in scaled]
-    return [
-        (x / np.where(length > 0.0, length, 1.0), most * length)
-        for x, length, most in zip(scaled, lengths, largest, strict=True)
-    ]
-
-
-def _beside_the_tube(loss: EpsilonInsensitive | SquaredEpsilonInsensitive, p: Any, y: Any) -> Any:
-    """The residual and what is taken off it."""
-    return np.abs(p.astype(np.float64) - y.astype(np.float64)) + loss.epsilon
-
-
-def _without_residual(p: Any, y: Any) -> Any:
-    """The same predicted scales, beside means that are right."""
-    return np.concatenate([y[..., None], p[..., 1:]], axis=-1)
 
 
 def _numpy() -> Any:

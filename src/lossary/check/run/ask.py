@@ -16,6 +16,7 @@ import numpy as np
 from lossary.check.backends.settings import settings_kept
 from lossary.check.rulebook.rule import Failure, Severity
 from lossary.check.subject.subject import LossRaised
+from lossary.ops import seeds
 
 if TYPE_CHECKING:
     from lossary.check.rulebook.rule import Rule
@@ -206,8 +207,8 @@ def limited(seconds: float | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def contained() -> Iterator[None]:
-    """Nothing that a loss prints, warns of or sets for the process reaches the caller."""
-    with quiet(), settings_kept():
+    """Nothing that a loss prints, warns of, sets for the process or draws by chance reaches the caller."""
+    with quiet(), settings_kept(), seeds.kept():
         yield
 
 

@@ -25,6 +25,11 @@ from lossary.define import (
 )
 
 
+def magnified(gamma: float) -> float:
+    """By how much the power γ + 1 of a share, above the second, magnifies what that was rounded by."""
+    return max(1.0, 0.5 * (gamma + 1.0))
+
+
 def steepest(gamma: float) -> float:
     """The largest size of the derivative by the right label's lead in logits, by golden sections: it rises with what is
     lacking, and falls."""
@@ -130,6 +135,19 @@ class BinaryFocal(Pointwise):
         bend = (1.0 + 2.0 * self.gamma) * rest * share
         bend = bend + self.gamma * (self.gamma * share - rest) * xp.product(share, cost)
         return self._weighted(xp, y, self._focused(xp, margin, bend))
+
+    # It is about the power γ + 1 of a share: one above the second magnifies what that was rounded by.
+
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (magnified(self.gamma) * self.value(xp, p, y),)
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (magnified(self.gamma) * self.gradient(xp, p, y),)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        bent = xp.sigmoid(p) * xp.sigmoid(-p)
+        of_share = magnified(self.gamma) * 2.0 * self.gamma * self.value(xp, p, y) * bent
+        return magnified(self.gamma) * self.curvature(xp, p, y), of_share
 
     def _weighted(self, xp: Any, y: Array, x: Array) -> Array:
         if self.pos_weight == 1.0:

@@ -42,6 +42,11 @@ def slope_of_margin(xp: Any, margin: Array) -> Array:
     return shares / (total * total * total) * (1.0 - 3.0 * lost)
 
 
+def terms_of_bend(xp: Any, margin: Array) -> tuple[Array, ...]:
+    """What the second derivative is rounded as: a sum of terms of both signs."""
+    return (xp.abs(slope_of_margin(xp, margin)) * (2.0 - xp.sqrt(of_margin(xp, margin))),)
+
+
 def bend_of_margin(xp: Any, margin: Array) -> Array:
     """The second derivative of it."""
     return slope_of_margin(xp, margin) * (2.0 * xp.sigmoid(margin) - xp.sigmoid(-margin))
@@ -116,6 +121,9 @@ class Brier(Pointwise):
         if self.from_logits:
             return bend_of_margin(xp, self.target.signs(y) * p)
         return 2.0 + 0.0 * p
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return terms_of_bend(xp, self.target.signs(y) * p) if self.from_logits else ()
 
     def _wrong(self, xp: Any, p: Array, y: Array) -> Array:
         """The probability of what did not happen; NaN where a label is."""

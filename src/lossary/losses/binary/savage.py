@@ -18,7 +18,7 @@ from lossary.define import (
     Twin,
     parameter,
 )
-from lossary.losses.binary.brier import BEND, STEEPEST, bend_of_margin, of_margin, slope_of_margin
+from lossary.losses.binary.brier import BEND, STEEPEST, bend_of_margin, of_margin, slope_of_margin, terms_of_bend
 
 
 class Savage(Pointwise):
@@ -81,3 +81,6 @@ class Savage(Pointwise):
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         return bend_of_margin(xp, self.target.signs(y) * p)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return terms_of_bend(xp, self.target.signs(y) * p)

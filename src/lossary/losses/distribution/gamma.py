@@ -72,6 +72,17 @@ class Gamma(Pointwise):
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         return self._ratio(xp, p, y) if self.from_log else (2.0 * y - p) / p / p / p
 
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        # What the mean costs beside a target of 0, and what the target does.
+        alone = self.value(xp, p, 0.0 * y)
+        return alone, self.value(xp, p, y) - alone
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        if not self.from_log:
+            return ()
+        alone = self.gradient(xp, p, 0.0 * y)
+        return alone, self.gradient(xp, p, y) - alone
+
     def _ratio(self, xp: Any, p: Array, y: Array) -> Array:
         """y · exp(−p), in two steps: the exponential alone may overflow."""
         half = xp.exp(-0.5 * p)

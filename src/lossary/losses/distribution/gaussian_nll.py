@@ -112,6 +112,22 @@ class GaussianNLL(Rowwise):
             return xp.stack(pull, 1.0 / scale - pull * self._divided(xp, mean, y, scale))
         return xp.stack(pull, 0.5 / scale - (0.5 * pull) * pull)
 
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array | float, ...]:
+        # What the scale costs, what the residual does, and the constant.
+        of_scale = self.value(xp, self._without_residual(xp, p, y), y)
+        constant = 0.5 * math.log(2.0 * math.pi) if self.full else 0.0
+        return of_scale - constant, self.value(xp, p, y) - of_scale, constant
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        # The scale is pulled down by itself, and up by the residual.
+        alone = self.gradient(xp, self._without_residual(xp, p, y), y)
+        return alone, self.gradient(xp, p, y) - alone
+
+    def _without_residual(self, xp: Any, p: Array, y: Array) -> Array:
+        """The same predicted scales, beside means that are right."""
+        _, scale = xp.columns(p, 2)
+        return xp.stack(y, scale)
+
     def _pull_and_cost(self, xp: Any, mean: Array, y: Array, scale: Array) -> tuple[Array, Array]:
         """(mean − y) / variance, and ½ (mean − y)² / variance."""
         if self.scale == "variance":

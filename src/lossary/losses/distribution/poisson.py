@@ -94,6 +94,17 @@ class Poisson(Pointwise):
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.exp(p) if self.from_log else xp.quotient(xp.quotient(y, p), p)
 
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        # What the mean costs beside a target of 0, and what the target does.
+        alone = self.value(xp, p, 0.0 * y)
+        return alone, self.value(xp, p, y) - alone
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        if not self.from_log:
+            return ()
+        alone = self.gradient(xp, p, 0.0 * y)
+        return alone, self.gradient(xp, p, y) - alone
+
     def _mean_less(self, xp: Any, p: Array, y: Array, x: Array) -> Array:
         """exp(p) − y · x. Where one of the two may overflow and the difference may not, both are divided by e⁸, which
         is taken off a logarithm of this size without a rounding."""

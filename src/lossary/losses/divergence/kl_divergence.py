@@ -126,3 +126,24 @@ class KLDivergence(Rowwise):
             return -xp.quotient(share, p)
         predicted, complement = xp.softmax_and_complement(p)
         return predicted * xp.sum_of_others(share) - share * complement
+
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        # Those of Σ P log(P / Q); where P itself is a rounded softmax, those of Σ P log P − Σ P log Q.
+        share = xp.softmax_and_complement(y)[0] if self.log_target else y
+        predicted, half = xp.softmax_and_half_surprisal(p) if self.from_logits else (p, -0.5 * xp.log(p))
+        if self.log_target:
+            return (xp.sum(xp.product(share, xp.abs(xp.log(share)) + 2.0 * half)),)
+        near = xp.abs(share - predicted) < 0.5 * predicted
+        shares_near = xp.where(near, share, 0.0)
+        alike, entropy = xp.relative_entropy(shares_near, predicted)
+        small = xp.where(alike, shares_near - predicted, 0.0) + entropy
+        large = xp.product(share, xp.where(near, 0.0, xp.log(share) + 2.0 * half))
+        return (xp.sum(xp.abs(xp.where(near, small, large))),)
+
+    def target_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        share = xp.softmax_and_complement(y)[0] if self.log_target else y
+        cost = xp.surprisal(p) if self.from_logits else -xp.log(p)
+        of_each = xp.abs(xp.log(share)) + xp.abs(cost)
+        if not self.log_target:
+            return (of_each + 1.0,)
+        return (share * (of_each + xp.row(xp.sum(share * of_each))),)

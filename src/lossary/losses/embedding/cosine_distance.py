@@ -85,6 +85,25 @@ class CosineDistance(Rowwise):
         slope = ((a - b) - a * xp.row(self._apart(xp, a, b))) / size
         return xp.where(xp.row(self._nowhere(xp, a, b)), 0.0, slope)
 
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        (a, _), (b, _) = unit(xp, p), unit(xp, y)
+        return (xp.sum(xp.abs(a - b) * (xp.abs(a) + xp.abs(b))),)
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        (a, size), (b, _) = unit(xp, p), unit(xp, y)
+        return a / size, b / size, a * xp.row(self._apart(xp, a, b)) / size
+
+    def target_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return self.gradient_terms(xp, y, p)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        (a, size), (b, _) = unit(xp, p), unit(xp, y)
+        a, b, whole = xp.row(a), xp.row(b), xp.row(size * size)
+        own = xp.equal(xp.row(xp.positions(p)), xp.positions(p))
+        mixed = 2.0 * a * xp.transpose(b) / whole
+        alone = xp.where(own, 2.0, 0.0) / whole
+        return alone, 6.0 * a * xp.transpose(a) / whole, mixed, xp.transpose(mixed)
+
     def _apart(self, xp: Any, a: Array, b: Array) -> Array:
         """Half the square of how far the directions are apart; 1 − a · b would have no digits left of a small angle."""
         return xp.where(self._nowhere(xp, a, b), 1.0, 0.5 * xp.sum((a - b) * (a - b)))

@@ -25,6 +25,7 @@ from lossary.define import (
     parameter,
 )
 from lossary.losses.binary.binary_focal import steepest
+from lossary.losses.multiclass.generalized_cross_entropy import terms_of_bend
 
 
 class CategoricalFocal(Rowwise):
@@ -112,6 +113,20 @@ class CategoricalFocal(Rowwise):
         parts = self._surprisal_of_a_mistake(xp, p, y, right, wrong)
         pull = xp.discounted(1.0 + self.gamma * of_power, self.gamma, *parts)
         return xp.row(pull) * xp.where(xp.is_class(y, p), -complement, share)
+
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return ((1.0 + self.gamma) * self.value(xp, p, y),)
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return ((1.0 + self.gamma) * self.gradient(xp, p, y),)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        share, complement = xp.softmax_and_complement(p)
+        right, wrong = xp.take(share, y), xp.take(complement, y)
+        of_power = xp.quotient(xp.product(right, xp.surprisal_at(p, y)), wrong)
+        bend = self.gamma * (right + (right + of_power) / (1.0 + self.gamma * of_power)) / wrong
+        terms = terms_of_bend(xp, p, y, self.gradient(xp, p, y), power=1.0 + xp.row(xp.row(bend)))
+        return tuple((1.0 + self.gamma) * term for term in terms)
 
     def _surprisal_of_a_mistake(self, xp: Any, p: Array, y: Array, right: Array, wrong: Array) -> tuple[Array, Array]:
         """−log of the probability of all other classes, in two parts for `discounted`: where they have less than half,

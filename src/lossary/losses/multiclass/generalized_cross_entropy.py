@@ -19,6 +19,21 @@ from lossary.define import (
 )
 
 
+def terms_of_bend(
+    xp: Any, logits: Array, y: Array, gradient: Array, *, power: Array | float, times: float = 1.0
+) -> tuple[Array, ...]:
+    """What the matrix of second derivatives is rounded as, where the gradient is a multiple of cross-entropy's: how
+    the pull of the right class changes, as so high a power of a share, and how the shares that it is multiplied by do,
+    which are those of so many times the logits."""
+    share, complement = xp.softmax_and_complement(times * logits)
+    apart = xp.where(xp.is_class(y, logits), complement, share)  # the sizes of the gradient of cross-entropy
+    pull = xp.row(xp.row(times * xp.sum(xp.abs(gradient)) / xp.sum(apart)))
+    own = xp.equal(xp.row(xp.positions(logits)), xp.positions(logits))
+    across = xp.where(own, xp.transpose(xp.row(complement)), xp.transpose(xp.row(share)))
+    of_pull = (power - 1.0) * xp.row(apart) * xp.transpose(xp.row(apart))
+    return pull * of_pull, pull * xp.row(share) * across
+
+
 class GeneralizedCrossEntropy(Rowwise):
     """What the q-th power of the right class's probability lacks of 1, divided by q: between cross-entropy, which q → 0
     would be, and the probability of a mistake, which q = 1 is."""
@@ -73,3 +88,11 @@ class GeneralizedCrossEntropy(Rowwise):
         share, complement = xp.softmax_and_complement(p)
         size, rest = (xp.row(xp.take(part, y)) for part in xp.surprisal_in_parts(p))
         return xp.discounted(xp.where(xp.is_class(y, p), -complement, share), self.q, size, rest)
+
+    # A share times the power q of another.
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return ((1.0 + self.q) * self.gradient(xp, p, y),)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return terms_of_bend(xp, p, y, self.gradient(xp, p, y), power=1.0 + self.q)

@@ -19,6 +19,7 @@ from lossary.define import (
     Twin,
     parameter,
 )
+from lossary.losses.multiclass.generalized_cross_entropy import terms_of_bend
 
 
 class PolyCrossEntropy(Rowwise):
@@ -82,3 +83,11 @@ class PolyCrossEntropy(Rowwise):
         if self.epsilon > 0.0:
             pull = xp.where(right < 0.5, 1.0 + self.epsilon * right, pull)
         return xp.row(pull) * xp.where(xp.is_class(y, p), -complement, share)
+
+    # A share times another.
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (2.0 * self.gradient(xp, p, y),)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return terms_of_bend(xp, p, y, self.gradient(xp, p, y), power=2.0)

@@ -16,6 +16,7 @@ from lossary.define import (
     ShiftInvariant,
     Twin,
 )
+from lossary.losses.multiclass.generalized_cross_entropy import terms_of_bend
 
 
 class Spherical(Rowwise):
@@ -60,6 +61,14 @@ class Spherical(Rowwise):
         share, complement = xp.softmax_and_complement(squares)
         size, rest = (xp.row(xp.take(part, y)) for part in xp.surprisal_in_parts(squares))
         return xp.discounted(xp.where(xp.is_class(y, p), -complement, share), 0.5, size, rest)
+
+    # A share of the squares times the root of another.
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (1.5 * self.gradient(xp, p, y),)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return terms_of_bend(xp, p, y, self.gradient(xp, p, y), power=1.5, times=2.0)
 
     def _doubled(self, xp: Any, p: Array) -> Array:
         """Logits whose softmax is that of the squares. Where two would be beyond every float, so much more leaves them in

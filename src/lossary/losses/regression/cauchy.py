@@ -82,6 +82,11 @@ class Cauchy(Pointwise):
         bent = (1.0 - ratio) * (1.0 + ratio) / ((1.0 + square) * (1.0 + square))
         return xp.where(is_near, bent, -square * bent)
 
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        size = xp.minimum(xp.abs(p - y) / self.c, 1e9)
+        square = size * size
+        return ((1.0 + 3.0 * square) / ((1.0 + square) * (1.0 + square)),)
+
     def _ratio(self, xp: Any, p: Array, y: Array) -> tuple[Array, Array]:
         """(Whether |r| < c, r / c if so and c / r if not)."""
         half = 0.5 * p - 0.5 * y  # which does not overflow

@@ -73,3 +73,6 @@ class EpsilonInsensitive(Pointwise):
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         return 0.0 * self.gradient(xp, p, y)
+
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array | float, ...]:
+        return p - y, self.epsilon

@@ -61,3 +61,8 @@ class LogCosh(Pointwise):
         # sech²; 1 − tanh² has no digits left far out.
         small = xp.exp(-2.0 * xp.abs(p - y))
         return 4.0 * small / ((1.0 + small) * (1.0 + small))
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        # It falls like exp(−2 |r|), and r is rounded before all else.
+        bend = self.curvature(xp, p, y)
+        return bend, 2.0 * xp.abs(p - y) * bend

@@ -74,3 +74,9 @@ class SquaredEpsilonInsensitive(Pointwise):
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         r = p - y
         return xp.where(xp.abs(r) > self.epsilon, 2.0 + 0.0 * r, 0.0 * xp.clip(r, -1.0, 1.0))
+
+    def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (xp.relu(xp.abs(p - y) - self.epsilon) * (xp.abs(p - y) + self.epsilon),)
+
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return (2.0 * (xp.abs(p - y) + self.epsilon),)

@@ -77,6 +77,19 @@ class Tukey(Pointwise):
         near = self._near(xp, p, y)
         return self._rest(near) * (1.0 - 5.0 * ((near / self.c) * (near / self.c)))
 
+    def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        size = xp.abs(p - y)
+        above = 1.0 + (size / self.c) * (size / self.c)
+        return (xp.where(size <= self.c, size * (above * above), 0.0),)
+
+    def target_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        return self.gradient_terms(xp, p, y)
+
+    def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
+        size = xp.minimum(xp.abs(p - y) / self.c, 1e9)
+        square = size * size
+        return (xp.where(square < 1.0, (1.0 + square) * (1.0 + 5.0 * square), 0.0),)
+
     def _near(self, xp: Any, p: Array, y: Array) -> Array:
         """The residual, and ±c beyond, where nothing changes any more."""
         return xp.clip(p - y, -self.c, self.c)
