@@ -32,6 +32,7 @@ _PURPOSE = {
     "distribution": "a whole distribution",
     "segmentation": "the masks of images",
     "embedding": "embeddings, which are compared with each other",
+    "ranking": "the order within lists",
     "survival": "how soon something happens, of what may not have happened yet",
 }
 _OF_PROBABILITIES = ("log_loss", "brier", "calibration_error")  # metrics that probabilities are judged by

@@ -555,6 +555,33 @@ class Indicator(Domain):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class Group(Domain):
+    """The number of the list that an entry is in: equal ones are together, and which is larger says nothing."""
+
+    low, high = 0.0, 2.0**24 - 1.0  # so far float32 tells whole numbers apart
+    discrete = True
+    wanted = "numbers of lists, from 0 to 16777215"
+
+    def advice(self, argument: str) -> str:
+        return "numpy.unique(names, return_inverse=True)[1] numbers lists by their names."
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_not(xp.logical_or(x < self.low, x > self.high))
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0.0
+
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        return generator.integers(0, 3, size=shape).astype("float64")
+
+    def edges(self, dtype: str, classes: int = 3) -> Any:
+        import numpy as np
+
+        return np.array([0.0, 1.0, 2.0])
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class Logits(Domain):
     """Rows of any numbers, of which the softmax is a distribution; without `softmax`, scores, of which the largest
     names the class and nothing more."""

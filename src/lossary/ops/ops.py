@@ -268,6 +268,12 @@ class Operations(ABC):
         return (shift + difference) + self._rounding_of_difference(x, y, difference)
 
     @final
+    def difference_in_parts(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """x − y, and what rounding has lost of it: a constant to whatever differentiates."""
+        difference = x - y
+        return difference, self.stop_gradient(self._rounding_of_difference(x, y, difference))
+
+    @final
     def discounted(self, x: Array, rate: float, size: Array, rest: Array) -> Array:
         """x · exp(−rate · (size + rest)), for an amount in two parts, of which the second has what rounding the first
         has lost.

@@ -125,7 +125,7 @@ class CoxPartialLikelihood(Batchwise):
         is_near = total > 0.5
         logarithm = xp.where(is_near, xp.log1p(xp.where(is_near, beyond_1, 0.0)), xp.log(total))
         cost = sets.weight * (sets.level - sets.prediction) + own * logarithm
-        return xp.sum(xp.where(sets.happened > 0.0, cost, 0.0)) + _nan_of(xp, p, time, event, weight)
+        return xp.sum(xp.where(sets.happened > 0.0, cost, 0.0)) + nan_of(xp, p, time, event, weight)
 
     def gradient(self, xp: Any, p: Array, time: Array, *, event: Array, weight: Array) -> Array:
         sets = _RiskSets.of(xp, p, time, event, weight)
@@ -140,7 +140,7 @@ class CoxPartialLikelihood(Batchwise):
         excess = xp.where(sets.count > 1.0, sets.tied - sets.hazard * sets.of_tied, 0.0)
         of_event = at_risk * later - sets.weight * (sets.others * whole + excess * left)
         slope = xp.where(happens, of_event, at_risk * (later + sets.of_tied * whole))
-        return xp.gather(slope, xp.argsort(sets.order)) + xp.row(_nan_of(xp, p, time, event, weight))
+        return xp.gather(slope, xp.argsort(sets.order)) + xp.row(nan_of(xp, p, time, event, weight))
 
     def denominator(self, xp: Any, p: Array, time: Array, *, event: Array, weight: Array) -> Array:
         return xp.sum(event * weight)
@@ -204,6 +204,6 @@ class _RiskSets:
         return xp.shift(total, step, 0.0) * xp.exp(-distance)
 
 
-def _nan_of(xp: Any, *arrays: Array) -> Array:
+def nan_of(xp: Any, *arrays: Array) -> Array:
     """NaN where one of the arrays has one, else 0."""
     return sum(xp.sum(xp.where(xp.isnan(x), x, 0.0)) for x in arrays)

@@ -1,0 +1,1 @@
+"""Losses for the order within lists: which of two entries comes first."""
