@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from typing import Any, final
 from unittest import mock
 
+import pytest
+
 from lossary import kernels
+from lossary.define.loss import Loss
 from lossary.kernels.kernel import Kernel
+from lossary.kernels.program import Variant, program
+from lossary.kernels.symbolic import UntraceableError
 
 
 @final
@@ -29,6 +34,21 @@ def counted() -> Iterator[Count]:
 
     with mock.patch.object(Kernel, "__call__", spy):
         yield count
+
+
+def needs_whole_rows(loss: Loss) -> bool:
+    """Whether it asks for the order of a row: kernels see one entry at a time, so that none can be made of it."""
+    try:
+        program(loss, Variant("float32", ("values",)))
+    except UntraceableError as error:
+        return "more than one entry at a time" in str(error)
+    return False
+
+
+def require_kernel(loss: Loss) -> None:
+    """Skip the test where none can be made."""
+    if needs_whole_rows(loss):
+        pytest.skip("no kernel can be made of what needs the order of a row")
 
 
 @contextlib.contextmanager

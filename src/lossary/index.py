@@ -18,6 +18,7 @@ LOSSES = {
     "SquaredMargin": "lossary.losses.binary.squared_margin",
     "ZeroOne": "lossary.losses.binary.zero_one",
     "GeneralizedIoU": "lossary.losses.boxes.generalized_iou",
+    "CRPSEnsemble": "lossary.losses.distribution.crps_ensemble",
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "IntervalScore": "lossary.losses.distribution.interval_score",

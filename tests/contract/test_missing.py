@@ -75,6 +75,8 @@ def test_what_has_no_target_is_dropped(loss: Any, framework: Any, dtype: str, ra
 
 @losses(DEFAULTS, is_trained_on_floats, fused=(True, False), missing=("skip", SENTINEL), alike=True)
 def test_pytorch(loss: Any, random: Any, missing: Any, fused: bool) -> None:
+    if fused:
+        paths.require_kernel(loss)
     prediction, whole = ordinary(loss, random).values()
     target, present = torn(loss, whole, missing)
     options = {"class_axis": -1} if loss.prediction.rows else {}

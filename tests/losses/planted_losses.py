@@ -22,6 +22,7 @@ from lossary.define.claim import (
     EstimatesBulk,
     EstimatesCentre,
     EstimatesHazardRatio,
+    EstimatesLaw,
     EstimatesMoments,
     EstimatesQuantiles,
     Kinked,
@@ -44,6 +45,7 @@ from lossary.define.claim import (
 from lossary.define.domain import Columns, Indicator, Labels, Positive, Probability, Real, Score, Simplex
 from lossary.define.loss import Batchwise, Loss, Pointwise, Rowwise
 from lossary.define.objective import Objective
+from lossary.losses.distribution.crps_ensemble import CRPSEnsemble
 from lossary.losses.survival.cox_partial_likelihood import CoxPartialLikelihood
 
 
@@ -359,6 +361,9 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (EstimatesQuantiles((0.5,)), Absolute()),
     (EstimatesQuantiles((0.05, 0.95)), Widths()),
     (EstimatesQuantiles((0.05, 0.95)), LaplaceNLL()),
+    (EstimatesLaw(), CRPSEnsemble(fair=True)),
+    (EstimatesLaw(draws=True), CRPSEnsemble()),
+    (EstimatesLaw(), Square()),
     (EstimatesHazardRatio(), TwiceTheHazard()),
     (EstimatesHazardRatio(), Square()),
     (Proper(), ProbabilityDistance()),

@@ -35,7 +35,7 @@ from lossary.judge import exact
 from lossary.kernels import machine
 from lossary.kernels.kernel import Kernel
 from lossary.ops.numpy import ops as NUMPY
-from tests import grid
+from tests import grid, paths
 from tests.accuracy import grid as accuracy_grid
 from tests.accuracy import judge, measure, words
 from tests.accuracy.grid import smooth_points, weighted
@@ -55,6 +55,8 @@ def _check(loss: Loss, framework: Any, dtype: str, points: judge.Judged, *, comp
 
 
 def _check_by_name(loss: Loss, name: str, dtype: str, points: judge.Judged, *, compiled: bool) -> None:
+    if name == "kernels":
+        paths.require_kernel(loss)
     for what, errors in measure.measure(loss, name, dtype, points, compiled=compiled).items():
         assert errors.wrong == 0, f"{errors.wrong} wrong {what}s, such as {errors.at}"
         assert errors.worst <= BOUND[name], f"{what}: {errors.worst:.1f} ULP at {errors.at}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
-from lossary import IntervalScore
+from lossary import CRPSEnsemble, IntervalScore
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,39 @@ def test_ends_in_order_cost_no_more(random: Any) -> None:
     p, y = random.normal(size=(200, 2)), random.normal(size=200)
     ordered = IntervalScore().values(prediction=np.sort(p, axis=1), target=y)
     assert (ordered <= IntervalScore().values(prediction=p, target=y) + 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("draws", "target", "by_hand", "fair"),
+    [
+        ((3.0,), 1.0, 2.0, 2.0),  # a single draw: the absolute error
+        ((0.0, 2.0), 1.0, 1.0 - 4.0 / 8.0, 0.0),
+        ((0.0, 2.0), 4.0, 3.0 - 4.0 / 8.0, 3.0 - 4.0 / 4.0),
+        ((2.0, -1.0, 5.0), 2.0, 2.0 - 24.0 / 18.0, 0.0),
+        ((1.0, 1.0, 1.0), 1.0, 0.0, 0.0),
+    ],
+)
+def test_an_ensemble_by_hand(draws: tuple[float, ...], target: float, by_hand: float, fair: float) -> None:
+    inputs = {"prediction": np.array([draws]), "target": np.array([target])}
+    assert CRPSEnsemble()(**inputs) == pytest.approx(by_hand, abs=1e-15)
+    assert CRPSEnsemble(fair=True)(**inputs) == pytest.approx(fair, abs=1e-15)
+
+
+def test_an_ensemble_is_as_far_as_its_steps_are_from_the_targets_step(random: Any) -> None:
+    """The integral of the squared difference of both distribution functions (Gneiting & Raftery 2007, section 4.2)."""
+    p, y = random.normal(size=(20, 7)), random.normal(size=20)
+    ends = np.sort(np.concatenate([p, y[:, None]], axis=1))
+    middle = 0.5 * (ends[:, 1:] + ends[:, :-1])
+    below = (p[:, None] <= middle[..., None]).mean(axis=-1) - (y[:, None] <= middle)
+    by_steps = (below**2 * np.diff(ends)).sum(axis=1)
+    np.testing.assert_allclose(CRPSEnsemble().values(prediction=p, target=y), by_steps, rtol=1e-12)
+
+
+def test_draws_that_are_equal_share_their_pull() -> None:
+    slopes = [
+        CRPSEnsemble(fair=fair).value_and_gradient(prediction=np.array([[2.0, 1.0, 2.0, 0.0]]), target=np.array([0.0]))[
+            1
+        ]
+        for fair in (False, True)
+    ]
+    np.testing.assert_allclose(slopes, [[[2 / 16, 5 / 16, 2 / 16, 0.0]], [[1 / 12, 4 / 12, 1 / 12, 0.0]]], rtol=1e-15)

@@ -741,6 +741,69 @@ class EstimatesQuantiles(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class EstimatesLaw(Claim):
+    """The expected loss is least where the entries of a row are the law of the targets, each with the same share, and
+    nowhere else; or with `draws`, where they are drawn at random from that law, and from no other."""
+
+    draws: bool = False
+    name = "estimates the law"
+
+    def __str__(self) -> str:
+        return f"estimates the law that the {'draws are from' if self.draws else 'entries are'}"
+
+    @property
+    def estimated(self) -> str:
+        return "whole law"
+
+    def refute(self, probe: Probe) -> str | None:
+        prediction, target = probe.loss.prediction, probe.loss.target
+        if prediction.axes != 1 or target.rows or not (prediction.says_amount and target.says_amount):
+            return "its prediction is no row of draws"
+        if probe.pooled:
+            return _NO_ENTRIES
+        values, _ = probe.laws(max(2, probe.points // 200))
+        return self._of_draws(probe, values[:, :3]) if self.draws else self._of_entries(probe, values)
+
+    def _of_entries(self, probe: Probe, values: Any) -> str | None:
+        np, generator, count = probe.np, probe.generator, probe.classes
+        true = generator.permuted(np.resize(values, (len(values), count)), axis=1)[:, None]
+        spread = np.ptp(true, axis=-1, keepdims=True)
+        steps = generator.normal(size=(len(true), 60, count)) * 10.0 ** generator.uniform(-2.0, 0.0, size=(60, 1))
+        steps[:, ::2] *= np.arange(count) == generator.integers(count, size=(30, 1))  # every other in one entry alone
+        closer = true.mean(axis=-1, keepdims=True) - true
+        others = np.concatenate([true + spread * steps, *(true + share * closer for share in (-0.1, 0.1, 1.0))], axis=1)
+        candidates = np.concatenate([true, others], axis=1)
+        flat = candidates.reshape(-1, count)
+        candidates = probe.legal(flat, np.repeat(true, candidates.shape[1], axis=1).reshape(flat.shape))
+        candidates = candidates.reshape(len(true), -1, count)
+        costs = sum(probe.values(candidates, np.broadcast_to(true[..., k], candidates.shape[:2])) for k in range(count))
+        away = np.abs(np.sort(candidates) - np.sort(true)).max(axis=-1) > 1e-3 * spread[..., 0]
+        cheaper = away & (costs <= costs[:, :1] + 1e-12 * np.abs(costs[:, :1]))
+        return probe.first(cheaper, better=candidates, targets=np.broadcast_to(true, candidates.shape))
+
+    def _of_draws(self, probe: Probe, values: Any) -> str | None:
+        """Of three numbers, by every row that can be drawn."""
+        np, generator = probe.np, probe.generator
+        drawn = np.stack(np.meshgrid(*[np.arange(3)] * min(probe.classes, 5), indexing="ij"), -1)
+        drawn = drawn.reshape(-1, drawn.shape[-1])
+        rows = values[:, drawn]
+        costs = np.stack([probe.values(rows, np.repeat(x[:, None], len(drawn), axis=1)) for x in values.T], axis=-1)
+        true = generator.dirichlet(np.ones(3), size=(len(values), 1))
+        near = 10.0 ** generator.uniform(-1.5, 0.0, size=(60, 1))
+        laws = np.concatenate([true, true + near * (generator.dirichlet(np.ones(3), size=(len(values), 60)) - true)], 1)
+        expected = np.einsum("lcr,lrt,lt->lc", laws[:, :, drawn].prod(axis=-1), costs, true[:, 0])
+        away = np.abs(laws - true).max(axis=-1) > 1e-3
+        cheaper = away & (expected <= expected[:, :1] + 1e-12 * np.abs(expected[:, :1]))
+        of_each = (np.broadcast_to(x, laws.shape) for x in (values[:, None], true))
+        return probe.first(cheaper, better=laws, **dict(zip(("targets", "shares"), of_each, strict=True)))
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        same = all(_found(EstimatesLaw, each) == self for each in others)
+        return self if same else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class EstimatesHazardRatio(Claim):
     """Of two groups whose hazards keep their ratio, the loss is least where the predictions differ by its logarithm."""
 

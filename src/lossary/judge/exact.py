@@ -364,10 +364,10 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
     else:
         # Logits and scores on the scale of 1, where exponentials change and margins lie.
         scale = np.ones_like(x)
-        if _are_scores(domain):  # and rows of scores on that of what they lead each other by, where the largest changes
-            with np.errstate(over="ignore", invalid="ignore"):
-                apart = np.abs(x[..., :, None] - x[..., None, :])
-            scale = np.fmin(scale, np.where(apart > 0, apart, 1.0).min(axis=-1))
+    if _have_an_order(domain):  # which changes at what they lead each other by
+        with np.errstate(over="ignore", invalid="ignore"):
+            apart = np.abs(x[..., :, None] - x[..., None, :])
+        scale = np.fmin(scale, np.where(apart > 0, apart, 1.0).min(axis=-1))
     power = np.floor(np.log10(np.where(np.isnan(scale), 1.0, scale))).astype(int)
     return np.where(np.isinf(x), _INFINITY, power) - _STEP
 
@@ -375,6 +375,11 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
 def _are_scores(domain: Domain) -> bool:
     """Whether values are rows of scores, which are compared with each other and say no probabilities."""
     return domain.rows and domain.says_class and not domain.probabilities
+
+
+def _have_an_order(domain: Domain) -> bool:
+    """Whether values are rows of scores, or of amounts that are alike: either are compared with each other."""
+    return _are_scores(domain) or (domain.axes == 1 and domain.says_amount)
 
 
 def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -> Any:
