@@ -34,6 +34,7 @@ _OF = {
     "ModifiedHuber": "modifiedhuber",
     "MulticlassHinge": "crammersinger multiclasshinge multiclasssvm optaxlossesmulticlasshinge",
     "MulticlassPerceptron": "multiclassperceptron optaxlossesmulticlassperceptron perceptron structuredperceptron",
+    "PairwiseLogistic": "bayesianpersonalizedranking pairwiselogistic ranknet rankpairwise softplus torchnnfunctionalsoftplus",
     "Poisson": "halfpoisson keraslossespoisson poisson poissondeviance poissonnll sklearnlosslosshalfpoisson torchnnpoissonnll",
     "PolyCrossEntropy": "optaxlossespolylosscrossentropy poly poly1 poly1crossentropy polycrossentropy polylosscrossentropy",
     "PseudoHuber": "charbonnier pseudohuber pseudohubererror scipyspecialpseudohuber",
