@@ -295,7 +295,7 @@ def test_the_rule_of_thumb_for_delta_has_95_percent_of_the_means_efficiency() ->
     )
 
 
-@losses(only=lambda loss: loss.task == "regression" and loss.prediction.link is not None)
+@losses(only=lambda loss: loss.task == "regression" and (loss.prediction.link is not None or loss.prediction.takes_all))
 def test_units(loss: Any) -> None:
     """In the target's units, in their square, or by a hyper-parameter: with everything times 7."""
     said = " ".join((*loss.strengths, *loss.weaknesses))

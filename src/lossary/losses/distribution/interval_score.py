@@ -46,6 +46,7 @@ class IntervalScore(Rowwise):
     weaknesses = (
         "kink at the target; no curvature to learn from",
         "the larger the coverage, the harder the few targets outside pull",
+        "nothing keeps the lower end below the upper one, though in order the two never cost more",
     )
     sources = (
         "Winkler 1972, doi:10.1080/01621459.1972.10481224",
