@@ -224,7 +224,7 @@ def _limits(dtype: str) -> Any:
 def _terms(loss: Loss, what: str, p: Any, y: Any) -> tuple[Any, ...]:
     """The terms that a loss states of its value, gradient, curvature or derivative by the target: the larger of those
     here and one rounding away, where a difference that is 0 here is not."""
-    spacing, y = np.finfo(p.dtype).eps, y if loss.target.indices else y.astype(np.float64)
+    spacing, y = float(_limits(p.dtype.name).eps), y if loss.target.indices else y.astype(np.float64)
     signs = np.where(np.arange(p.size).reshape(p.shape) % 2, 1.0, -1.0)
     method, here = getattr(loss, f"{what}_terms"), p.astype(np.float64)
     with np.errstate(all="ignore"):
