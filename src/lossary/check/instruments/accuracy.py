@@ -23,6 +23,7 @@ from lossary import (
     GeneralizedCrossEntropy,
     KLDivergence,
     LogCosh,
+    MulticlassBrier,
     Poisson,
     PolyCrossEntropy,
     Savage,
@@ -143,7 +144,7 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     """How far curvatures are from the exact ones, or for rows the matrices of second derivatives.
 
     A residual is rounded before all else; that of LogCosh, whose curvature falls like exp(−2 |residual|), counts. The
-    curvatures of the focal losses, of the Brier score of logits, of the relatives of cross-entropy, of Cauchy and of
+    curvatures of the focal losses, of the Brier scores of logits, of the relatives of cross-entropy, of Cauchy and of
     Tukey are sums of terms of both signs.
     """
     low, high = (Exact.of(x) for x in exact.judge_curvature(loss, p, y))
@@ -164,6 +165,8 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     if isinstance(loss, _OfShares):
         sizes = np.fmax(sizes, _bends_of_shares(loss, p, y))
         sizes = _of_power(loss) * sizes if isinstance(loss, CategoricalFocal) else sizes
+    if isinstance(loss, MulticlassBrier):
+        sizes = np.fmax(sizes, 4.0 * _of_squares(p, y)[1])
     if isinstance(loss, CosineDistance):
         (a, length), (b, _) = _directions(p, y)
         each = np.abs(a[:, :, None] * a[:, None, :])
@@ -281,8 +284,9 @@ def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
         return np.sum(_beside_0(loss.value, p, y), axis=0)
     if isinstance(loss, BinaryFocal):
         return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y.astype(np.float64))
-    if isinstance(loss, CategoricalFocal):
-        return _of_power(loss) * loss.value(_numpy(), p.astype(np.float64), y)
+    if isinstance(loss, CategoricalFocal | MulticlassBrier):
+        times = _of_power(loss) if isinstance(loss, CategoricalFocal) else 2.0  # a square has twice the error
+        return times * loss.value(_numpy(), p.astype(np.float64), y)
     if isinstance(loss, CosineDistance):
         (a, _), (b, _) = _directions(p, y)
         rounded = np.abs(a) + np.abs(b)
@@ -361,6 +365,10 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
     if isinstance(loss, CosineDistance | SquaredEpsilonInsensitive | Tukey):
         return _of_difference(loss, p, y)[None]
+    if isinstance(loss, MulticlassBrier):
+        return np.concatenate(
+            [_of_squares(p, y)[0]] * 4
+        )  # as often as they count: shares may be too small for all digits
     if isinstance(loss, BinaryFocal | _OfShares):
         return _of_power(loss) * np.abs(loss.gradient(_numpy(), p, y))[None]
     if isinstance(loss, Gamma | Poisson) and loss.from_log:
@@ -451,6 +459,24 @@ def _directions(*rows: Any) -> list[tuple[Any, Any]]:
         (x / np.where(length > 0.0, length, 1.0), most * length)
         for x, length, most in zip(scaled, lengths, largest, strict=True)
     ]
+
+
+def _of_squares(p: Any, y: Any) -> tuple[Any, Any]:
+    """What the terms add up to of half the gradient of the squares of shares, of both signs, and of its derivatives.
+    As of the others that are a share times a share, twice as much may be lost."""
+    share, complement = _numpy().softmax_and_complement(p.astype(np.float64))
+    own = np.eye(p.shape[-1], dtype=bool)
+    right, wrong = share[own[y]][:, None], complement[own[y]][:, None]
+    others = np.where(own[y], 0.0, share)
+    squares = np.sum(others * others, axis=-1, keepdims=True)
+    first = np.where(own[y], wrong * wrong, right * wrong)
+    terms = first + squares + np.where(own[y], 0.0, share * complement - others * others)
+    moved = share[:, :, None] * np.where(own, complement[:, None, :], share[:, None, :])  # of each share, by each logit
+    of_right = moved[own[y]][:, None, :]
+    of_squares = np.sum(2.0 * others[:, :, None] * moved, axis=1, keepdims=True)
+    of_wrong = of_right + moved + of_squares - 2.0 * others[:, :, None] * moved
+    of_terms = np.where(own[y][:, :, None], 2.0 * wrong[:, :, None] * of_right + of_squares, of_wrong)
+    return np.stack([share * first, share * (terms - first)]), moved * terms[:, :, None] + share[:, :, None] * of_terms
 
 
 def _beside_the_tube(loss: EpsilonInsensitive | SquaredEpsilonInsensitive, p: Any, y: Any) -> Any:
