@@ -337,9 +337,9 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
         if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
         if isinstance(loss, Tukey):
-            return _of_difference(loss, p, y)
+            return _of_difference(loss, p, y)[0]
         if isinstance(loss, CosineDistance):
-            return _of_difference(loss, y, p)
+            return np.sum(_of_difference(loss, y, p), axis=0)
         if not isinstance(loss, KLDivergence):
             return np.zeros(y.shape)
         share = _shares(y) if loss.log_target else y
@@ -364,7 +364,7 @@ def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:
         lost = np.where(residual < smallest_normal(dtype), residual, 0.0)[..., None]
         return np.abs(np.stack([alone, loss.gradient(_numpy(), p, y) - alone, lost + 0.0 * alone]))
     if isinstance(loss, CosineDistance | SquaredEpsilonInsensitive | Tukey):
-        return _of_difference(loss, p, y)[None]
+        return _of_difference(loss, p, y)
     if isinstance(loss, MulticlassBrier):
         return np.concatenate(
             [_of_squares(p, y)[0]] * 4
@@ -407,7 +407,8 @@ def _of_power(loss: BinaryFocal | _OfShares) -> float:
     The others' gradients are a share times the power q of another, or times another; the spherical score's times a
     root."""
     if isinstance(loss, BinaryFocal | CategoricalFocal):
-        return float(max(1.0, 0.5 * (loss.gamma + 1.0)))
+        least = 1.0 if isinstance(loss, BinaryFocal) else min(1.5, 1.0 + loss.gamma)  # a power of a share times a share
+        return float(max(least, 0.5 * (loss.gamma + 1.0)))
     if isinstance(loss, GeneralizedCrossEntropy):
         return float(1.0 + loss.q)
     return 1.5 if isinstance(loss, Spherical) else 2.0
@@ -437,14 +438,15 @@ def _bend_of_pull(loss: _OfShares, right: Any, wrong: Any) -> Any:
 
 
 def _of_difference(loss: CosineDistance | SquaredEpsilonInsensitive | Tukey, p: Any, y: Any) -> Any:
-    """What the terms of a gradient add up to that is a difference, or a function of one that is rounded."""
+    """The sizes of the terms of a gradient that is a difference, or a function of one that is rounded, stacked."""
     if isinstance(loss, CosineDistance):
         (a, length), (b, _) = _directions(p, y)
-        return (np.abs(a) + np.abs(b)) / length
+        apart = 0.5 * np.sum((a - b) * (a - b), axis=-1, keepdims=True)
+        return np.stack([(1.0 + apart) * np.abs(a), np.abs(b)]) / length
     if isinstance(loss, SquaredEpsilonInsensitive):
-        return 2.0 * _beside_the_tube(loss, p, y)
+        return 2.0 * _beside_the_tube(loss, p, y)[None]
     residual = np.abs(p.astype(np.float64) - y)
-    return np.where(residual <= loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)
+    return np.where(residual <= loss.c, residual * (1.0 + (residual / loss.c) ** 2) ** 2, 0.0)[None]
 
 
 def _directions(*rows: Any) -> list[tuple[Any, Any]]:
