@@ -111,7 +111,10 @@ TWINS = [
     for cls in map(type, grid.DEFAULTS)
     for s in settings_of(cls)
     for twin in cls.same_as
-    if twin.library == "keras" and not twin.offset and twin.applies(cls(**s)) and twin.call.endswith("(target, prediction)")
+    if twin.library == "keras"
+    and not twin.offset
+    and twin.applies(cls(**s))
+    and twin.call.endswith("(target, prediction)")
 ]
 TRAINABLE = [
     pytest.param(cls, said, id=f"{cls.__name__}{'' if said is None else '-logits' if said else '-probabilities'}")

@@ -44,6 +44,7 @@ IDENTITIES = (
     Identity(lossary.Savage(labels=(0, 1)), 1.0, lossary.Brier()),
     Identity(lossary.BinaryFocal(0.0, pos_weight=3.0), 1.0, lossary.BinaryCrossEntropy(pos_weight=3.0)),
     Identity(lossary.CategoricalFocal(0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
+    Identity(lossary.PolyCrossEntropy(0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
     *(
         Identity(lossary.Tversky(smooth=size, from_logits=flag), 1.0, lossary.Dice(smooth=2 * size, from_logits=flag))
         for size in (0.0, 1.0)
@@ -68,3 +69,10 @@ def test_both_sides_agree(identity: Identity, random: Any) -> None:
 def test_a_wrong_factor_would_be_seen(random: Any) -> None:
     with pytest.raises(AssertionError):
         test_both_sides_agree(Identity(lossary.Expectile(0.5), 1.0, lossary.MeanSquaredError()), random)
+
+
+def test_of_two_classes_the_brier_score_is_twice_that_of_one(random: Any) -> None:
+    prediction, target = random.normal(scale=3.0, size=(100, 2)), random.integers(0, 2, size=100)
+    ours = lossary.MulticlassBrier().values(prediction=prediction, target=target)
+    lead = prediction[:, 1] - prediction[:, 0]
+    np.testing.assert_allclose(ours, 2.0 * lossary.Brier().values(prediction=lead, target=1.0 * target), rtol=1e-12)
