@@ -32,6 +32,7 @@ _OF = {
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",
     "MeanSquaredError": "keraslossesmeansquarederror l2 leastsquares meansquarederror mse optaxl2 optaxsquarederror quadratic sklearnmetricsmeansquarederror squarederror statsmodelsrobustnormsleastsquares torchmetricsfunctionalmeansquarederror torchnnmse",
     "ModifiedHuber": "modifiedhuber",
+    "MulticlassBrier": "multiclassbrier multiclassbrierscore multiclassquadraticscore",
     "MulticlassHinge": "crammersinger multiclasshinge multiclasssvm optaxlossesmulticlasshinge",
     "MulticlassPerceptron": "multiclassperceptron optaxlossesmulticlassperceptron perceptron structuredperceptron",
     "PairwiseLogistic": "bayesianpersonalizedranking pairwiselogistic ranknet rankpairwise softplus torchnnfunctionalsoftplus",
