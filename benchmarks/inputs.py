@@ -8,7 +8,8 @@ from typing import Any, final
 import numpy as np
 
 import lossary
-from lossary.define.domain import Labels, Probability
+from lossary.define.domains.classes import Labels
+from lossary.define.domains.numbers import Probability
 from lossary.define.loss import Loss
 
 LEVEL = 0.9

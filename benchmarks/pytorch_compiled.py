@@ -12,7 +12,8 @@ import lossary
 from benchmarks.inputs import POINTWISE, SOFTMAX, Effort, name, words
 from benchmarks.measurement import Measurement, compare
 from benchmarks.pytorch import PACKAGES, PEERS, SOFTMAX_PEER, threads
-from lossary.define.domain import Labels, Probability
+from lossary.define.domains.classes import Labels
+from lossary.define.domains.numbers import Probability
 from lossary.define.loss import Loss
 
 __all__ = ["PACKAGES", "measure", "threads"]

@@ -7,19 +7,10 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from lossary.define.domain import (
-    ClassIndex,
-    Columns,
-    Domain,
-    Labels,
-    Logits,
-    Positive,
-    Probability,
-    Real,
-    Row,
-    Score,
-    Simplex,
-)
+from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
+from lossary.define.domains.domain import Domain
+from lossary.define.domains.numbers import Positive, Probability, Real, Score
+from lossary.define.domains.rows import Columns, Row
 from lossary.define.loss import Loss
 from lossary.ops.numpy import ops
 from tests.grid import CLASSES, generator

@@ -20,7 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import rich.progress
 
 from lossary.check.instruments.accuracy import of_curvature, of_target_gradient, of_weight_gradient
-from lossary.define.domain import Probability, Real, Simplex
+from lossary.define.domains.classes import Simplex
+from lossary.define.domains.numbers import Probability, Real
 from lossary.define.loss import Loss
 from tests import grid, paths
 from tests.accuracy import grid as grid_of_points

@@ -12,7 +12,7 @@ import numpy as np
 
 from lossary.check.backends import backend
 from lossary.check.instruments.accuracy import Exact, distance
-from lossary.define.domain import Real
+from lossary.define.domains.numbers import Real
 from lossary.define.loss import Pointwise
 from lossary.define.parameters import parameter
 from lossary.kernels.kernel import Kernel

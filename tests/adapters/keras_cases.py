@@ -34,8 +34,9 @@ from lossary import (
     metrics,
 )
 from lossary.define import registry
-from lossary.define.claim import NonNegative, closure
-from lossary.define.domain import Labels
+from lossary.define.claims.claim import closure
+from lossary.define.claims.curve import NonNegative
+from lossary.define.domains.classes import Labels
 from lossary.define.parameters import parameter, parameters_of
 from lossary.errors import (
     DifferentiationError,

@@ -13,7 +13,8 @@ import pytest
 
 import lossary
 from lossary import metrics
-from lossary.define.domain import Columns, Positive
+from lossary.define.domains.numbers import Positive
+from lossary.define.domains.rows import Columns
 from lossary.errors import DomainError, ShapeError, UsageError
 from tests.grid import DEFAULTS
 

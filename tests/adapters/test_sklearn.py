@@ -22,7 +22,8 @@ from sklearn.preprocessing import StandardScaler
 
 import lossary.sklearn
 from lossary import BinaryCrossEntropy, Hinge, ShapeError, UsageError
-from lossary.define.claim import NonNegative, closure
+from lossary.define.claims.claim import closure
+from lossary.define.claims.curve import NonNegative
 from lossary.ops.numpy import ops as NUMPY
 from tests import grid
 

@@ -12,7 +12,7 @@ import torch
 
 import lossary.torch
 from lossary import L2, Huber, Quantile, ShapeError, UsageError
-from lossary.define.domain import Real
+from lossary.define.domains.numbers import Real
 from lossary.define.loss import Pointwise
 from tests import grid
 

@@ -22,7 +22,8 @@ from lossary.check.inference.recognise import recognise
 from lossary.check.instruments.envelope import DTYPES, Envelope, Precision, envelope
 from lossary.check.run.ask import quiet
 from lossary.check.subject.subject import Convention, Subject
-from lossary.define.domain import ClassIndex, Labels, Logits, Probability, Real, Score, Simplex
+from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
+from lossary.define.domains.numbers import Probability, Real, Score
 
 REAL, BINARY, SHARE = (Real(), Real()), (Score(), Probability()), (Probability(), Probability())
 SPARSE, SOFT, SHARES = (Logits(), ClassIndex()), (Logits(), Simplex(one_hot=True)), (Simplex(), Simplex())

@@ -16,7 +16,8 @@ import pytest
 import lossary
 from lossary.check.inference import find
 from lossary.check.inference.infer import subject
-from lossary.define.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
+from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
+from lossary.define.domains.numbers import Positive, Probability, Real, Score
 from lossary.errors import DataError, LossaryError, MissingExtraError, UnknownNameError, UsageError
 from tests.grid import DEFAULTS, EACH, SHAPED
 

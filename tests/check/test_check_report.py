@@ -16,7 +16,8 @@ from lossary.check.inference.stated import claim
 from lossary.check.report import screen
 from lossary.check.report.report import LossReport, Report
 from lossary.check.run.ask import Finding, Outcome
-from lossary.define.claim import Convex, Lipschitz
+from lossary.define.claims.curve import Convex
+from lossary.define.claims.slope import Lipschitz
 from lossary.errors import ParameterError, UnknownNameError
 from lossary.ops import seeds
 

@@ -26,8 +26,8 @@ from lossary.compare.advice import Advice
 from lossary.compare.suggest import Candidate, _locations
 from lossary.define import registry
 from lossary.define.choice import AgainstNoise, Balance, Facts, TimesSpread, Wanted
-from lossary.define.claim import Lipschitz
-from lossary.define.domain import Real
+from lossary.define.claims.slope import Lipschitz
+from lossary.define.domains.numbers import Real
 from lossary.define.loss import Pointwise
 from lossary.define.parameters import parameter
 

@@ -19,7 +19,7 @@ import lossary.losses
 from lossary import Huber, SparseCategoricalCrossEntropy, catalogue, errors
 from lossary.catalogue import closest
 from lossary.define import registry
-from lossary.define.domain import Real
+from lossary.define.domains.numbers import Real
 from lossary.define.loss import Loss, Pointwise, Task
 from lossary.define.parameters import parameters_of
 from lossary.index import FAMILIES, LOSSES

@@ -35,7 +35,8 @@ from lossary import (
     errors,
 )
 from lossary.check.backends import backend as adapter
-from lossary.define.domain import ClassIndex, Labels, Probability, Real, Simplex
+from lossary.define.domains.classes import ClassIndex, Labels, Simplex
+from lossary.define.domains.numbers import Probability, Real
 from lossary.define.loss import Pointwise, Rowwise
 from lossary.ops.call import Call
 from lossary.ops.reduce import Total

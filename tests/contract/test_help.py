@@ -14,7 +14,7 @@ import pytest
 
 import lossary
 from lossary import Pointwise, catalogue
-from lossary.define.domain import Real
+from lossary.define.domains.numbers import Real
 from lossary.define.parameters import parameter, parameters_of
 from lossary.errors import UsageError
 from lossary.index import LOSSES, PENALTIES

@@ -31,7 +31,8 @@ from lossary import (
     errors,
 )
 from lossary.check.backends import backend as adapter
-from lossary.define.claim import Convex, Lipschitz, Smooth, StronglyConvex
+from lossary.define.claims.curve import Convex, StronglyConvex
+from lossary.define.claims.slope import Lipschitz, Smooth
 from tests.grid import FRAMEWORKS
 
 in_each = pytest.mark.parametrize("framework", FRAMEWORKS, indirect=True)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from lossary.define import claim
+from lossary.define.claims import claim
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted([*EXAMPLES.glob("custom_loss_*.py"), *EXAMPLES.glob("train_*.py")])

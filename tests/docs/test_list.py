@@ -13,11 +13,12 @@ import pytest
 from benchmarks.catalogue_at_120 import copied
 from typer.testing import CliRunner
 
-from lossary import catalogue, cli
+from lossary import catalogue, cli, define
 from lossary.check.inference.infer import TASKS
 from lossary.cli import app
 from lossary.compare import profile
-from lossary.define import claim, registry
+from lossary.define import registry
+from lossary.define.claims import claim
 from lossary.define.loss import Task
 from lossary.describe import listing
 from lossary.errors import ParameterError
@@ -100,7 +101,7 @@ def test_by_claim(flag):
 
 
 def test_what_is_implied_counts_too():
-    assert listing.flags()["convex"] is claim.Convex
+    assert listing.flags()["convex"] is define.Convex
     assert "MeanSquaredError" in listed("--convex")  # which claims strong convexity
 
 
@@ -114,8 +115,8 @@ def test_filters_add_up():
 
 
 def test_every_kind_of_claim_has_a_flag():
-    kinds = {kind for kind in vars(claim).values() if isinstance(kind, type) and issubclass(kind, claim.Claim)}
-    assert set(listing.flags().values()) == kinds - {claim.Claim, claim.Estimates}
+    kinds = {kind for kind in vars(define).values() if isinstance(kind, type) and issubclass(kind, define.Claim)}
+    assert set(listing.flags().values()) == kinds - {define.Claim, define.Estimates}
 
 
 def test_an_unknown_word_is_an_error_that_lists_the_known_ones():

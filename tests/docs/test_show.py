@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 import lossary
 from lossary import GaussianNLL, catalogue
 from lossary.cli import app
-from lossary.define.claim import Claim, Symmetric
+from lossary.define.claims.claim import Claim
+from lossary.define.claims.curve import Symmetric
 from lossary.define.loss import Pointwise
 from lossary.define.parameters import parameters_of
 from lossary.describe import show

@@ -15,7 +15,8 @@ import pytest
 
 import lossary
 from lossary import Huber, SparseCategoricalCrossEntropy, kernels
-from lossary.define.domain import ClassIndex, Real
+from lossary.define.domains.classes import ClassIndex
+from lossary.define.domains.numbers import Real
 from lossary.define.loss import Loss, Pointwise
 from lossary.define.parameters import parameter
 from lossary.kernels import kernel as kernel_module

@@ -13,11 +13,20 @@ from lossary import (
     LogCosh,
     SparseCategoricalCrossEntropy,
 )
-from lossary.define.claim import (
-    Claim,
-    ClassificationCalibrated,
+from lossary.define.claims.claim import Claim, Separable
+from lossary.define.claims.curve import (
     Convex,
-    Differentiable,
+    NonNegative,
+    NotConvex,
+    NotSymmetricInArguments,
+    ShiftInvariant,
+    StrictlyConvex,
+    StronglyConvex,
+    Symmetric,
+    ZeroAtTarget,
+)
+from lossary.define.claims.estimates import (
+    ClassificationCalibrated,
     Estimates,
     EstimatesBulk,
     EstimatesCentre,
@@ -25,24 +34,13 @@ from lossary.define.claim import (
     EstimatesLaw,
     EstimatesMoments,
     EstimatesQuantiles,
-    Kinked,
-    Lipschitz,
-    NonNegative,
-    NotConvex,
     NotProper,
-    NotSymmetricInArguments,
     Proper,
-    Separable,
-    ShiftInvariant,
-    Smooth,
-    Sparse,
-    StrictlyConvex,
-    StronglyConvex,
-    Symmetric,
-    UnboundedGradient,
-    ZeroAtTarget,
 )
-from lossary.define.domain import Columns, Indicator, Labels, Positive, Probability, Real, Score, Simplex
+from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smooth, Sparse, UnboundedGradient
+from lossary.define.domains.classes import Labels, Simplex
+from lossary.define.domains.numbers import Indicator, Positive, Probability, Real, Score
+from lossary.define.domains.rows import Columns
 from lossary.define.loss import Batchwise, Loss, Pointwise, Rowwise
 from lossary.define.objective import Objective
 from lossary.losses.distribution.crps_ensemble import CRPSEnsemble

@@ -29,7 +29,8 @@ from lossary.check.instruments.accuracy import (
     of_target_gradient,
     of_weight_gradient,
 )
-from lossary.define.domain import Logits, Probability, Simplex
+from lossary.define.domains.classes import Logits, Simplex
+from lossary.define.domains.numbers import Probability
 from lossary.define.loss import Loss
 from lossary.judge import exact
 from lossary.kernels import machine

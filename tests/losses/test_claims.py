@@ -24,28 +24,12 @@ from lossary import (
     SparseCategoricalCrossEntropy,
     define,
 )
-from lossary.define import claim
-from lossary.define.claim import (
-    Claim,
-    ClassificationCalibrated,
-    Convex,
-    Differentiable,
-    Estimates,
-    Kinked,
-    Lipschitz,
-    NotConvex,
-    NotProper,
-    NotSymmetricInArguments,
-    Proper,
-    Smooth,
-    Sparse,
-    StrictlyConvex,
-    StronglyConvex,
-    UnboundedGradient,
-    closure,
-    stated,
-)
-from lossary.define.domain import Domain
+from lossary.define.claims import claim
+from lossary.define.claims.claim import Claim, closure, stated
+from lossary.define.claims.curve import Convex, NotConvex, NotSymmetricInArguments, StrictlyConvex, StronglyConvex
+from lossary.define.claims.estimates import ClassificationCalibrated, Estimates, NotProper, Proper
+from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smooth, Sparse, UnboundedGradient
+from lossary.define.domains.domain import Domain
 from lossary.define.objective import Objective
 from lossary.define.parameters import parameters_of
 from tests.grid import CLASSES, DEFAULTS, EACH, EVERY, PAIRS, SHAPED, losses, ordinary, points
@@ -198,7 +182,7 @@ WORDS: dict[str, type[Claim]] = {
     r"(?<!not )\bproper\b": Proper,
     r"estimates (the median|the mean|any quantile)": Estimates,
     r"no longer the probability": NotProper,
-    r"true mean and": claim.EstimatesMoments,
+    r"true mean and": define.EstimatesMoments,
     r"pulls harder than|pull is capped": Lipschitz,
     r"gradient grows .* without bound": UnboundedGradient,
     r"do not pull at all": Sparse,
@@ -206,7 +190,7 @@ WORDS: dict[str, type[Claim]] = {
     r"\bsmooth (at|and|everywhere)": Differentiable,
     r"strongly convex": StronglyConvex,
     r"curvature everywhere": StrictlyConvex,
-    r"exactly when both": claim.ZeroAtTarget,
+    r"exactly when both": define.ZeroAtTarget,
     r"not symmetric": NotSymmetricInArguments,
 }
 

@@ -16,7 +16,7 @@ import pytest
 import lossary
 from lossary import catalogue
 from lossary.check.backends import backend as adapter
-from lossary.define.domain import Real, Score
+from lossary.define.domains.numbers import Real, Score
 from lossary.define.loss import Pointwise
 from lossary.ops import dispatch
 from lossary.ops.call import Call

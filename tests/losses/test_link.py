@@ -9,7 +9,9 @@ import pytest
 import scipy.special
 
 from lossary.define import link
-from lossary.define.domain import Domain, Logits, Probability, Real, Score, Simplex
+from lossary.define.domains.classes import Logits, Simplex
+from lossary.define.domains.domain import Domain
+from lossary.define.domains.numbers import Probability, Real, Score
 from tests.grid import PAIRS
 
 SHARES = np.array([[0.1, 0.2, 0.7], [1.0, 0.0, 0.0], [1e-300, 0.5, 0.5]])

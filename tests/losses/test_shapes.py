@@ -12,7 +12,10 @@ import pytest
 
 import lossary
 from lossary import errors
-from lossary.define.domain import ClassIndex, Columns, Domain, Learned, Logits, Positive, Probability, Real, Row
+from lossary.define.domains.classes import ClassIndex, Logits
+from lossary.define.domains.domain import Domain, Learned
+from lossary.define.domains.numbers import Positive, Probability, Real
+from lossary.define.domains.rows import Columns, Row
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.parameters import parameter
 from lossary.describe.formula import formula

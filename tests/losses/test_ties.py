@@ -13,8 +13,10 @@ from lossary.check.backends import backend as adapter
 from lossary.check.inference.infer import subject
 from lossary.check.rulebook.rule import rules
 from lossary.check.run.ask import ask
-from lossary.define.claim import Kinked, ZeroAtTarget
-from lossary.define.domain import Logits, Real
+from lossary.define.claims.curve import ZeroAtTarget
+from lossary.define.claims.slope import Kinked
+from lossary.define.domains.classes import Logits
+from lossary.define.domains.numbers import Real
 from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.describe.formula import formula
 from lossary.judge.exact import judge, judge_gradient

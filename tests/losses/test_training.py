@@ -13,7 +13,7 @@ from sklearn.metrics import mean_pinball_loss
 from sklearn.preprocessing import StandardScaler
 
 from lossary import catalogue, metrics
-from lossary.define.domain import Labels
+from lossary.define.domains.classes import Labels
 from lossary.define.loss import Loss
 from lossary.ops import dispatch
 from tests.grid import DEFAULTS, chosen, generator, one_of_each, settings_of

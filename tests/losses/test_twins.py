@@ -12,7 +12,9 @@ import pytest
 import lossary
 from lossary import catalogue
 from lossary.check.backends import backend as adapter
-from lossary.define.domain import Columns, Labels, Logits, Positive, Probability, Real, Row, Score, Simplex
+from lossary.define.domains.classes import Labels, Logits, Simplex
+from lossary.define.domains.numbers import Positive, Probability, Real, Score
+from lossary.define.domains.rows import Columns, Row
 from lossary.define.parameters import parameters_of
 from lossary.define.twin import Departure, Twin
 from lossary.describe import show

@@ -19,7 +19,8 @@ from lossary import (
     ZeroOne,
 )
 from lossary.check.backends import backend as adapter
-from lossary.define.domain import Labels, Real
+from lossary.define.domains.classes import Labels
+from lossary.define.domains.numbers import Real
 from lossary.define.loss import Pointwise
 from lossary.judge.exact import judge, judge_gradient
 from lossary.ops.call import Call

@@ -1,4 +1,4 @@
-from lossary.define.claim import Lipschitz
+from lossary.define.claims.slope import Lipschitz
 from tests.planted import planted
 
 

@@ -1,4 +1,4 @@
-from lossary.define.claim import Convex, StronglyConvex
+from lossary.define.claims.curve import Convex, StronglyConvex
 from tests.planted import planted
 
 

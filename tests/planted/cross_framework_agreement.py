@@ -1,7 +1,7 @@
 import math
 
 from lossary import Pointwise
-from lossary.define.domain import Real
+from lossary.define.domains.numbers import Real
 from tests.planted import planted, words
 
 

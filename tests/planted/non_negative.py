@@ -1,4 +1,4 @@
-from lossary.define.claim import NonNegative
+from lossary.define.claims.curve import NonNegative
 from tests.planted import planted
 
 _NON_NEGATIVE = {"claimed_properties": (NonNegative(),), "definition": None}

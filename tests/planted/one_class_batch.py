@@ -1,4 +1,5 @@
-from lossary.define.domain import Labels, Score
+from lossary.define.domains.classes import Labels
+from lossary.define.domains.numbers import Score
 from tests.planted import planted
 
 

@@ -1,4 +1,4 @@
-from lossary.define.claim import Estimates, Proper
+from lossary.define.claims.estimates import Estimates, Proper
 from tests.planted import planted
 
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from lossary.define.domain import Logits, Score
+from lossary.define.domains.classes import Logits
+from lossary.define.domains.numbers import Score
 from tests import planted
 
 

@@ -1,4 +1,4 @@
-from lossary.define.claim import Symmetric
+from lossary.define.claims.curve import Symmetric
 from tests.planted import planted
 
 

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from lossary.compare.profile import Codes, Facts, Numbers
-from lossary.define.domain import Domain
+from lossary.define.domains.domain import Domain
 
 
 @final

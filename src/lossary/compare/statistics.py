@@ -18,7 +18,7 @@ from lossary.compare.plan import BOOSTING, LINEAR, Plan, Split
 from lossary.compare.prediction import Outcome, Prediction
 from lossary.compare.profile import Codes, Numbers, Task
 from lossary.compare.suggest import REFERENCE, Candidate
-from lossary.define.claim import Estimates
+from lossary.define.claims.estimates import Estimates
 from lossary.errors import DataError, UnknownNameError
 
 SIGNIFICANT = 0.05

@@ -13,7 +13,9 @@ import numpy.typing as npt
 import lossary
 from lossary.compare.profile import Numbers, Profile, Task
 from lossary.define.choice import AgainstNoise, Balance, Choice, Facts
-from lossary.define.claim import Estimates, Lipschitz, Proper, closure
+from lossary.define.claims.claim import closure
+from lossary.define.claims.estimates import Estimates, Proper
+from lossary.define.claims.slope import Lipschitz
 from lossary.define.loss import Loss
 from lossary.define.parameters import Setting, parameters_of
 from lossary.errors import LossaryError, ParameterError

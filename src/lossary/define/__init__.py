@@ -4,11 +4,20 @@ What lossary's own losses import is what anybody's may: nothing else of lossary 
 """
 
 from lossary.define.choice import AgainstNoise, Balance, Choice, TimesSpread, Wanted
-from lossary.define.claim import (
-    Claim,
-    ClassificationCalibrated,
+from lossary.define.claims.claim import Claim, Separable
+from lossary.define.claims.curve import (
     Convex,
-    Differentiable,
+    NonNegative,
+    NotConvex,
+    NotSymmetricInArguments,
+    ShiftInvariant,
+    StrictlyConvex,
+    StronglyConvex,
+    Symmetric,
+    ZeroAtTarget,
+)
+from lossary.define.claims.estimates import (
+    ClassificationCalibrated,
     Estimates,
     EstimatesBulk,
     EstimatesCentre,
@@ -16,40 +25,14 @@ from lossary.define.claim import (
     EstimatesLaw,
     EstimatesMoments,
     EstimatesQuantiles,
-    Kinked,
-    Lipschitz,
-    NonNegative,
-    NotConvex,
     NotProper,
-    NotSymmetricInArguments,
     Proper,
-    Separable,
-    ShiftInvariant,
-    Smooth,
-    Sparse,
-    StrictlyConvex,
-    StronglyConvex,
-    Symmetric,
-    UnboundedGradient,
-    ZeroAtTarget,
 )
-from lossary.define.domain import (
-    Boxes,
-    ClassIndex,
-    Columns,
-    Domain,
-    Group,
-    Indicator,
-    Labels,
-    Learned,
-    Logits,
-    Positive,
-    Probability,
-    Real,
-    Row,
-    Score,
-    Simplex,
-)
+from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smooth, Sparse, UnboundedGradient
+from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
+from lossary.define.domains.domain import Domain, Learned
+from lossary.define.domains.numbers import Group, Indicator, Positive, Probability, Real, Score
+from lossary.define.domains.rows import Boxes, Columns, Row
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.notation import Notation
 from lossary.define.parameters import NumberOrTable, Pair, Table, parameter

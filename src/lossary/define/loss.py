@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, final
 
 from lossary.define import late, spelling
 from lossary.define.definition import Definition
-from lossary.define.domain import Domain, Learned
+from lossary.define.domains.domain import Domain, Learned
 from lossary.engine import evaluate
 from lossary.errors import DifferentiationError, UsageError
 from lossary.ops.call import Call
 from lossary.ops.reduce import Total
 
 if TYPE_CHECKING:
-    from lossary.define.claim import Claim
+    from lossary.define.claims.claim import Claim
     from lossary.define.notation import Notation
     from lossary.define.objective import Objective
     from lossary.define.twin import Twin

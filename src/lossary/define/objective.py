@@ -11,7 +11,8 @@ import numbers
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from lossary.define import claim, late, registry
+from lossary.define import late, registry
+from lossary.define.claims import claim
 from lossary.define.loss import Loss, call_of
 from lossary.define.penalty import Penalty
 from lossary.engine import evaluate, explanation
@@ -20,8 +21,8 @@ from lossary.ops import dispatch, reduce
 from lossary.ops.reduce import Total
 
 if TYPE_CHECKING:
-    from lossary.define.claim import Claim
-    from lossary.define.domain import Domain
+    from lossary.define.claims.claim import Claim
+    from lossary.define.domains.domain import Domain
     from lossary.define.loss import Reduction, Task
     from lossary.jax import LossFunction
     from lossary.keras import KerasLoss

@@ -10,7 +10,7 @@ from lossary.define import link
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
     from lossary.define.link import Link
     from lossary.define.loss import Loss
     from lossary.define.objective import Objective

@@ -7,17 +7,10 @@ import textwrap
 from typing import TYPE_CHECKING, get_args
 
 from lossary import catalogue
-from lossary.define.claim import (
-    Claim,
-    Convex,
-    Estimates,
-    Kinked,
-    NotConvex,
-    Smooth,
-    StrictlyConvex,
-    StronglyConvex,
-    closure,
-)
+from lossary.define.claims.claim import Claim, closure
+from lossary.define.claims.curve import Convex, NotConvex, StrictlyConvex, StronglyConvex
+from lossary.define.claims.estimates import Estimates
+from lossary.define.claims.slope import Kinked, Smooth
 from lossary.define.loss import Loss, Task
 from lossary.errors import ParameterError
 from lossary.index import FAMILIES

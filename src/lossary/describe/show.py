@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from lossary import kernels
 from lossary.define import spelling
-from lossary.define.claim import closure, stated
+from lossary.define.claims.claim import closure, stated
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
-    from lossary.define.claim import Evidence
+    from lossary.define.claims.claim import Evidence
     from lossary.define.loss import Loss
     from lossary.define.parameters import Parameter
     from lossary.define.twin import Twin

@@ -14,7 +14,8 @@ from lossary.ops.labels import undecided
 from lossary.ops.missing import with_target
 
 if TYPE_CHECKING:
-    from lossary.define.domain import Domain, Labels
+    from lossary.define.domains.classes import Labels
+    from lossary.define.domains.domain import Domain
     from lossary.define.loss import Loss
     from lossary.ops.arrays import Described, Framework
     from lossary.ops.call import Call

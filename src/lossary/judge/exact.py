@@ -15,7 +15,7 @@ from typing import Any, final
 import mpmath
 import numpy as np
 
-from lossary.define.domain import Domain
+from lossary.define.domains.domain import Domain
 from lossary.define.loss import Loss
 from lossary.ops.numpy import run_of, shifted
 from lossary.ops.ops import Array, Operations

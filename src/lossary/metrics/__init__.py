@@ -22,15 +22,15 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lossary.define.claim import Estimates
-from lossary.define.domain import Real
+from lossary.define.claims.estimates import Estimates
+from lossary.define.domains.numbers import Real
 from lossary.errors import MissingExtraError, UsageError
 from lossary.metrics.decision import Decision
 from lossary.ops import dispatch
 from lossary.ops.missing import Missing, accepted, present
 
 if TYPE_CHECKING:
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
     from lossary.define.loss import Loss
     from lossary.define.objective import Objective
     from lossary.keras import KerasLoss

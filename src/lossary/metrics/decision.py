@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, final
 
-from lossary.define.domain import Domain
+from lossary.define.domains.domain import Domain
 from lossary.errors import DomainError, ShapeError
 from lossary.ops import dispatch
 from lossary.ops.missing import Missing, present

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lossary.errors import ParameterError, UsageError
 
 if TYPE_CHECKING:
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
     from lossary.define.loss import Loss
     from lossary.define.objective import Objective
     from lossary.ops.arrays import Framework

@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
 
     raise MissingExtraError("lossary.trainers.skorch needs PyTorch.", hint="pip install 'lossary[torch]'.") from error
 
-from lossary.define.domain import Domain
+from lossary.define.domains.domain import Domain
 from lossary.define.loss import Loss
 from lossary.define.objective import Objective
 from lossary.errors import UsageError

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from lossary.check.inference import conventions
-from lossary.define.domain import ClassIndex, Labels, Logits, Positive, Probability, Real, Score, Simplex
+from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
+from lossary.define.domains.numbers import Positive, Probability, Real, Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lossary.check.subject.subject import Subject
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
 
 Kind = str  # "logits", "probabilities" or "logarithms"
 

@@ -21,7 +21,7 @@ from lossary.define.objective import Objective
 from lossary.errors import LossaryError, MissingExtraError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
 
 _SKIPPED = ("size_average", "reduce", "name", "dtype")  # arguments of a framework's constructors that say nothing
 _METHODS = {"clamp", "unsqueeze", "detach", "log_softmax", "softmax", "gather", "logsumexp", "sigmoid"}  # PyTorch's

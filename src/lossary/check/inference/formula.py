@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 if TYPE_CHECKING:
-    from lossary.define.claim import Claim
-    from lossary.define.domain import Domain
+    from lossary.define.claims.claim import Claim
+    from lossary.define.domains.domain import Domain
     from lossary.ops.ops import Array
 
 

@@ -21,14 +21,15 @@ from lossary.check.inference.gradient import with_own_gradient
 from lossary.check.rulebook import tags
 from lossary.check.run.ask import contained
 from lossary.check.subject.subject import Convention, LossRaised, Subject
-from lossary.define.claim import Claim, combined
-from lossary.define.domain import Logits, Probability, Real, Score, Simplex
+from lossary.define.claims.claim import Claim, combined
+from lossary.define.domains.classes import Logits, Simplex
+from lossary.define.domains.numbers import Probability, Real, Score
 from lossary.define.loss import Loss
 from lossary.errors import MissingExtraError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from lossary.check.backends.backend import Backend
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
 
 FRAMEWORKS = ("numpy", "torch", "keras", "jax")
 TASKS = ("regression", "binary", "multiclass", "sparse", "distribution")
@@ -192,7 +193,7 @@ def _purpose(candidate: Candidate, stated: _Stated) -> list[str]:
 
 
 def _claims(loss: Any) -> tuple[Claim, ...]:
-    """What a loss says of itself: its attribute `claims`, a tuple of those in `lossary.define.claim`."""
+    """What a loss says of itself: its attribute `claims`, a tuple of those in `lossary.define`."""
     claims = getattr(loss, "claims", ())
     return tuple(each for each in claims if isinstance(each, Claim)) if isinstance(claims, tuple | list) else ()
 

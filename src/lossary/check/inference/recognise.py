@@ -20,7 +20,7 @@ from lossary.ops.numpy import ops
 
 if TYPE_CHECKING:
     from lossary.check.subject.subject import Subject
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
     from lossary.define.loss import Loss
 
 # Where residuals are compared: from where even a careless formula has digits left to where lines and parabolas part.

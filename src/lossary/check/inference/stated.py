@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lossary.check.inference import infer
 from lossary.check.inference.formula import Formula
 from lossary.define import spelling
-from lossary.define.claim import Claim
+from lossary.define.claims.claim import Claim
 from lossary.define.loss import Loss
 from lossary.errors import ParameterError
 

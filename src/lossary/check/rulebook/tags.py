@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from lossary.check.subject.subject import Subject
-    from lossary.define.claim import Claim
-    from lossary.define.domain import Domain
+    from lossary.define.claims.claim import Claim
+    from lossary.define.domains.domain import Domain
 
 
 @final

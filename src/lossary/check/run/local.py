@@ -44,7 +44,7 @@ def check_loss(
         order: which argument comes first, "prediction" or "target".
         reduction: what a plain call does with its rows: "mean", "sum" or "none".
         logits: whether predictions are logits; False for probabilities.
-        claims: properties that it is held to: `lossary.define.claim.Lipschitz(1)`, or "lipschitz=1".
+        claims: properties that it is held to: `lossary.define.Lipschitz(1)`, or "lipschitz=1".
         formula: what it should compute, for a judge with many digits: text such as "abs(p - y)", of the prediction p
             and the target y; or a function (xp, p, y), of whose words `xp` has. Losses of the catalogue are recognised.
         select, ignore: codes ("LSY101"), their beginnings ("LSY1") or names ("silent-broadcast").

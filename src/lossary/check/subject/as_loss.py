@@ -9,7 +9,9 @@ import numpy as np
 
 from lossary.check.rulebook.rule import Failure
 from lossary.check.subject.subject import LossRaised, Subject
-from lossary.define.claim import Claim, Lipschitz, StronglyConvex
+from lossary.define.claims.claim import Claim
+from lossary.define.claims.curve import StronglyConvex
+from lossary.define.claims.slope import Lipschitz
 from lossary.define.probe import Probe
 
 _POINTS = 256  # in one call, where the losses come one for each row

@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from lossary.check.subject.subject import Subject
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
 
 CLASSES = 3
 

@@ -17,12 +17,12 @@ import ml_dtypes
 import numpy as np
 
 from lossary.check.subject import samples
-from lossary.define.claim import Claim, closure
+from lossary.define.claims.claim import Claim, closure
 
 if TYPE_CHECKING:
     from lossary.check.backends.backend import Backend
     from lossary.check.inference.formula import Formula
-    from lossary.define.domain import Domain
+    from lossary.define.domains.domain import Domain
     from lossary.define.loss import Loss
 
 Reduction = Literal["mean", "sum", "none"]

@@ -1,0 +1,1 @@
+"""What a prediction or a target may be."""
