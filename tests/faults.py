@@ -164,8 +164,8 @@ FAULTS = (
     Fault(
         "a loss that reduces by itself",
         "evaluate.py",
-        "len(came) != wanted:",
-        "len(came) > wanted:",
+        "len(shape) != rank:",
+        "len(shape) > rank:",
         f"{CONTRACT} -k reduces_by_itself",
     ),
     Fault(

@@ -22,7 +22,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from lossary import BinaryCrossEntropy, Huber, MeanAbsoluteError, NonFiniteError, SparseCategoricalCrossEntropy, explain
 from lossary.define.loss import Loss
 from lossary.ops.reduce import Total
-from tests import grid
+from tests import grid, paths
 
 ROWS = 8
 AXES = {"auto": AxisType.Auto, "explicit": AxisType.Explicit}
@@ -45,8 +45,9 @@ SAMPLE = (Huber(), TABLES[1])
 
 def placements_of(loss: Loss) -> list[str]:
     """The most spread last; named columns stay together, for nobody computes a mean on one device and its scale on
-    another."""
-    return [name for name, (_, along) in PLACEMENTS.items() if along is None or loss.prediction.size is None]
+    another, and so does what is put in order."""
+    together = loss.prediction.size is not None or paths.needs_whole_rows(loss)
+    return [name for name, (_, along) in PLACEMENTS.items() if along is None or not together]
 
 
 CONFIGURATIONS = [
@@ -128,7 +129,8 @@ def read(x: Any) -> Any:
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.trainable], ids=repr)
 def test_explicit_axes_are_kept_wherever_the_arrays_lie(loss: Loss) -> None:
     """Traced alone, which is where JAX asks how arrays lie together."""
-    ways = [(way, others) for way in ("by batch", "by class") for others in ("everywhere", way)]
+    spread = [way for way in ("by batch", "by class") if way in placements_of(loss)]
+    ways = [(way, others) for way in spread for others in ("everywhere", way)]
     for of_prediction, of_others in ways if THOROUGH or loss in SAMPLE else [grid.chosen(ways, loss)]:
         inputs = {
             name: placed(x, "explicit", of_prediction if name == "prediction" else of_others)

@@ -86,7 +86,9 @@ class JAX(XLA):
         return jnp.max(x, axis=-1)
 
     def argmax(self, x: Array) -> Array:
-        return jnp.argmax(x, axis=-1)
+        # By two reductions, which every device does for its own part: JAX's own would first gather the classes.
+        largest = jnp.logical_or(x == self.row(self.max(x)), jnp.isnan(x))
+        return jnp.min(jnp.where(largest, self.positions(x), x.shape[-1] - 1), axis=-1)
 
     def take(self, x: Array, index: Array) -> Array:
         if _placement(x)[-1] is not None:  # each device has some of the classes, and nobody looks them up
@@ -105,7 +107,7 @@ class JAX(XLA):
         return jnp.arange(like.shape[-1])
 
     def argsort(self, x: Array) -> Array:
-        return jnp.argsort(x, axis=-1, stable=True)
+        return jnp.argsort(jax.lax.stop_gradient(x), axis=-1, stable=True)
 
     def gather(self, x: Array, index: Array) -> Array:
         return jnp.take_along_axis(x, index, axis=-1)
@@ -125,7 +127,9 @@ class JAX(XLA):
         return self._doubling(doubled, jax.lax.stop_gradient(x))
 
     def run_sum(self, x: Array, starts: Array) -> Array:
-        flat, runs = x.reshape(-1), jnp.cumsum(starts.at[..., :1].set(True).reshape(-1)) - 1
+        if x.ndim > 1:  # each row by itself, so that devices keep their rows
+            return jax.vmap(self.run_sum)(x, starts)
+        flat, runs = x, jnp.cumsum(starts.at[:1].set(True)) - 1
 
         def summed(x: Array) -> Array:
             return jax.ops.segment_sum(x, runs, num_segments=flat.size, indices_are_sorted=True)[runs]
@@ -136,7 +140,7 @@ class JAX(XLA):
             beside = 3.0 * summed(jnp.abs(flat))
             rounded = jax.lax.stop_gradient((beside + flat) - beside)
             total = summed(rounded) + summed(flat - rounded)
-        return total.reshape(x.shape)
+        return total
 
     def _doubling(self, doubled: Callable[[Any, Array], Array], x: Array) -> Array:
         # A loop, which XLA compiles once: one after the other, the steps would take it seconds.
