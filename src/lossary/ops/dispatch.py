@@ -72,9 +72,9 @@ def ops_of(owner: str, names: Sequence[str], arrays: Sequence[Any]) -> Framework
     Raises:
         FrameworkError: two frameworks, or another framework's array beside a NumPy prediction.
     """
-    framework = framework_of(arrays[0])
+    framework, alike = framework_of(arrays[0]), (type(arrays[0]), type(None))
     for place, array in enumerate(arrays):
-        if place and array is not None and framework_of(array) not in (framework, "numpy"):
+        if type(array) not in alike and framework_of(array) not in (framework, "numpy"):
             raise FrameworkError(
                 f"{owner}: all arrays of a call must come from one framework.",
                 received=f"{names[0]} from {_TITLES[framework]} and {names[place]} from {title(array)}.",

@@ -235,7 +235,7 @@ class PyTorch(Framework):
         return tensor if like is None else tensor.to(like.device)
 
     def described(self, x: Any, like: Array | None = None) -> Described:
-        tensor = self.convert(x, like)
+        tensor = x if isinstance(x, Tensor) else self.convert(x, like)
         device = tensor.device if _mesh(tensor) is None else f"{tensor.device}, as a DTensor"
         return Described(tensor, self.dtype(tensor), self.shape(tensor), device)
 
@@ -287,7 +287,8 @@ class PyTorch(Framework):
     def count(self, x: Array) -> Exact:
         if self.has_float64(x):
             # Not by way of a Python number: a size that is dynamic under torch.export would become a constant.
-            return _replicated(torch.full((), x.numel(), dtype=torch.float64, device=x.device), x)
+            number = torch.full((), x.numel(), dtype=torch.float64, device=x.device)
+            return number if _mesh(x) is None else _replicated(number, x)
         whole = self.convert(x.numel(), like=x).float()
         return whole, self.convert(x.numel() - int(np.float32(x.numel())), like=x).float()
 
