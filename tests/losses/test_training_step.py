@@ -20,6 +20,7 @@ from tests import grid
 
 TRAINABLE = tuple(loss for loss in grid.PAIRS if loss.trainable)
 ROWS = 6
+OPERATIONS = dispatch.ops("torch")
 
 
 class Step(nn.Module):
@@ -33,7 +34,7 @@ class Step(nn.Module):
         self.criterion = loss.torch(**({"class_axis": -1} if loss.prediction.rows else {}), **options)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        prediction = self.domain.activate(dispatch.ops("torch"), self.layer(input))
+        prediction = self.domain.activate(OPERATIONS, self.layer(input))
         value: Tensor = self.criterion(prediction, target)
         return value
 
