@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from lossary.check.backends import backend
 from tests import grid
-from tests.memory import pytest_runtest_logfinish  # noqa: F401  # pytest finds it by its name
+from tests.memory import pytest_collection_finish, pytest_runtest_logfinish  # noqa: F401  # found by their names
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -32,6 +32,7 @@ def forget() -> None:
     if "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()
     gc.collect()
+    gc.freeze()  # what is left stays, and no later collection need look at it, which takes seconds
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's; other libraries do so by themselves
         trim(0)
 
@@ -51,6 +52,11 @@ class Limit:
 
 
 LIMIT = Limit()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # some twenty thousand tests are there until the end
 
 
 def pytest_runtest_logfinish() -> None:
