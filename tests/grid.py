@@ -100,8 +100,14 @@ def one_of_each(of: Sequence[Loss], *names: Any) -> tuple[Loss, ...]:
     kinds: dict[Any, list[Loss]] = {}
     for loss in of:
         if loss in EACH:
-            kinds.setdefault((loss.prediction, loss.target, bool(loss.tables), loss.trainable), []).append(loss)
+            kinds.setdefault(_inputs_of(loss), []).append(loss)
     return tuple(chosen(kind, *names) for kind in kinds.values())
+
+
+def _inputs_of(loss: Loss) -> Any:
+    """All that the engine and the adapters ask of a loss: what it takes, what of that is learned, how it is called."""
+    domains, kinds = tuple(loss.domains.values()), (loss.pooled, loss.trainable, loss.has_gradient, bool(loss.tables))
+    return domains, len(loss.learned), kinds
 
 
 def _sampled(
