@@ -86,9 +86,14 @@ def second_derivatives(loss: Loss, framework: str, p: Any, y: Any) -> Any:
             return loss.value_gradient_curvature(prediction=p, target=y, reduction="none")[2]
         at, target = adapter.array(p), adapter.array(y)
 
+        def second(at: Any, direction: Any) -> Any:
+            return adapter.second(lambda p: loss(prediction=p, target=target, reduction="sum"), at, direction)
+
+        if adapter.title == "JAX":  # in one program: it compiles each operation that it meets alone
+            second = adapter.jax.jit(second)
+
         def along(direction: Any) -> Any:
-            function = lambda p: loss(prediction=p, target=target, reduction="sum")  # noqa: E731 - one call
-            return adapter.numpy(adapter.second(function, at, adapter.array(direction.astype(p.dtype))))
+            return adapter.numpy(second(at, adapter.array(direction.astype(p.dtype))))
 
         if not loss.prediction.rows:
             return along(np.ones_like(p))

@@ -211,7 +211,8 @@ SATURATED = tuple(loss for loss in JUDGED if isinstance(loss.prediction, Logits)
 
 @grid.losses(of=tuple(loss for loss in JUDGED if loss in grid.DEFAULTS))
 def test_what_a_loss_is_said_to_be_rounded_as_is_no_less_than_it_is(loss: Loss) -> None:
-    """Terms add up to no less than the answer that is made of them; at some setting to more, or nobody needs them."""
+    """Terms add up to no less than the answer that is made of them; at some setting to more, or nobody needs them. But
+    where nothing cancels to no more than four times as much: nobody buys a bound by a unit that is always large."""
     more: dict[str, list[bool]] = {}
     for each in JUDGED:
         if type(each) is not type(loss):
@@ -227,6 +228,8 @@ def test_what_a_loss_is_said_to_be_rounded_as_is_no_less_than_it_is(loss: Loss) 
                 assert size.shape == answer.shape
                 # Rows of shares add up to 1 but for a rounding.
                 assert (size >= (1.0 - 1e-9) * answer - 1e-15)[held].all()
+                counts = held & (answer > 0.0)
+                assert np.quantile(size[counts] / answer[counts], 0.25) <= 4.0, (each, what)
                 more.setdefault(what, []).append(bool((size > 1.01 * answer)[held].any()))
     assert all(map(any, more.values())), more
 
@@ -238,6 +241,12 @@ def test_second_derivatives(loss: Loss, dtype: str, framework: str) -> None:
     if loss.prediction.rows and framework in ("kernels", "numpy"):
         pytest.skip("NumPy has no second derivatives of rows")
     _check_second(loss, framework, *smooth_points(loss, dtype, random=10, hard=20))
+
+
+@grid.cases(("jax",), ("float32",), of=TRAINABLE, only=lambda loss: loss.prediction.rows)
+def test_second_derivatives_of_rows_backwards(loss: Loss, framework: Any, dtype: str) -> None:
+    """Of a gradient made of differences, where nothing smaller than a normal number is left."""
+    _check_second(loss, "jax", *smooth_points(loss, dtype, random=10, hard=20))
 
 
 @pytest.mark.parametrize("framework", ["torch", *THOROUGH])

@@ -109,24 +109,36 @@ class CategoricalFocal(Rowwise):
         share, complement = xp.softmax_and_complement(p)
         right, wrong = xp.take(share, y), xp.take(complement, y)
         # At most 1, which it is where the right class is certain: nothing is divided by the power.
-        of_power = xp.quotient(xp.product(right, xp.surprisal_at(p, y)), wrong)
+        of_power = self._of_power(xp, right, wrong)
         parts = self._surprisal_of_a_mistake(xp, p, y, right, wrong)
         pull = xp.discounted(1.0 + self.gamma * of_power, self.gamma, *parts)
         return xp.row(pull) * xp.where(xp.is_class(y, p), -complement, share)
 
     def value_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
-        return ((1.0 + self.gamma) * self.value(xp, p, y),)
+        return (self._magnified * self.value(xp, p, y),)
 
     def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
-        return ((1.0 + self.gamma) * self.gradient(xp, p, y),)
+        return (self._magnified * self.gradient(xp, p, y),)
 
     def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
         share, complement = xp.softmax_and_complement(p)
         right, wrong = xp.take(share, y), xp.take(complement, y)
-        of_power = xp.quotient(xp.product(right, xp.surprisal_at(p, y)), wrong)
+        of_power = self._of_power(xp, right, wrong)
         bend = self.gamma * (right + (right + of_power) / (1.0 + self.gamma * of_power)) / wrong
         terms = terms_of_bend(xp, p, y, self.gradient(xp, p, y), power=1.0 + xp.row(xp.row(bend)))
-        return tuple((1.0 + self.gamma) * term for term in terms)
+        return tuple(self._magnified * term for term in terms)
+
+    def _of_power(self, xp: Any, right: Array, wrong: Array) -> Array:
+        """The right class's probability times its surprisal, over that of all others. By these two alone, for both are
+        known to the last digits and so are their derivatives: backwards, a surprisal's is a difference of ones."""
+        near = wrong < 0.5
+        surprisal = xp.where(near, -xp.log1p(-xp.where(near, wrong, 0.0)), -xp.log(xp.where(right > 0.0, right, 1.0)))
+        return xp.quotient(xp.product(right, surprisal), wrong)
+
+    @property
+    def _magnified(self) -> float:
+        """By how much the power magnifies what its base was rounded by, as far as anybody may lose digits by it."""
+        return min(1.0 + self.gamma, 4.0)
 
     def _surprisal_of_a_mistake(self, xp: Any, p: Array, y: Array, right: Array, wrong: Array) -> tuple[Array, Array]:
         """−log of the probability of all other classes, in two parts for `discounted`: where they have less than half,
@@ -136,5 +148,7 @@ class CategoricalFocal(Rowwise):
         size, rest = (xp.take(part, likeliest) for part in xp.surprisal_in_parts(p))
         near = right < wrong
         odds = xp.where(near, right, 0.0) / xp.where(near, wrong, 1.0)
-        rest = xp.where(near, xp.log1p(odds), rest - xp.surprisal_at(others, likeliest))
-        return xp.where(near, 0.0, size), rest
+        # Known by the parts, and differentiated as the logarithm that it is.
+        logarithm = xp.log(xp.where(wrong > 0.0, wrong, 1.0))
+        far = xp.stop_gradient(rest - xp.surprisal_at(others, likeliest)) + (xp.stop_gradient(logarithm) - logarithm)
+        return xp.where(near, 0.0, xp.stop_gradient(size)), xp.where(near, xp.log1p(odds), far)

@@ -87,7 +87,12 @@ class PolyCrossEntropy(Rowwise):
     # A share times another.
 
     def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
-        return (2.0 * self.gradient(xp, p, y),)
+        return (self._magnified * self.gradient(xp, p, y),)
 
     def curvature_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
-        return terms_of_bend(xp, p, y, self.gradient(xp, p, y), power=2.0)
+        return terms_of_bend(xp, p, y, self.gradient(xp, p, y), power=self._magnified)
+
+    @property
+    def _magnified(self) -> float:
+        """A share of a share is off by twice as much as one; without the term of ε there is one alone."""
+        return 1.0 + min(abs(self.epsilon), 1.0)
