@@ -65,7 +65,6 @@ class CRPSEnsemble(Rowwise):
     )
     same_as = (
         Twin("scoringrules.crps_ensemble(target, prediction, estimator='fair' if fair else 'nrg')"),
-        Twin("properscoring.crps_ensemble(target, prediction)"),
         Twin("torchmetrics.regression.ContinuousRankedProbabilityScore()(prediction, target)"),
     )
 
