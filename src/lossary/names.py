@@ -8,7 +8,7 @@ _OF = {
     "BinaryCrossEntropy": "bce bcewithlogits binarycrossentropy keraslossesbinarycrossentropy log logistic optaxsigmoidbinarycrossentropy sigmoidbinarycrossentropy sigmoidcrossentropy sklearnmetricslog tensorflownnweightedcrossentropywithlogits torchnnbce torchnnbcewithlogits weightedcrossentropywithlogits",
     "BinaryFocal": "binaryfocal binaryfocalcrossentropy focal keraslossesbinaryfocalcrossentropy optaxsigmoidfocal sigmoidfocal",
     "Brier": "brier brierscore quadraticscore sklearnmetricsbrierscore",
-    "CRPSEnsemble": "continuousrankedprobabilityscore crps crpsensemble ensemblecrps faircrps properscoringcrpsensemble scoringrulescrpsensemble torchmetricsregressioncontinuousrankedprobabilityscore",
+    "CRPSEnsemble": "continuousrankedprobabilityscore crps crpsensemble ensemblecrps faircrps scoringrulescrpsensemble torchmetricsregressioncontinuousrankedprobabilityscore",
     "CategoricalCrossEntropy": "categoricalcrossentropy cce keraslossescategoricalcrossentropy optaxsoftmaxcrossentropy softcrossentropy softmaxcrossentropy torchnncrossentropy torchnnnll",
     "CategoricalFocal": "categoricalfocal categoricalfocalcrossentropy keraslossescategoricalfocalcrossentropy multiclassfocal",
     "Cauchy": "cauchy lorentzian statsmodelsrobustnormsstudentt studentt",
