@@ -78,6 +78,24 @@ def in_optax(call: str, *, from_logits: bool, nothing: list[Any]) -> tuple[Twin,
     )
 
 
+def twins(smoothed: str, in_keras: str) -> tuple[Twin, ...]:
+    """The same losses of masks by optax's `dice_loss` with these arguments, and by a class of Keras', which smooths
+    nothing."""
+    axis = "axis=tuple(range(-1 - axes, -1))"
+    both = "jax.numpy.stack([1 - prediction, prediction], -1), jax.numpy.stack([1 - target, target], -1)"
+    of_shares = f"{both}, {smoothed}, apply_softmax=False, ignore_background=True, {axis}"
+    of_logits = f"prediction[..., None], target[..., None], {smoothed}, {axis}"
+    return (
+        *in_optax(f"optax.losses.dice_loss({of_logits})", from_logits=True, nothing=[[[-1e5]]]),
+        *in_optax(f"optax.losses.dice_loss({of_shares})", from_logits=False, nothing=[[[0.0]]]),
+        Twin(
+            f"keras.losses.{in_keras}reduction=None, axis=tuple(range(-axes, 0)))(target, prediction)",
+            when={"from_logits": False, "smooth": 0.0},
+            departs=Departure("1 for an empty mask, predicted exactly", [[[0.0]]], [[[0.0]]], 1.0),
+        ),
+    )
+
+
 def _empty(mask: list[Any]) -> list[Any]:
     return [_empty(x) if isinstance(x, list) else 0.0 for x in mask]
 
@@ -123,27 +141,7 @@ class Dice(Rowwise):
     no_twin = "optax and Keras do not square"
     sources = ("Milletari, Navab & Ahmadi 2016, arXiv:1606.04797",)
     foreign_names = ("DiceLoss", "SoftDice", "SoftDiceLoss", "F1Loss")
-
-    same_as = (
-        *in_optax(
-            "optax.losses.dice_loss(prediction[..., None], target[..., None], smooth=smooth / 2, "
-            "axis=tuple(range(-1 - axes, -1)))",
-            from_logits=True,
-            nothing=[[[-1e5]]],
-        ),
-        *in_optax(
-            "optax.losses.dice_loss(jax.numpy.stack([1 - prediction, prediction], -1), "
-            "jax.numpy.stack([1 - target, target], -1), smooth=smooth / 2, apply_softmax=False, "
-            "ignore_background=True, axis=tuple(range(-1 - axes, -1)))",
-            from_logits=False,
-            nothing=[[[0.0]]],
-        ),
-        Twin(
-            "keras.losses.Dice(reduction=None, axis=tuple(range(-axes, 0)))(target, prediction)",
-            when={"from_logits": False, "smooth": 0.0},
-            departs=Departure("1 for an empty mask, predicted exactly", [[[0.0]]], [[[0.0]]], 1.0),
-        ),
-    )
+    same_as = twins("smooth=smooth / 2", "Dice(")
 
     @property
     def prediction(self) -> Domain:

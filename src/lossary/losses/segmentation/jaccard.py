@@ -5,7 +5,6 @@ from typing import Any
 from lossary.define import (
     Array,
     Claim,
-    Departure,
     Differentiable,
     Domain,
     NonNegative,
@@ -14,10 +13,9 @@ from lossary.define import (
     Probability,
     Rowwise,
     Score,
-    Twin,
     parameter,
 )
-from lossary.losses.segmentation.dice import added, in_optax, mask, spread
+from lossary.losses.segmentation.dice import added, mask, spread, twins
 from lossary.losses.segmentation.tversky import missed, slope
 
 
@@ -61,27 +59,7 @@ class Jaccard(Rowwise):
         "Jaccard 1912, doi:10.1111/j.1469-8137.1912.tb05611.x",
     )
     foreign_names = ("JaccardLoss", "IoULoss", "SoftJaccard", "SoftIoU")
-    same_as = (
-        *in_optax(
-            "optax.losses.dice_loss(prediction[..., None], target[..., None], smooth=smooth, alpha=1.0, beta=1.0, "
-            "axis=tuple(range(-1 - axes, -1)))",
-            from_logits=True,
-            nothing=[[[-1e5]]],
-        ),
-        *in_optax(
-            "optax.losses.dice_loss(jax.numpy.stack([1 - prediction, prediction], -1), "
-            "jax.numpy.stack([1 - target, target], -1), smooth=smooth, alpha=1.0, beta=1.0, apply_softmax=False, "
-            "ignore_background=True, axis=tuple(range(-1 - axes, -1)))",
-            from_logits=False,
-            nothing=[[[0.0]]],
-        ),
-        Twin(
-            "keras.losses.Tversky(alpha=1.0, beta=1.0, reduction=None, axis=tuple(range(-axes, 0)))"
-            "(target, prediction)",
-            when={"from_logits": False, "smooth": 0.0},
-            departs=Departure("1 for an empty mask, predicted exactly", [[[0.0]]], [[[0.0]]], 1.0),
-        ),
-    )
+    same_as = twins("smooth=smooth, alpha=1.0, beta=1.0", "Tversky(alpha=1.0, beta=1.0, ")
 
     @property
     def prediction(self) -> Domain:

@@ -6,7 +6,6 @@ from typing import Any
 from lossary.define import (
     Array,
     Claim,
-    Departure,
     Differentiable,
     Domain,
     NonNegative,
@@ -15,10 +14,9 @@ from lossary.define import (
     Probability,
     Rowwise,
     Score,
-    Twin,
     parameter,
 )
-from lossary.losses.segmentation.dice import added, in_optax, mask, shares, spread
+from lossary.losses.segmentation.dice import added, mask, shares, spread, twins
 
 
 def missed(
@@ -97,27 +95,7 @@ class Tversky(Rowwise):
     )
     sources = ("Salehi, Erdogmus & Gholipour 2017, arXiv:1706.05721", "Tversky 1977, doi:10.1037/0033-295X.84.4.327")
     foreign_names = ("TverskyLoss", "TverskyIndex")
-    same_as = (
-        *in_optax(
-            "optax.losses.dice_loss(prediction[..., None], target[..., None], smooth=smooth, alpha=alpha, beta=beta, "
-            "axis=tuple(range(-1 - axes, -1)))",
-            from_logits=True,
-            nothing=[[[-1e5]]],
-        ),
-        *in_optax(
-            "optax.losses.dice_loss(jax.numpy.stack([1 - prediction, prediction], -1), "
-            "jax.numpy.stack([1 - target, target], -1), smooth=smooth, alpha=alpha, beta=beta, apply_softmax=False, "
-            "ignore_background=True, axis=tuple(range(-1 - axes, -1)))",
-            from_logits=False,
-            nothing=[[[0.0]]],
-        ),
-        Twin(
-            "keras.losses.Tversky(alpha=beta, beta=alpha, reduction=None, axis=tuple(range(-axes, 0)))"
-            "(target, prediction)",
-            when={"from_logits": False, "smooth": 0.0},
-            departs=Departure("1 for an empty mask, predicted exactly", [[[0.0]]], [[[0.0]]], 1.0),
-        ),
-    )
+    same_as = twins("smooth=smooth, alpha=alpha, beta=beta", "Tversky(alpha=beta, beta=alpha, ")
 
     @property
     def prediction(self) -> Domain:
