@@ -181,10 +181,7 @@ class Probe:
             return target
         if not self.loss.paired or not prediction.rows or its.rows or prediction.says_class or its.says_class:
             return None
-        try:
-            return prediction.perfect(target, self.shape)
-        except TypeError:
-            return None
+        return prediction.perfect(target, self.shape)
 
     def shares(self) -> Any:
         """Distributions over the classes, or probabilities, none of them certain."""

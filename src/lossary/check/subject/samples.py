@@ -155,10 +155,7 @@ def perfect(subject: Subject, amounts: Any) -> Any:
     target = beside_rows(subject, amounts)
     if np.ndim(target) > 1:  # what a target is a prediction may be
         return target
-    try:
-        return subject.prediction.perfect(target, (len(target), *subject.entry))
-    except TypeError:
-        return None
+    return subject.prediction.perfect(target, (len(target), *subject.entry))
 
 
 def _in_rows(subject: Subject, domain: Domain, amounts: Any) -> Any:

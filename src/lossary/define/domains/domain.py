@@ -194,20 +194,18 @@ class Domain(ABC):
     def perfect(self, target: Any, shape: tuple[int, ...]) -> Any:
         """The predictions that are right where amounts are known to be these, in NumPy: they themselves, or what stands
         for them; in rows beside single numbers, that number in each entry. Columns that are no estimate of the target
-        have a legal value.
+        have a legal value. None where it is not known what rows of a fixed size say of a single number: a domain that
+        knows has its own.
 
         Args:
             target: targets that are no classes.
             shape: that of the prediction.
-
-        Raises:
-            TypeError: what rows of a fixed size say of a single number is not known; a domain that knows has its own.
         """
         import numpy as np
 
         target = np.asarray(target, np.float64)
         if self.size and target.ndim < len(shape):
-            raise TypeError(f"{self!r} does not say which of its rows predicts a single number.")
+            return None
         said = target if self.link is None else self.link.apply(target)
         return np.broadcast_to(said[(..., *(None,) * (len(shape) - target.ndim))], shape)
 

@@ -185,7 +185,7 @@ class Columns(Domain):
         if len(np.shape(target)) == len(shape):
             return np.asarray(target, np.float64)
         if not any(name in (*self._centres, *self._ends) for name in self.names):
-            raise TypeError(f"{self!r} has no column of which it is known what it predicts.")
+            return None
         rows = np.empty(shape)
         rows[...] = self.safe(numpy_ops(), rows)
         for place, (name, domain) in enumerate(self.columns):
