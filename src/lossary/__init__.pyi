@@ -71,6 +71,7 @@ from lossary.losses.regression.tukey import Tukey as Tukey
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
 from lossary.losses.segmentation.jaccard import Jaccard as Jaccard
+from lossary.losses.segmentation.lovasz_hinge import LovaszHinge as LovaszHinge
 from lossary.losses.segmentation.tversky import Tversky as Tversky
 from lossary.losses.survival.cox_partial_likelihood import CoxPartialLikelihood as CoxPartialLikelihood
 from lossary.ops.reduce import Total as Total

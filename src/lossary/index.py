@@ -53,6 +53,7 @@ LOSSES = {
     "BatchDice": "lossary.losses.segmentation.batch_dice",
     "Dice": "lossary.losses.segmentation.dice",
     "Jaccard": "lossary.losses.segmentation.jaccard",
+    "LovaszHinge": "lossary.losses.segmentation.lovasz_hinge",
     "Tversky": "lossary.losses.segmentation.tversky",
     "CoxPartialLikelihood": "lossary.losses.survival.cox_partial_likelihood",
 }

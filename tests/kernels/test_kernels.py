@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, final
 from unittest import mock
 
 import ml_dtypes
@@ -17,14 +17,15 @@ import lossary
 from lossary import Huber, SparseCategoricalCrossEntropy, kernels
 from lossary.define.domains.classes import ClassIndex
 from lossary.define.domains.numbers import Real
-from lossary.define.loss import Loss, Pointwise
+from lossary.define.domains.rows import Row
+from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.define.parameters import parameter
 from lossary.kernels import kernel as kernel_module
 from lossary.kernels import machine, threads
 from lossary.kernels.kernel import Kernel
 from lossary.kernels.program import Variant, program
 from lossary.ops.call import Call
-from tests.grid import CLASSES, DEFAULTS, DTYPES, HALVES, PAIRS, ROWS, losses, of_losses, ordinary, points
+from tests.grid import CLASSES, DEFAULTS, DTYPES, HALVES, PAIRS, ROWS, SHAPED, losses, of_losses, ordinary, points
 from tests.paths import by_kernels, counted, in_words
 
 pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(kernels.unavailable()))
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(ke
 # both is at most 4 from the exact one (tests/losses/test_accuracy.py); sums of terms of both signs have the size of the
 # terms.
 APART = 12
+# Those of masks, too, which are tried by whole batches elsewhere.
+FITTING = (*PAIRS, *(loss for loss in SHAPED if kernels.fits(loss)))
 PLAIN = tuple(loss for loss in PAIRS if not getattr(loss, "class_weight", ()))
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
@@ -97,7 +100,7 @@ def given(loss: Loss, dtype: str, random: Any, rows: int = ROWS) -> tuple[Any, A
 # ── one number on both paths ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@losses(dtype=DTYPES)
+@losses(of=FITTING, dtype=DTYPES)
 def test_kernel_equals_the_operations(loss: Any, dtype: str, random: Any) -> None:
     prediction, target = given(loss, dtype, random)
     weight = random.uniform(0.0, 3.0, size=of_losses(loss)).astype(dtype)
@@ -114,6 +117,27 @@ def test_kernel_equals_the_operations(loss: Any, dtype: str, random: Any) -> Non
     # One weight for each row, and what is masked or weighs nothing is never looked at.
     compare(loss, hidden, target, dtype, weight=np.where(unseen, 0.7, 0.0).astype(dtype))
     compare(loss, hidden, target, dtype, where=unseen)
+
+
+@final
+class Pooled(Rowwise):
+    """Of each image the largest pixel of each line; which are the lines, one axis alone says."""
+
+    task = "regression"
+    prediction = Row(Row(Real()))
+    target = Row(Row(Real()))
+
+    def value(self, xp: Any, p: Any, y: Any) -> Any:
+        return xp.sum(xp.max((p - y) * (p - y)))
+
+
+def test_of_rows_of_rows_a_kernel_sees_the_whole_or_nothing(random: Any) -> None:
+    assert kernels.path(lossary.Dice()).startswith("compiled")
+    assert "cannot be read symbolically" in kernels.path(Pooled())
+    p, y = random.normal(size=(2, 3, 4, 5))
+    np.testing.assert_allclose(
+        Pooled()(prediction=p, target=y, reduction="none"), ((p - y) ** 2).max(axis=-1).sum(axis=-1)
+    )
 
 
 @losses(of=DEFAULTS, dtype=HALVES)

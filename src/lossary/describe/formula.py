@@ -573,6 +573,12 @@ class LaTeX(Operations):
             return dataclasses.replace(x, of=tuple(map(self.row, x.of)))
         return dataclasses.replace(x, outer=True) if isinstance(x, _Symbol) and x.row else x
 
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        return x
+
+    def reshape_like(self, x: Array, like: Array) -> Array:
+        return x
+
     def columns(self, x: Array, count: int) -> list[Array]:
         if self._columns:
             return [_Symbol(name) for name in self._columns]

@@ -17,6 +17,7 @@ import numpy as np
 
 from lossary.define.domains.domain import Domain
 from lossary.define.loss import Loss
+from lossary.ops.arrays import flat_shape
 from lossary.ops.numpy import run_of, shifted
 from lossary.ops.ops import Array, Operations
 
@@ -153,6 +154,12 @@ class Exact(Operations):
 
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)
+
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        return x.reshape(flat_shape(x.shape, axes, rest))
+
+    def reshape_like(self, x: Array, like: Array) -> Array:
+        return x.reshape(like.shape)
 
     def columns(self, x: Array, count: int) -> list[Array]:
         return [x[..., k] for k in range(count)]

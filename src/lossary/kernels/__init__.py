@@ -58,8 +58,10 @@ def fused(framework: str) -> Callable[..., Any]:
 
 
 def fits(loss: Loss) -> bool:
-    """Whether it is of the shapes that kernels know: a prediction of numbers or of rows, and a target."""
-    return len(loss.inputs) == 2 and not loss.pooled and loss.prediction.axes < 2
+    """Whether it is of the shapes that kernels know: a prediction and a target, of numbers or of rows; both, where rows
+    have more axes than one."""
+    together = loss.prediction.axes < 2 or loss.prediction.axes == loss.target.axes
+    return len(loss.inputs) == 2 and not loss.pooled and together
 
 
 @functools.lru_cache(maxsize=1024)

@@ -33,8 +33,9 @@ def layout(loss: Loss, prediction: tuple[int, ...], target: tuple[int, ...]) -> 
         return Layout(1, size, prediction)
     if not prediction or any(len(table) != prediction[-1] for table in tables):
         return None
-    length = prediction[-1]
-    return Layout(size // length, length, prediction[:-1] if domain.axes else prediction)
+    losses = prediction[: len(prediction) - domain.axes]
+    length = math.prod(prediction[len(losses) :]) if domain.axes else prediction[-1]
+    return Layout(size // length, length, losses)
 
 
 def _tables(loss: Loss) -> list[tuple[float, ...]]:

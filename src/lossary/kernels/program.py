@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 from lossary.kernels import fits
 from lossary.kernels.layout import by_rows
-from lossary.kernels.symbolic import Expression, Scalar, Setting, UntraceableError
+from lossary.kernels.symbolic import Expression, Folded, Scalar, Setting, UntraceableError
 
 if TYPE_CHECKING:
     from lossary.define.loss import Loss
@@ -90,12 +90,14 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
     if loss.target.indices:
         y = xp.where(sure, y, 0)
     weight = _weight(loss, xp, p, y, variant, counts)
+    # What the loss is written in: in rows of rows it makes one of all their axes itself.
+    inputs = [Folded(x) if domain.axes > 1 else x for x, domain in ((p, loss.prediction), (y, loss.target))]
     scale = xp.input("scale", row=False)
     upstream = xp.input("upstream", row=not rows) if variant.pulled else None
     stores: dict[str, Expression] = {}
     totals: dict[str, Expression] = {}
     if "total" in outputs or "values" in outputs:
-        values = _silenced(xp, loss.value(xp, p, y), weight)
+        values = _silenced(xp, loss.value(xp, *inputs), weight)
         _check_shape(values, row=not rows)
         if "values" in outputs:
             stores["values"] = values if weight is None else weight * values
@@ -106,7 +108,7 @@ def _program(loss: Loss, xp: Scalar, p: Expression, y: Expression, variant: Vari
     factor = factor if weight is None else weight * factor
     for output, method in (("gradient", loss.gradient), ("curvature", loss.curvature)):
         if output in outputs:
-            derivative = _silenced(xp, method(xp, p, y), weight)
+            derivative = _silenced(xp, method(xp, *inputs), weight)
             _check_shape(derivative, row=True)
             stores[output] = derivative * factor
     if "weight" in outputs and weight is not None:
@@ -153,7 +155,7 @@ def _legal(
     legal = sure
     if spacing is not None:
         for domain, array in ((loss.prediction, p), (loss.target, y)):
-            inside = domain.contains(xp, array, p, spacing)  # type: ignore[arg-type]  # as above
+            inside = domain.as_one_row().contains(xp, array, p, spacing)  # type: ignore[arg-type]  # as above
             if inside is not None and inside is not legal:
                 legal = inside if legal is None else xp.logical_and(legal, inside)
     return legal, sure

@@ -125,6 +125,15 @@ class Expression:
 
 @final
 @dataclasses.dataclass(frozen=True)
+class Folded:
+    """An entry of what has several axes for each loss. Nothing can be done with it before they are one row: to reduce
+    an axis alone, more than one entry of each row would have to be seen."""
+
+    entry: Expression
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class Precision:
     """What the elementary functions need to know of a dtype."""
 
@@ -511,6 +520,16 @@ class Scalar(Operations):
         return x  # nothing is differentiated here
 
     def row(self, x: Array) -> Array:
+        return x
+
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        if isinstance(x, Folded) and not rest:
+            return x.entry
+        if axes == 1:
+            return x
+        raise UntraceableError("a kernel makes a row of what came in alone, and of the whole of it.")
+
+    def reshape_like(self, x: Array, like: Array) -> Array:
         return x
 
     def columns(self, x: Array, count: int) -> list[Array]:

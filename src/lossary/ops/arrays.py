@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, final
@@ -32,6 +33,12 @@ class Differentiable(Hashable, Protocol):
 def of_one(function: Callable[..., Any], arrays: tuple[Array, ...], place: int) -> Callable[[Array], Any]:
     """A function of arrays, as one of the array in that place."""
     return lambda x: function(*arrays[:place], x, *arrays[place + 1 :])
+
+
+def flat_shape(shape: tuple[int, ...], axes: int, rest: int) -> tuple[int, ...]:
+    """This shape with the `axes` axes before its last `rest` ones as one."""
+    first = len(shape) - axes - rest
+    return (*shape[:first], math.prod(shape[first : first + axes]), *shape[first + axes :])
 
 
 class Described(NamedTuple):

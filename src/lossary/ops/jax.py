@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from lossary.ops.arrays import Described, Differentiable, Look, of_one
+from lossary.ops.arrays import Described, Differentiable, Look, flat_shape, of_one
 from lossary.ops.ops import Array
 from lossary.ops.reduce import Exact, Total, two_sum
 from lossary.ops.xla import XLA
@@ -149,6 +149,12 @@ class JAX(XLA):
 
     def row(self, x: Array) -> Array:
         return jnp.expand_dims(x, -1)
+
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        return jnp.reshape(x, flat_shape(x.shape, axes, rest))
+
+    def reshape_like(self, x: Array, like: Array) -> Array:
+        return jnp.reshape(x, like.shape)
 
     def stack(self, *columns: Array) -> Array:
         return jnp.stack(jnp.broadcast_arrays(*columns), axis=-1)

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from lossary.errors import DifferentiationError
-from lossary.ops.arrays import Described, Differentiable, Framework, Look
+from lossary.ops.arrays import Described, Differentiable, Framework, Look, flat_shape
 from lossary.ops.ops import Array
 
 if TYPE_CHECKING:
@@ -111,6 +111,12 @@ class NumPy(Framework):
 
     def row(self, x: Array) -> Array:
         return np.expand_dims(x, -1)
+
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        return x.reshape(flat_shape(x.shape, axes, rest))
+
+    def reshape_like(self, x: Array, like: Array) -> Array:
+        return x.reshape(like.shape)
 
     def stack(self, *columns: Array) -> Array:
         return np.stack(np.broadcast_arrays(*columns), axis=-1)

@@ -145,6 +145,14 @@ class Operations(ABC):
         """`x` with a last axis of size 1, to stand beside rows."""
 
     @abstractmethod
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        """`x` with the `axes` axes before its last `rest` ones as one: an image's pixels in a row."""
+
+    @abstractmethod
+    def reshape_like(self, x: Array, like: Array) -> Array:
+        """The entries of `x` in the shape of `like`, which has as many."""
+
+    @abstractmethod
     def columns(self, x: Array, count: int) -> list[Array]:
         """The entries of the last axis, which has so many, each without that axis."""
 

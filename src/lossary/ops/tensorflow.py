@@ -159,6 +159,14 @@ class TensorFlow(XLA):
     def row(self, x: Array) -> Array:
         return tf.expand_dims(x, -1)
 
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        shape, first = tf.shape(x), len(x.shape) - axes - rest
+        size = tf.reduce_prod(shape[first : first + axes], keepdims=True)
+        return tf.reshape(x, tf.concat([shape[:first], size, shape[first + axes :]], axis=0))
+
+    def reshape_like(self, x: Array, like: Array) -> Array:
+        return tf.reshape(x, tf.shape(like))
+
     def stack(self, *columns: Array) -> Array:
         like = next(x for x in columns if tf.is_tensor(x))
         return tf.stack(

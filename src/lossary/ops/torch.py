@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lossary.ops import dispatch
-from lossary.ops.arrays import Described, Differentiable, Framework, Look, of_one
+from lossary.ops.arrays import Described, Differentiable, Framework, Look, flat_shape, of_one
 from lossary.ops.ops import Array
 
 if TYPE_CHECKING:
@@ -142,6 +142,12 @@ class PyTorch(Framework):
 
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)
+
+    def flatten(self, x: Array, axes: int, rest: int = 0) -> Array:
+        return x.reshape(flat_shape(x.shape, axes, rest))
+
+    def reshape_like(self, x: Array, like: Array) -> Array:
+        return x.reshape(like.shape)
 
     def stack(self, *columns: Array) -> Array:
         like = next(x for x in columns if isinstance(x, Tensor))

@@ -211,6 +211,10 @@ class Domain(ABC):
 
     # ── legal values ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    def as_one_row(self) -> Domain:
+        """What it is where all its axes are one."""
+        return self
+
     @final
     def shape_beside(self, prediction: Domain, shape: tuple[int, ...]) -> tuple[int, ...]:
         """What to ask `ordinary` and `sample` for, beside predictions of that domain and shape: as many of the axes of

@@ -59,6 +59,9 @@ class Row(Domain):
     def advice(self, argument: str) -> str:
         return self.entry.advice(argument)
 
+    def as_one_row(self) -> Domain:
+        return self.entry.as_one_row() if self.entry.rows else self
+
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         legal = self.entry.contains(xp, x, prediction, epsilon)
         return None if legal is None else _all_of_each(xp, legal)

@@ -55,20 +55,6 @@ def mask(loss: Any, pixel: Domain) -> Domain:
     return pixel
 
 
-def added(xp: Any, loss: Any, x: Array) -> Array:
-    """The sum over each mask."""
-    for _ in range(loss.axes):
-        x = xp.sum(x)
-    return x
-
-
-def spread(xp: Any, loss: Any, x: Array) -> Array:
-    """What there is one of for each mask, beside its pixels."""
-    for _ in range(loss.axes):
-        x = xp.row(x)
-    return x
-
-
 def in_optax(call: str, *, from_logits: bool, nothing: list[Any]) -> tuple[Twin, Twin]:
     """Which divides 0 by 0 where nothing is smoothed and `nothing` is predicted."""
     departs = Departure("NaN for an empty mask, predicted exactly", nothing, _empty(nothing), math.nan)
@@ -156,15 +142,15 @@ class Dice(Rowwise):
         return NonNegative(), NotConvex(), Differentiable()
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
         p = 1 / (1 + xp.exp(-p)) if self.from_logits else p
-        sizes = (
-            added(xp, self, p * p) + added(xp, self, y * y) if self.squared else added(xp, self, p) + added(xp, self, y)
-        )
-        return 1 - (2 * added(xp, self, p * y) + self.smooth) / (sizes + self.smooth)
+        sizes = xp.sum(p * p) + xp.sum(y * y) if self.squared else xp.sum(p) + xp.sum(y)
+        return 1 - (2 * xp.sum(p * y) + self.smooth) / (sizes + self.smooth)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return overlap(xp, self, p, y, lambda x: added(xp, self, x))[0]
+        return overlap(xp, self, xp.flatten(p, self.axes), xp.flatten(y, self.axes), xp.sum)[0]
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        cost, both, sizes = overlap(xp, self, p, y, lambda x: added(xp, self, x))
-        return slope(xp, self, p, y, *(spread(xp, self, x) for x in (cost, both, sizes)))
+        pixels, true = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
+        parts = map(xp.row, overlap(xp, self, pixels, true, xp.sum))
+        return xp.reshape_like(slope(xp, self, pixels, true, *parts), p)

@@ -15,7 +15,7 @@ from lossary.define import (
     Score,
     parameter,
 )
-from lossary.losses.segmentation.dice import added, mask, spread, twins
+from lossary.losses.segmentation.dice import mask, twins
 from lossary.losses.segmentation.tversky import missed, slope
 
 
@@ -83,14 +83,16 @@ class Jaccard(Rowwise):
         )
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
         p = 1 / (1 + xp.exp(-p)) if self.from_logits else p
-        both = added(xp, self, p * y)
-        union = added(xp, self, p) + added(xp, self, y) - both
+        both = xp.sum(p * y)
+        union = xp.sum(p) + xp.sum(y) - both
         return 1 - (both + self.smooth) / (union + self.smooth)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return missed(xp, self, p, y, lambda x: added(xp, self, x), 1.0, 1.0)[0]
+        return missed(xp, self, xp.flatten(p, self.axes), xp.flatten(y, self.axes), xp.sum, 1.0, 1.0)[0]
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        parts = missed(xp, self, p, y, lambda x: added(xp, self, x), 1.0, 1.0)
-        return slope(xp, self, p, y, 1.0, 1.0, *(spread(xp, self, x) for x in parts))
+        pixels, true = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
+        parts = map(xp.row, missed(xp, self, pixels, true, xp.sum, 1.0, 1.0))
+        return xp.reshape_like(slope(xp, self, pixels, true, 1.0, 1.0, *parts), p)

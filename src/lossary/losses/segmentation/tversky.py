@@ -16,7 +16,7 @@ from lossary.define import (
     Score,
     parameter,
 )
-from lossary.losses.segmentation.dice import added, mask, shares, spread, twins
+from lossary.losses.segmentation.dice import mask, shares, twins
 
 
 def missed(
@@ -120,14 +120,16 @@ class Tversky(Rowwise):
         )
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
         p = 1 / (1 + xp.exp(-p)) if self.from_logits else p
-        both = added(xp, self, p * y) + self.smooth
-        false = self.alpha * added(xp, self, p * (1 - y)) + self.beta * added(xp, self, (1 - p) * y)
+        both = xp.sum(p * y) + self.smooth
+        false = self.alpha * xp.sum(p * (1 - y)) + self.beta * xp.sum((1 - p) * y)
         return 1 - both / (both + false)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return missed(xp, self, p, y, lambda x: added(xp, self, x), self.alpha, self.beta)[0]
+        return missed(xp, self, xp.flatten(p, self.axes), xp.flatten(y, self.axes), xp.sum, self.alpha, self.beta)[0]
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        parts = missed(xp, self, p, y, lambda x: added(xp, self, x), self.alpha, self.beta)
-        return slope(xp, self, p, y, self.alpha, self.beta, *(spread(xp, self, x) for x in parts))
+        pixels, true = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
+        parts = map(xp.row, missed(xp, self, pixels, true, xp.sum, self.alpha, self.beta))
+        return xp.reshape_like(slope(xp, self, pixels, true, self.alpha, self.beta, *parts), p)
