@@ -24,6 +24,7 @@ from lossary.errors import UsageError as UsageError
 from lossary.losses.binary.binary_cross_entropy import BinaryCrossEntropy as BinaryCrossEntropy
 from lossary.losses.binary.binary_focal import BinaryFocal as BinaryFocal
 from lossary.losses.binary.brier import Brier as Brier
+from lossary.losses.binary.distance_weighted_discrimination import DistanceWeightedDiscrimination as DistanceWeightedDiscrimination
 from lossary.losses.binary.exponential import Exponential as Exponential
 from lossary.losses.binary.hinge import Hinge as Hinge
 from lossary.losses.binary.modified_huber import ModifiedHuber as ModifiedHuber

@@ -6,6 +6,7 @@ LOSSES = {
     "BinaryCrossEntropy": "lossary.losses.binary.binary_cross_entropy",
     "BinaryFocal": "lossary.losses.binary.binary_focal",
     "Brier": "lossary.losses.binary.brier",
+    "DistanceWeightedDiscrimination": "lossary.losses.binary.distance_weighted_discrimination",
     "Exponential": "lossary.losses.binary.exponential",
     "Hinge": "lossary.losses.binary.hinge",
     "ModifiedHuber": "lossary.losses.binary.modified_huber",

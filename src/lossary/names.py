@@ -15,6 +15,7 @@ _OF = {
     "CosineDistance": "cosine cosinedistance cosinesimilarity keraslossescosinesimilarity negativecosinesimilarity optaxcosinedistance pairedcosinedistances sklearnmetricspairwisepairedcosinedistances torchnnfunctionalcosinesimilarity",
     "CoxPartialLikelihood": "coxpartiallikelihood coxph coxphfitter coxphsurvivalanalysis negpartialloglikelihood phreg statsmodelsdurationhazardregressionphreg survivalcox",
     "Dice": "dice f1 keraslossesdice optaxlossesdice softdice",
+    "DistanceWeightedDiscrimination": "distanceweighteddiscrimination dwd dwdmargin generalizeddwd",
     "EpsilonInsensitive": "epsilonhinge epsiloninsensitive l1epsilonins l1epsiloninsensitive svr",
     "Expectile": "asymmetricleastsquares asymmetricsquarederror expectile",
     "Exponential": "adaboost exp exponential sklearnlosslossexponential",
