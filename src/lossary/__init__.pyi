@@ -49,6 +49,7 @@ from lossary.losses.embedding.triplet import Triplet as Triplet
 from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
 from lossary.losses.multiclass.categorical_focal import CategoricalFocal as CategoricalFocal
 from lossary.losses.multiclass.generalized_cross_entropy import GeneralizedCrossEntropy as GeneralizedCrossEntropy
+from lossary.losses.multiclass.logit_adjusted import LogitAdjusted as LogitAdjusted
 from lossary.losses.multiclass.multiclass_brier import MulticlassBrier as MulticlassBrier
 from lossary.losses.multiclass.multiclass_hinge import MulticlassHinge as MulticlassHinge
 from lossary.losses.multiclass.multiclass_perceptron import MulticlassPerceptron as MulticlassPerceptron

@@ -31,6 +31,7 @@ LOSSES = {
     "CategoricalCrossEntropy": "lossary.losses.multiclass.categorical_cross_entropy",
     "CategoricalFocal": "lossary.losses.multiclass.categorical_focal",
     "GeneralizedCrossEntropy": "lossary.losses.multiclass.generalized_cross_entropy",
+    "LogitAdjusted": "lossary.losses.multiclass.logit_adjusted",
     "MulticlassBrier": "lossary.losses.multiclass.multiclass_brier",
     "MulticlassHinge": "lossary.losses.multiclass.multiclass_hinge",
     "MulticlassPerceptron": "lossary.losses.multiclass.multiclass_perceptron",
