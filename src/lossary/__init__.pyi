@@ -53,6 +53,7 @@ from lossary.losses.multiclass.logit_adjusted import LogitAdjusted as LogitAdjus
 from lossary.losses.multiclass.multiclass_brier import MulticlassBrier as MulticlassBrier
 from lossary.losses.multiclass.multiclass_hinge import MulticlassHinge as MulticlassHinge
 from lossary.losses.multiclass.multiclass_perceptron import MulticlassPerceptron as MulticlassPerceptron
+from lossary.losses.multiclass.multiclass_zero_one import MulticlassZeroOne as MulticlassZeroOne
 from lossary.losses.multiclass.poly_cross_entropy import PolyCrossEntropy as PolyCrossEntropy
 from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy
 from lossary.losses.multiclass.spherical import Spherical as Spherical

@@ -35,6 +35,7 @@ LOSSES = {
     "MulticlassBrier": "lossary.losses.multiclass.multiclass_brier",
     "MulticlassHinge": "lossary.losses.multiclass.multiclass_hinge",
     "MulticlassPerceptron": "lossary.losses.multiclass.multiclass_perceptron",
+    "MulticlassZeroOne": "lossary.losses.multiclass.multiclass_zero_one",
     "PolyCrossEntropy": "lossary.losses.multiclass.poly_cross_entropy",
     "SparseCategoricalCrossEntropy": "lossary.losses.multiclass.sparse_categorical_cross_entropy",
     "Spherical": "lossary.losses.multiclass.spherical",
