@@ -24,6 +24,7 @@ from lossary.errors import UsageError as UsageError
 from lossary.losses.binary.binary_cross_entropy import BinaryCrossEntropy as BinaryCrossEntropy
 from lossary.losses.binary.binary_focal import BinaryFocal as BinaryFocal
 from lossary.losses.binary.brier import Brier as Brier
+from lossary.losses.binary.distance_weighted_discrimination import DistanceWeightedDiscrimination as DistanceWeightedDiscrimination
 from lossary.losses.binary.exponential import Exponential as Exponential
 from lossary.losses.binary.hinge import Hinge as Hinge
 from lossary.losses.binary.modified_huber import ModifiedHuber as ModifiedHuber
@@ -48,9 +49,11 @@ from lossary.losses.embedding.triplet import Triplet as Triplet
 from lossary.losses.multiclass.categorical_cross_entropy import CategoricalCrossEntropy as CategoricalCrossEntropy
 from lossary.losses.multiclass.categorical_focal import CategoricalFocal as CategoricalFocal
 from lossary.losses.multiclass.generalized_cross_entropy import GeneralizedCrossEntropy as GeneralizedCrossEntropy
+from lossary.losses.multiclass.logit_adjusted import LogitAdjusted as LogitAdjusted
 from lossary.losses.multiclass.multiclass_brier import MulticlassBrier as MulticlassBrier
 from lossary.losses.multiclass.multiclass_hinge import MulticlassHinge as MulticlassHinge
 from lossary.losses.multiclass.multiclass_perceptron import MulticlassPerceptron as MulticlassPerceptron
+from lossary.losses.multiclass.multiclass_zero_one import MulticlassZeroOne as MulticlassZeroOne
 from lossary.losses.multiclass.poly_cross_entropy import PolyCrossEntropy as PolyCrossEntropy
 from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy
 from lossary.losses.multiclass.spherical import Spherical as Spherical

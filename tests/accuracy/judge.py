@@ -101,8 +101,8 @@ def _read(written: str, shape: tuple[int, ...]) -> Exact:
     return Exact(near, left * np.spacing(np.where(np.isfinite(near), np.abs(near), 1.0)))
 
 
-# Class weights count in the reduction, and are no part of the judged loss.
-JUDGED = tuple(loss for loss in PAIRS if not has_table(loss))
+# Class weights count in the reduction, and are no part of the judged loss; single numbers have one column for a table.
+JUDGED = tuple(loss for loss in PAIRS if not has_table(loss) or (loss.prediction.rows and not loss.weighs_classes))
 
 
 @functools.lru_cache(maxsize=64)

@@ -27,10 +27,10 @@ from tests import grid, paths
 from tests.accuracy import grid as grid_of_points
 from tests.accuracy import judge, measure, words
 from tests.accuracy.grid import RANDOM
+from tests.accuracy.judge import JUDGED
 from tests.accuracy.measure import Errors
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "accuracy.md"
-JUDGED = tuple(loss for loss in grid.PAIRS if not grid.has_table(loss))
 # A column for the kernels, and for each framework's words, eager and compiled.
 COLUMNS = (
     ("kernels", False),

@@ -914,8 +914,8 @@ def test_a_wrong_reduction(framework: Any, reduction: Any) -> None:
 
 @cases(of=DEFAULTS, dtypes=("float32",), only=lambda loss: not loss.trainable)
 def test_differentiating_what_cannot_be(loss: Any, framework: Any, dtype: str) -> None:
-    prediction = framework.array(floats(-1.0, 2.0))
-    target = [1, 1]
+    lead, target = floats(-1.0, 2.0), [1, 1]
+    prediction = framework.array(np.stack([-lead, lead], axis=-1) if loss.prediction.rows else lead)
     if framework.differentiates:
         differentiate = functools.partial(framework.pulled, lambda p: loss(prediction=p, target=target), prediction)
     else:

@@ -187,11 +187,11 @@ def _ends(loss: Loss, dtype: str) -> Judged:
     elif not (loss.prediction.takes_all or loss.prediction.says_class):
         p, y = accuracy_grid.at_edges(loss, dtype)
     else:
-        p = np.array([[sizes[0], -sizes[0], 0], [sizes[1], sizes[4], sizes[1]], [sizes[5], sizes[2], sizes[3]]])
-        y = np.array([[0.5, 0.5, 0], [0.25, 0.25, 0.5], [1e-3, 1e-3, 0.998]])
-        p, y = np.repeat(p[:, : loss.prediction.size], 3, axis=0), np.tile(y, (3, 1))
+        p = np.array([[sizes[0], -sizes[0], 0, 1], [*sizes[[1, 4, 1]], -1], [*sizes[[5, 2, 3]], 0]])
+        y = np.array([[0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25], [1e-3, 1e-3, 0.497, 0.501]])
+        p, y = np.repeat(p[:, : loss.prediction.size], 4, axis=0), np.tile(y, (4, 1))
         if loss.target.indices:
-            y = np.tile(np.arange(3), 3)
+            y = np.tile(np.arange(4), 3)
         elif not loss.target.says_class:
             y = most * (y if loss.target.rows else y[:, 0])
         elif loss.target.logarithms:

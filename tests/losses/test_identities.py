@@ -45,6 +45,9 @@ IDENTITIES = (
     Identity(lossary.BinaryFocal(0.0, pos_weight=3.0), 1.0, lossary.BinaryCrossEntropy(pos_weight=3.0)),
     Identity(lossary.CategoricalFocal(0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
     Identity(lossary.PolyCrossEntropy(0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
+    Identity(lossary.LogitAdjusted(), 1.0, lossary.SparseCategoricalCrossEntropy()),
+    Identity(lossary.LogitAdjusted((90, 9, 1, 4), tau=0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
+    Identity(lossary.LogitAdjusted((900, 81, 1, 4), tau=0.5), 1.0, lossary.LogitAdjusted((0.3, 0.09, 0.01, 0.02))),
     *(
         Identity(lossary.Tversky(smooth=size, from_logits=flag), 1.0, lossary.Dice(smooth=2 * size, from_logits=flag))
         for size in (0.0, 1.0)

@@ -93,7 +93,9 @@ def edges(loss: Any) -> list[dict[str, Any]]:
             wrong, right = np.eye(CLASSES)[:1], np.eye(CLASSES)[1:2]
             few = right + FEW * wrong
             predictions = (
-                [wrong, right, few] if isinstance(loss.prediction, Simplex) else [300.0 * wrong, 300.0 * right]
+                [wrong, right, few]
+                if isinstance(loss.prediction, Simplex)
+                else [300.0 * wrong, 300.0 * right, 0.0 * wrong]
             )
             with np.errstate(divide="ignore"):
                 targets = [np.array([0]) if loss.target.indices else np.log(wrong) if log(loss) else wrong]
