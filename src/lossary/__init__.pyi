@@ -42,6 +42,7 @@ from lossary.losses.distribution.gamma import Gamma as Gamma
 from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL
 from lossary.losses.distribution.interval_score import IntervalScore as IntervalScore
 from lossary.losses.distribution.poisson import Poisson as Poisson
+from lossary.losses.distribution.tweedie import Tweedie as Tweedie
 from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
 from lossary.losses.embedding.cosine_distance import CosineDistance as CosineDistance
 from lossary.losses.embedding.info_nce import InfoNCE as InfoNCE

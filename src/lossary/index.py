@@ -24,6 +24,7 @@ LOSSES = {
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "IntervalScore": "lossary.losses.distribution.interval_score",
     "Poisson": "lossary.losses.distribution.poisson",
+    "Tweedie": "lossary.losses.distribution.tweedie",
     "KLDivergence": "lossary.losses.divergence.kl_divergence",
     "CosineDistance": "lossary.losses.embedding.cosine_distance",
     "InfoNCE": "lossary.losses.embedding.info_nce",

@@ -59,6 +59,7 @@ _OF = {
     "Triplet": "optaxlossestripletmargin torchnnfunctionaltripletmargin torchnnfunctionaltripletmarginwithdistance triplet tripletmargin tripletmarginwithdistance",
     "Tukey": "bisquare biweight statsmodelsrobustnormstukeybiweight tukey tukeybiweight",
     "Tversky": "tversky tverskyindex",
+    "Tweedie": "halftweedie inversegaussian sklearnlosslosshalftweedie tweedie tweediedeviance tweedienll",
     "ZeroOne": "binaryhammingdistance errorrate misclassification sklearnmetricszeroone torchmetricsfunctionalclassificationbinaryhammingdistance zeroone",
 }
 

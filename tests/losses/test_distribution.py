@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import mean_pinball_loss
+from sklearn.metrics import mean_pinball_loss, mean_tweedie_deviance
 
-from lossary import CRPSEnsemble, IntervalScore
+from lossary import CRPSEnsemble, Gamma, IntervalScore, Poisson, Tweedie
+from lossary.errors import DomainError
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,32 @@ def test_draws_that_are_equal_share_their_pull() -> None:
         for fair in (False, True)
     ]
     np.testing.assert_allclose(slopes, [[[2 / 16, 5 / 16, 2 / 16, 0.0]], [[1 / 12, 4 / 12, 1 / 12, 0.0]]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("from_log", [True, False])
+@pytest.mark.parametrize("power", [1.0, 1.3, 1.5, 2.0, 3.0])
+def test_tweedie_is_half_its_deviance_less_what_the_target_alone_costs(
+    power: float, from_log: bool, random: Any
+) -> None:
+    y, mean = np.exp(random.normal(size=(2, 50)))
+    loss = Tweedie(power, from_log=from_log)
+    ours, at_target = (loss.values(prediction=np.log(x) if from_log else x, target=y) for x in (mean, y))
+    theirs = [mean_tweedie_deviance([target], [one], power=power) for target, one in zip(y, mean, strict=True)]
+    np.testing.assert_allclose(2.0 * (ours - at_target), theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("power", "other", "offset"), [(1.0, Poisson(), 1.0), (2.0, Gamma(), None)])
+def test_tweedie_changes_with_the_power_without_a_jump(power: float, other: Any, offset: Any, random: Any) -> None:
+    p, y = random.normal(scale=2.0, size=50), np.exp(random.normal(size=50))
+    at = Tweedie(power).value_and_gradient(prediction=p, target=y, reduction="none")
+    for near in (power + 1e-12, power - 1e-12):
+        beside = Tweedie(max(near, 1.0)).value_and_gradient(prediction=p, target=y, reduction="none")
+        np.testing.assert_allclose(beside, at, rtol=1e-9, atol=1e-10)
+    values, slopes = other.value_and_gradient(prediction=p, target=y, reduction="none")
+    np.testing.assert_allclose(at, [values - (y if offset is None else offset), slopes], rtol=1e-12, atol=1e-13)
+
+
+def test_tweedie_takes_targets_of_0_below_a_power_of_2() -> None:
+    assert Tweedie(1.5)(prediction=np.array([0.0]), target=np.array([0.0])) == 0.0
+    with pytest.raises(DomainError, match="target must be above 0"):
+        Tweedie(2.0)(prediction=np.array([0.0]), target=np.array([0.0]))

@@ -19,6 +19,7 @@ from lossary import (
     ZeroOne,
 )
 from lossary.check.backends import backend as adapter
+from lossary.check.instruments.accuracy import size_of_terms
 from lossary.define.domains.classes import Labels
 from lossary.define.domains.numbers import Real
 from lossary.define.loss import Pointwise
@@ -54,9 +55,11 @@ def judged(loss: Any, prediction: Any, target: Any) -> tuple[Any, Any, Any, Any]
 
 
 def pulls(loss: Any, prediction: Any, target: Any) -> Any:
-    """What a gradient is the difference of: for ordinary inputs of size 1, or as large as an amount is."""
+    """What a gradient is the difference of: for ordinary inputs of size 1, or as large as an amount is, or what the
+    loss states."""
     amounts = target.shape == prediction.shape and not loss.target.says_class
-    return np.maximum(1.0, np.abs(target)) if amounts else np.ones(prediction.shape)
+    usual = np.maximum(1.0, np.abs(target)) if amounts else np.ones(prediction.shape)
+    return np.maximum(usual, 10.0 * size_of_terms(loss, "gradient", prediction, target))
 
 
 def exactly(of_class: Any, judged: Any, weight: Any, along: Any, reduction: str) -> tuple[Any, ...]:

@@ -404,7 +404,8 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
     exponentials = order * each * np.max(np.where(together < 1e4, together, 0.0), axis=1, initial=0.0)
     hidden = np.maximum(exponentials, -lowest - _STEP)
     # A column may be the scale of another, or the length that of all, and what is divided by its square is as small.
-    if loss.prediction.rows and not loss.prediction.says_class:
+    # Amounts above 0 divide, too.
+    if (loss.prediction.rows or loss.prediction.low == 0.0) and not loss.prediction.says_class:
         hidden = hidden + 2.0 * ahead
     hidden = np.clip(hidden, 0.0, smallest)
     infinite = np.isinf(largest)

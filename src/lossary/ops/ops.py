@@ -282,23 +282,52 @@ class Operations(ABC):
         return difference, self.stop_gradient(self._rounding_of_difference(x, y, difference))
 
     @final
-    def discounted(self, x: Array, rate: float, size: Array, rest: Array) -> Array:
+    def discounted(self, x: Array, rate: float, size: Array, rest: Array | float) -> Array:
         """x · exp(−rate · (size + rest)), for an amount in two parts, of which the second has what rounding the first
-        has lost.
-
-        An exponential magnifies what its argument was rounded by. So amount and rate are each taken in two parts, and
-        the product of the first ones is exact.
-        """
+        has lost."""
         if rate == 0.0:
             return x
+        whole, rest = self._product_in_parts(rate, size, rest)
+        return (self.exp(-whole) * x) * (1.0 + self.expm1(-rest))  # exp(−rest), for a rest that is small
+
+    @final
+    def box_cox_of_exp(self, rate: float, size: Array, rest: Array | float = 0.0) -> Array:
+        """(exp(rate · (size + rest)) − 1) / rate, which is size + rest where the rate is 0, for an amount in two parts:
+        the transform of Box & Cox (1964) of what the amount is the logarithm of."""
+        if rate == 0.0:
+            return size + rest
+        whole, rest = self._product_in_parts(rate, size, rest)
+        beyond = self.expm1(rest)
+        return (self.expm1(whole) * (1.0 + beyond) + beyond) / rate
+
+    def _product_in_parts(self, rate: float, size: Array, rest: Array | float) -> tuple[Array, Array]:
+        """rate · (size + rest) as a product that is exact and a rest that is small.
+
+        An exponential magnifies what its argument was rounded by. So amount and rate are each taken in two parts, the
+        first of few digits.
+        """
         mantissa, exponent = math.frexp(rate)
         first = math.ldexp(round(math.ldexp(mantissa, 8)), exponent - 8)
-        most = 800.0 / rate  # further out nothing is left in any case
-        size, rest = self.minimum(size, most), self.where(size > most, 0.0, rest)
-        beside = 0.0 * size + _SIXTEENTHS  # no constant: XLA takes that for nothing, added and subtracted
+        most = 800.0 / abs(rate)  # further out an exponential is 0 or infinite in any case
+        if not isinstance(rest, float):
+            rest = self.where(self.abs(size) > most, 0.0, rest)
+        size = self.clip(size, -most, most)
+        beside = 0.0 * size + math.ldexp(_SIXTEENTHS, -exponent)  # no constant: XLA takes that for nothing
         coarse = ((size + rest) + beside) - beside
-        rest = first * ((size - coarse) + rest) + (rate - first) * (size + rest)
-        return (self.exp(-first * coarse) * x) * (1.0 + self.expm1(-rest))  # exp(−rest), for a rest that is small
+        return first * coarse, first * ((size - coarse) + rest) + (rate - first) * (size + rest)
+
+    @final
+    def log_in_parts(self, x: Array) -> tuple[Array, Array]:
+        """log x as a number of few digits, a constant to whatever differentiates, and the rest: for `discounted`."""
+        logarithm = self.log(x)
+        infinite = self.equal(self.abs(logarithm), math.inf)
+        far = self.logical_and(self.abs(logarithm) > 2.0, self.logical_not(infinite))
+        size = self.stop_gradient(self.where(far, logarithm, 0.0))
+        beside = 0.0 * size + _SIXTEENTHS
+        size = (size + beside) - beside
+        half = self.exp(-0.5 * size)  # the exponential alone may overflow
+        rest = self.where(far, self.log1p(self.where(far, (x * half) * half, 1.0) - 1.0), logarithm)
+        return self.where(infinite, logarithm, size), self.where(infinite, 0.0, rest)
 
     @final
     def log_cosh(self, x: Array) -> Array:

@@ -124,7 +124,7 @@ def of_curvature(loss: Loss, p: Any, y: Any, got: Any) -> Distance:
     sizes = _together(loss, np.fmax(np.abs(low.near), np.abs(high.near)), 2)
     # A product of a share with one that is almost subnormal has lost its digits.
     subnormal = (sizes > 0) & (sizes < smallest_normal(p.dtype.name) / np.finfo(p.dtype).eps)
-    sizes = np.fmax(sizes, _size(loss, "curvature", p, y))
+    sizes = np.fmax(sizes, size_of_terms(loss, "curvature", p, y))
     return _distance(loss, p, y, got, low, high, sizes, subnormal)
 
 
@@ -232,14 +232,14 @@ def _terms(loss: Loss, what: str, p: Any, y: Any) -> tuple[Any, ...]:
         return tuple(np.fmax(*map(np.abs, terms)) for terms in zip(*both, strict=True))
 
 
-def _size(loss: Loss, what: str, p: Any, y: Any) -> Any:
+def size_of_terms(loss: Loss, what: str, p: Any, y: Any) -> Any:
     """What these terms add up to; 0 where there are none."""
     return sum(map(np.abs, _terms(loss, what, p, y)), start=0.0)
 
 
 def _value_size(loss: Loss | Formula, p: Any, y: Any) -> Any:
     """What the terms of the values add up to; 0 where there are none but its own."""
-    return np.zeros(len(p)) + (_size(loss, "value", p, y) if isinstance(loss, Loss) else 0.0)
+    return np.zeros(len(p)) + (size_of_terms(loss, "value", p, y) if isinstance(loss, Loss) else 0.0)
 
 
 def _together(loss: Loss | Formula, sizes: Any, order: int) -> Any:
@@ -275,7 +275,7 @@ def _target_size(loss: Loss, p: Any, y: Any) -> Any:
     with np.errstate(all="ignore"):
         if loss.target.shares and not loss.target.rows:  # what a 1 costs less what a 0 costs
             return np.sum([loss.value(_numpy(), p, np.full_like(p, label)) for label in (0.0, 1.0)], axis=0)
-    return np.zeros(y.shape) + _size(loss, "target", p, y)
+    return np.zeros(y.shape) + size_of_terms(loss, "target", p, y)
 
 
 def _gradient_terms(loss: Loss | Formula, p: Any, y: Any) -> Any:

@@ -99,7 +99,7 @@ class Symmetric(Claim):
         np, domain = probe.np, probe.loss.prediction
         residual, target, rounded = probe.prediction(), np.zeros(probe.shape), 0.0
         if not domain.unbounded:
-            target, rounded = probe.target(), 1e-9
+            target, rounded = probe.legal(probe.target(), residual), 1e-9
             room = np.minimum(target - domain.low, domain.high - target)
             residual = np.minimum(np.abs(residual - target), 0.99 * room)
         above, below = probe.values(target + residual, target), probe.values(target - residual, target)
@@ -151,6 +151,8 @@ class ZeroAtTarget(Claim):
     def refute(self, probe: Probe) -> str | None:
         np = probe.np
         prediction, target = probe.prediction(), probe.target()
+        if probe.is_regression:  # not every target need be a prediction, too
+            target = probe.legal(target, prediction)
         known = probe.perfect(target)
         if known is None:
             return "its target is no prediction"
@@ -194,7 +196,7 @@ class NotSymmetricInArguments(Claim):
             there = probe.values(probe.as_prediction(first), probe.as_target(second))
             back = probe.values(probe.as_prediction(second), probe.as_target(first))
         else:
-            first, second = probe.target(), probe.target()
+            first, second = (probe.legal(probe.target(), probe.prediction()) for _ in range(2))
             there, back = probe.values(first, second), probe.values(second, first)
         return None if (probe.np.abs(there - back) > 1e-3).any() else "both orders cost the same everywhere"
 
