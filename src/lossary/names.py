@@ -29,6 +29,7 @@ _OF = {
     "Jaccard": "iou jaccard keraslossestversky softiou softjaccard",
     "KLDivergence": "keraslosseskldivergence kld kldiv kldivergence kldivergencewithlogtargets kullbackleiblerdivergence optaxkldivergence optaxlosseskldivergencewithlogtargets relativeentropy relentr scipyspecialrelentr torchmetricsfunctionalkldivergence torchnnkldiv",
     "LogCosh": "keraslosseslogcosh logcosh logcosherror optaxlogcosh torchmetricsfunctionallogcosherror",
+    "LogisticDistance": "logisticdistance logisticregressionerror logisticresidual logitdist scipystatslogisticlogpdf",
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",
     "MeanSquaredError": "keraslossesmeansquarederror l2 leastsquares meansquarederror mse optaxl2 optaxsquarederror quadratic sklearnmetricsmeansquarederror squarederror statsmodelsrobustnormsleastsquares torchmetricsfunctionalmeansquarederror torchnnmse",
     "ModifiedHuber": "modifiedhuber",
