@@ -65,6 +65,7 @@ from lossary.losses.regression.epsilon_insensitive import EpsilonInsensitive as 
 from lossary.losses.regression.expectile import Expectile as Expectile
 from lossary.losses.regression.huber import Huber as Huber
 from lossary.losses.regression.log_cosh import LogCosh as LogCosh
+from lossary.losses.regression.logistic_distance import LogisticDistance as LogisticDistance
 from lossary.losses.regression.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
 from lossary.losses.regression.mean_squared_error import MeanSquaredError as MeanSquaredError
 from lossary.losses.regression.pseudo_huber import PseudoHuber as PseudoHuber

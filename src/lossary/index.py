@@ -47,6 +47,7 @@ LOSSES = {
     "Expectile": "lossary.losses.regression.expectile",
     "Huber": "lossary.losses.regression.huber",
     "LogCosh": "lossary.losses.regression.log_cosh",
+    "LogisticDistance": "lossary.losses.regression.logistic_distance",
     "MeanAbsoluteError": "lossary.losses.regression.mean_absolute_error",
     "MeanSquaredError": "lossary.losses.regression.mean_squared_error",
     "PseudoHuber": "lossary.losses.regression.pseudo_huber",

@@ -30,6 +30,7 @@ _OF = {
     "Jaccard": "iou jaccard keraslossestversky softiou softjaccard",
     "KLDivergence": "keraslosseskldivergence kld kldiv kldivergence kldivergencewithlogtargets kullbackleiblerdivergence optaxkldivergence optaxlosseskldivergencewithlogtargets relativeentropy relentr scipyspecialrelentr torchmetricsfunctionalkldivergence torchnnkldiv",
     "LogCosh": "keraslosseslogcosh logcosh logcosherror optaxlogcosh torchmetricsfunctionallogcosherror",
+    "LogisticDistance": "logisticdistance logisticregressionerror logisticresidual logitdist scipystatslogisticlogpdf",
     "LogitAdjusted": "balancedsoftmax logitadjust logitadjusted logitadjustment",
     "LovaszHinge": "binarylovasz lovasz lovaszhinge",
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",

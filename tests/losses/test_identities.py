@@ -79,3 +79,10 @@ def test_of_two_classes_the_brier_score_is_twice_that_of_one(random: Any) -> Non
     ours = lossary.MulticlassBrier().values(prediction=prediction, target=target)
     lead = prediction[:, 1] - prediction[:, 0]
     np.testing.assert_allclose(ours, 2.0 * lossary.Brier().values(prediction=lead, target=1.0 * target), rtol=1e-12)
+
+
+def test_the_logistic_distance_is_twice_log_cosh_of_half_the_residual(random: Any) -> None:
+    prediction, target = points(lossary.LogCosh(), random, rows=200).values()
+    ours = lossary.LogisticDistance().values(prediction=prediction, target=target)
+    halves = lossary.LogCosh().values(prediction=0.5 * prediction, target=0.5 * target)
+    np.testing.assert_allclose(ours, 2.0 * halves, rtol=1e-13)
