@@ -77,6 +77,8 @@ from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
 from lossary.losses.segmentation.jaccard import Jaccard as Jaccard
 from lossary.losses.segmentation.lovasz_hinge import LovaszHinge as LovaszHinge
+from lossary.losses.segmentation.multiclass_dice import MulticlassDice as MulticlassDice
+from lossary.losses.segmentation.multiclass_tversky import MulticlassTversky as MulticlassTversky
 from lossary.losses.segmentation.tversky import Tversky as Tversky
 from lossary.losses.survival.cox_partial_likelihood import CoxPartialLikelihood as CoxPartialLikelihood
 from lossary.ops.reduce import Total as Total

@@ -59,6 +59,8 @@ LOSSES = {
     "Dice": "lossary.losses.segmentation.dice",
     "Jaccard": "lossary.losses.segmentation.jaccard",
     "LovaszHinge": "lossary.losses.segmentation.lovasz_hinge",
+    "MulticlassDice": "lossary.losses.segmentation.multiclass_dice",
+    "MulticlassTversky": "lossary.losses.segmentation.multiclass_tversky",
     "Tversky": "lossary.losses.segmentation.tversky",
     "CoxPartialLikelihood": "lossary.losses.survival.cox_partial_likelihood",
 }

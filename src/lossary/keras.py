@@ -159,11 +159,13 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             raise ParameterError(
                 f"lossary.keras.{type(loss).__name__}: {str(error).splitlines()[0]}",
             ) from error
-        if ignore_class is not None and not loss.target.indices:
+        if ignore_class is not None and not loss.target.one_index:
             raise UsageError(
-                f"ignore_class is for targets of class indices, which {type(loss).__name__} does not take.",
+                f"ignore_class is for targets of one class index each, which {type(loss).__name__} does not take.",
                 received=f"ignore_class={ignore_class!r}.",
-                hint="missing= leaves out targets that are NaN or a number that is named; sample_weight=0 any entry.",
+                hint=f"void={ignore_class!r} leaves pixels out."
+                if loss.target.indices
+                else "missing= leaves out targets that are NaN or a number that is named; sample_weight=0 any entry.",
             )
         self.loss = loss
         self.ignore_class = ignore_class

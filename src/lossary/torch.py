@@ -173,9 +173,9 @@ class LossModule(nn.Module):
         self._key = None if isinstance(loss, Objective) and loss.learned else _key(loss)
         self.reduction: Reduction = reduction
         if class_axis is None:
-            class_axis = 1 if loss.task == "multiclass" else -1
+            class_axis = _usual_class_axis(loss)
         self.class_axis = class_axis
-        if ignore_index is None and loss.target.indices:
+        if ignore_index is None and loss.target.one_index:
             ignore_index = IGNORED
         self.ignore_index = ignore_index
         self.missing = accepted(loss, missing, of_index="ignore_index")
@@ -387,11 +387,10 @@ class LossModule(nn.Module):
     def extra_repr(self) -> str:
         inside = repr(self.loss).removeprefix(type(self._declared).__name__)[1:-1]
         options = [inside] if inside else []
-        rows, indices = self._declared.task == "multiclass", self._declared.target.indices
         usual = {
             "reduction": "mean",
-            "class_axis": 1 if rows else -1,
-            "ignore_index": IGNORED if indices else None,
+            "class_axis": _usual_class_axis(self._declared),
+            "ignore_index": IGNORED if self._declared.target.one_index else None,
             "missing": None,
             "validate": True,
         }
@@ -547,11 +546,13 @@ def remade(key: str, options: dict[str, Any], buffers: dict[str, Tensor | None],
 
 def _refuse_unusable(loss: Any, class_axis: int | None, ignore_index: int | None) -> None:
     """Raises UsageError for an option without effect: it would be taken for granted, and forgotten."""
-    if ignore_index is not None and not loss.target.indices:
+    if ignore_index is not None and not loss.target.one_index:
         raise UsageError(
-            f"ignore_index is for targets of class indices, which {type(loss).__name__} does not take.",
+            f"ignore_index is for targets of one class index each, which {type(loss).__name__} does not take.",
             received=f"ignore_index={ignore_index!r}.",
-            hint="missing= leaves out targets that are NaN or a number that is named; where= any entry.",
+            hint=f"void={ignore_index!r} leaves pixels out."
+            if loss.target.indices
+            else "missing= leaves out targets that are NaN or a number that is named; where= any entry.",
         )
     losses = loss.losses if isinstance(loss, Objective) else (loss,)
     tables = any(isinstance(getattr(each, name), tuple) for each in losses for name in each.tables)
@@ -561,6 +562,12 @@ def _refuse_unusable(loss: Any, class_axis: int | None, ignore_index: int | None
             received=f"class_axis={class_axis!r}.",
             hint="leave it out: every entry is compared on its own, whatever the axes.",
         )
+
+
+def _usual_class_axis(loss: Any) -> int:
+    """Where PyTorch has the classes: of one row of them for each loss, and of one for each pixel, behind the batch."""
+    of_pixels = loss.prediction.axes > loss.prediction.innermost.axes > 0
+    return 1 if loss.task == "multiclass" or of_pixels else -1
 
 
 def _with_labels_last(name: str, x: Any, input: Tensor, axis: int) -> Any:

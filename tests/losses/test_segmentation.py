@@ -44,3 +44,44 @@ def test_lovasz_hinge_of_masks_far_apart_or_the_same_is_how_much_does_not_overla
     assert loss(prediction=2.0 * true - 1.0, target=true) == 0.0
     # Wrong by twice the margin, each pixel costs twice what it takes away.
     assert loss(prediction=2.0 * predicted - 1.0, target=true) == pytest.approx(2.0 * (1.0 - 2.0 / 4.0))
+
+
+def dice_of(predicted: Any, true: Any, smooth: float) -> float:
+    return 1.0 - (2.0 * (predicted * true).sum() + smooth) / ((predicted + true).sum() + smooth)
+
+
+@pytest.mark.parametrize("weight", [(), (0.0, 1.0, 3.0)])
+def test_multiclass_dice_is_the_mean_of_its_classes_and_leaves_void_pixels_out(random: Any, weight: Any) -> None:
+    logits, index = random.normal(size=(5, 3, 4, 3)), random.integers(0, 3, size=(5, 3, 4))
+    index[:, 0, 1:3] = 255
+    known, shares = index != 255, np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    losses = lossary.MulticlassDice(class_weight=weight, void=255).values(prediction=logits, target=index)
+    for got, p, y, counts in zip(losses, shares, index, known, strict=True):
+        each = [dice_of(p[counts, k], 1.0 * (y[counts] == k), 1.0) for k in range(3)]
+        assert got == pytest.approx(np.average(each, weights=weight or None))
+    spoilt = np.where(known[..., None], logits, np.nan)
+    np.testing.assert_array_equal(
+        lossary.MulticlassDice(class_weight=weight, void=255).values(prediction=spoilt, target=index), losses
+    )
+
+
+def test_of_two_classes_multiclass_tversky_is_that_of_each_mask(random: Any) -> None:
+    score, true = random.normal(size=(4, 6)), random.integers(0, 2, size=(4, 6))
+    loss = lossary.MulticlassTversky(alpha=0.3, beta=0.9, axes=1)
+    losses = loss.values(prediction=np.stack([0.0 * score, score], -1), target=true)
+    mask = lossary.Tversky(alpha=0.3, beta=0.9, axes=1)
+    masks = [mask.values(prediction=s, target=1.0 * y) for s, y in ((score, true), (-score, 1 - true))]
+    np.testing.assert_allclose(losses, np.mean(masks, axis=0), rtol=1e-12)
+
+
+def test_pytorch_has_classes_behind_the_batch_and_pixels_are_named_where_they_are_illegal(random: Any) -> None:
+    torch = pytest.importorskip("torch")
+    logits, index = random.normal(size=(2, 3, 4, 5)), random.integers(0, 3, size=(2, 4, 5))
+    criterion = lossary.torch.MulticlassDice()
+    wanted = lossary.MulticlassDice()(prediction=np.moveaxis(logits, 1, -1), target=index)
+    assert criterion(torch.tensor(logits), torch.tensor(index)).item() == pytest.approx(wanted)
+    index[1, 2, 3] = 255
+    with pytest.raises(lossary.DomainError, match=r"or -100 .*\n.*255 at \[1, 2, 3\]; 1 of 40 .*\n.*void="):
+        criterion(torch.tensor(logits), torch.tensor(index))
+    with pytest.raises(lossary.UsageError, match="void=255 leaves pixels out"):
+        lossary.torch.MulticlassDice(ignore_index=255)

@@ -134,7 +134,10 @@ def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
     """Three entries of such numbers, of which each other one is at the lower edge, or all."""
     batch = {}
     for name, domain in loss.domains.items():
-        x = np.full((3, *(2,) * domain.axes), min(size, domain.high))
+        x = np.full((3, *(CLASSES if has_table(loss) else 2,) * domain.axes), min(size, domain.high))
+        if domain.indices:  # the class that is likely, and no other
+            batch[name] = np.full(x.shape, 0 if low else 1)
+            continue
         batch[name] = np.where((np.arange(x.size).reshape(x.shape) % 2 == 0) | low, max(-size, domain.low), x)
         if domain.discrete:
             batch[name] = np.where(batch[name] > domain.low, domain.high, domain.low)

@@ -72,7 +72,8 @@ class Probe:
         if self.pooled and not self.loss.target.rows:
             target[::2, 1::2] = target[::2, ::2]  # of every other batch, entries are alike in pairs
         if self.loss.target.rows and self.loss.target.certain:  # every fifth is
-            index = self.generator.integers(self.classes, size=self.lead)
+            lead = target.shape[: target.ndim - self.loss.target.innermost.axes]
+            index = self.generator.integers(self.classes, size=lead)
             target[::5] = self.loss.target.encode(index, self.classes)[::5]
         elif self.rows and math.isfinite(self.loss.target.high - self.loss.target.low):  # or all entries near one edge
             lead = (*self.lead, *(1,) * (target.ndim - len(self.lead)))

@@ -493,11 +493,12 @@ def _check_values(xp: Framework, loss: Loss, domains: tuple[Domain, ...], arrays
     for name, domain, array in zip(loss.inputs, domains, arrays, strict=True):
         legal = None if domain.takes_all else domain.contains(xp, array, arrays[0], spacing)
         if legal is not None and not bool(xp.all(legal)):
+            inside = domain.innermost.contains(xp, array, arrays[0], spacing)
             classes = xp.shape(arrays[0])
             where_k = f" K is {classes[-1]}." if domain.indices and classes else ""
             raise DomainError(
                 f"{type(loss).__name__}: {name} must be {domain.wanted}.",
-                received=_offenders(xp, array, xp.logical_not(legal)) + where_k,
+                received=_offenders(xp, array, xp.logical_not(legal if inside is None else inside)) + where_k,
                 hint=advice(name, domain),
             )
 

@@ -155,7 +155,7 @@ def _legal(
     legal = sure
     if spacing is not None:
         for domain, array in ((loss.prediction, p), (loss.target, y)):
-            inside = domain.as_one_row().contains(xp, array, p, spacing)  # type: ignore[arg-type]  # as above
+            inside = domain.innermost.contains(xp, array, p, spacing)  # type: ignore[arg-type]  # as above
             if inside is not None and inside is not legal:
                 legal = inside if legal is None else xp.logical_and(legal, inside)
     return legal, sure

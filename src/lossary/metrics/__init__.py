@@ -300,7 +300,7 @@ def _of_classes(loss: Loss | Objective, missing: Any, ignored: int | None, optio
             hint=f"lossary.metrics.as_metric(loss.{host}(missing={missing!r})) is the mean of the loss itself; "
             "lossary.metrics.sklearn(loss, missing=...) leaves rows out.",
         )
-    if ignored is not None and not loss.target.indices:
+    if ignored is not None and not loss.target.one_index:
         raise UsageError(
             f"{option} is for targets of class indices, which {loss!r} does not take.",
             received=f"{option}={ignored!r}.",

@@ -341,7 +341,7 @@ def _softmax(logits: Array) -> tuple[Array, Array]:
 @_softmax.defjvp
 def _(primals: Any, tangents: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     share, complement = _softmax(*primals)
-    tangent = ops._softmax_tangent(share, complement, tangents[0])
+    tangent = ops.softmax_tangent(share, complement, tangents[0])
     return (share, complement), (tangent, -tangent)
 
 

@@ -425,7 +425,7 @@ class Operations(ABC):
     def softmax_and_complement(self, logits: Array) -> tuple[Array, Array]:
         """exp(logits) / Σ exp(logits) over the last axis, and 1 minus that: the sum of the other classes' shares.
 
-        What differentiates gives it the derivative of `_softmax_tangent`.
+        What differentiates gives it the derivative of `softmax_tangent`.
         """
         return self._softmax_and_complement(logits)
 
@@ -436,7 +436,7 @@ class Operations(ABC):
         return self._share(parts, total), self._share(rest, total)
 
     @final
-    def _softmax_tangent(self, share: Array, complement: Array, along: Array) -> Array:
+    def softmax_tangent(self, share: Array, complement: Array, along: Array) -> Array:
         """The derivative of softmax along a direction, entry by entry to the last digits: share · complement on the
         diagonal, −share · share beside it. The matrix is symmetric, so that this serves both modes; the complement's
         derivative is minus this."""

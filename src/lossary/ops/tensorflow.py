@@ -193,7 +193,7 @@ class TensorFlow(XLA):
         @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
         def softmax(logits: Array) -> Any:
             def gradient(of_share: Array, of_complement: Array) -> Array:
-                return self._softmax_tangent(*self.softmax_and_complement(logits), of_share - of_complement)
+                return self.softmax_tangent(*self.softmax_and_complement(logits), of_share - of_complement)
 
             return self._softmax_and_complement(logits), gradient
 

@@ -491,12 +491,12 @@ class _Softmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, of_share: Tensor, of_complement: Tensor) -> Any:
         share, complement = ctx.saved_tensors
-        return ops._softmax_tangent(share, complement, of_share - of_complement)
+        return ops.softmax_tangent(share, complement, of_share - of_complement)
 
     @staticmethod
     def jvp(ctx: Any, along: Tensor) -> Any:
         share, complement = ctx.saved_tensors
-        tangent = ops._softmax_tangent(share, complement, along)
+        tangent = ops.softmax_tangent(share, complement, along)
         return tangent, -tangent
 
 

@@ -197,20 +197,31 @@ class Simplex(Domain):
 @final
 @dataclasses.dataclass(frozen=True)
 class ClassIndex(Domain):
-    """An integer from 0 to K − 1, where K is the size of the prediction's last axis."""
+    """An integer from 0 to K − 1, where K is the size of the prediction's last axis; or `void`, where the class is not
+    known."""
 
+    void: int | None = None
     indices: ClassVar[bool] = True
     low = 0.0
-    wanted = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
+
+    @property
+    def wanted(self) -> str:
+        known = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
+        return known if self.void is None else f"{known}, or {self.void} where the class is not known"
 
     def advice(self, argument: str) -> str:
+        if self.void is not None:
+            return (
+                "indices that count from 1 need target - 1; void= names the index of pixels that nobody has labelled."
+            )
         return "indices that count from 1 need target - 1; to leave entries out, say where=(target != ignored)."
 
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         count: Any = xp.classes(prediction)
         if not isinstance(count, int):  # TensorFlow, where K is only known when the graph runs
             count = xp.cast(count, xp.dtype(x))
-        return xp.logical_not(xp.logical_or(x < 0, x >= count))
+        legal = xp.logical_not(xp.logical_or(x < 0, x >= count))
+        return legal if self.void is None else xp.logical_or(legal, xp.equal(x, self.void))
 
     def encode(self, index: Any, classes: int) -> Any:
         return index.astype("int64")

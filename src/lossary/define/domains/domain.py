@@ -86,6 +86,12 @@ class Domain(ABC):
         """Whether one legal value is more than a number."""
         return self.axes > 0
 
+    @final
+    @property
+    def one_index(self) -> bool:
+        """Whether one legal value is the index of a class, and no row of them: a call may leave it out."""
+        return self.indices and not self.rows
+
     @property
     def probabilities(self) -> bool:
         """Whether what values stand for is the probability of a class, or a distribution over classes."""
@@ -211,8 +217,9 @@ class Domain(ABC):
 
     # ── legal values ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def as_one_row(self) -> Domain:
-        """What it is where all its axes are one."""
+    @property
+    def innermost(self) -> Domain:
+        """What rows are made of, or rows of rows; itself where that is all."""
         return self
 
     @final

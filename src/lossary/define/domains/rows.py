@@ -54,13 +54,17 @@ class Row(Domain):
 
     @property
     def wanted(self) -> str:
-        return f"rows whose entries are {self.entry.wanted}" if self.entry.rows else self.entry.wanted
+        return self.innermost.wanted
 
     def advice(self, argument: str) -> str:
         return self.entry.advice(argument)
 
-    def as_one_row(self) -> Domain:
-        return self.entry.as_one_row() if self.entry.rows else self
+    @property
+    def innermost(self) -> Domain:
+        return self.entry.innermost
+
+    def encode(self, index: Any, classes: int) -> Any:
+        return self.entry.encode(index, classes)
 
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         legal = self.entry.contains(xp, x, prediction, epsilon)

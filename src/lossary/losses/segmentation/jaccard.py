@@ -15,7 +15,7 @@ from lossary.define import (
     Score,
     parameter,
 )
-from lossary.losses.segmentation.dice import mask, twins
+from lossary.losses.segmentation.dice import mask, shares, twins
 from lossary.losses.segmentation.tversky import missed, slope
 
 
@@ -90,9 +90,13 @@ class Jaccard(Rowwise):
         return 1 - (both + self.smooth) / (union + self.smooth)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return missed(xp, self, xp.flatten(p, self.axes), xp.flatten(y, self.axes), xp.sum, 1.0, 1.0)[0]
+        p, not_p = shares(xp, self, xp.flatten(p, self.axes))
+        false, both = missed(p, not_p, xp.flatten(y, self.axes), xp.sum, 1.0, 1.0, self.smooth)
+        return xp.quotient(false, both + false)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        pixels, true = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
-        parts = map(xp.row, missed(xp, self, pixels, true, xp.sum, 1.0, 1.0))
-        return xp.reshape_like(slope(xp, self, pixels, true, 1.0, 1.0, *parts), p)
+        chances, not_p = shares(xp, self, xp.flatten(p, self.axes))
+        true = xp.flatten(y, self.axes)
+        false, both = map(xp.row, missed(chances, not_p, true, xp.sum, 1.0, 1.0, self.smooth))
+        by_chance = slope(xp, true, false, both, 1.0, 1.0)
+        return xp.reshape_like(by_chance * chances * not_p if self.from_logits else by_chance, p)

@@ -20,26 +20,21 @@ from lossary.losses.segmentation.dice import mask, shares, twins
 
 
 def missed(
-    xp: Any, loss: Any, p: Array, y: Array, add: Callable[[Array], Array], alpha: float, beta: float
-) -> tuple[Array, Array, Array]:
-    """The share of false pixels among all that count, the overlap, and all that count, smoothed: the predicted ones
-    that are wrong count alpha, the true ones that are missing beta. `add` sums over what is one mask."""
-    p, not_p = shares(xp, loss, p)
+    p: Array, not_p: Array, y: Array, add: Callable[[Array], Array], alpha: float, beta: float, smooth: float
+) -> tuple[Array, Array]:
+    """What is false of the pixels of a mask, where the predicted ones that are wrong count alpha and the true ones that
+    are missing beta; and the overlap, smoothed. `add` sums over what is one mask."""
     false = add(alpha * (p * (1.0 - y)) + beta * (not_p * y))  # nothing is subtracted, as in Dice
-    both = add(p * y) + loss.smooth
-    return xp.quotient(false, both + false), both, both + false
+    return false, add(p * y) + smooth
 
 
-def slope(
-    xp: Any, loss: Any, p: Array, y: Array, alpha: float, beta: float, cost: Array, both: Array, union: Array
-) -> Array:
-    """The derivative of `missed` by each prediction."""
-    chances, not_p = shares(xp, loss, p)
+def slope(xp: Any, y: Array, false: Array, both: Array, alpha: float, beta: float) -> Array:
+    """The derivative of the false share, false / (both + false), by each probability."""
+    union = both + false
     nothing = xp.equal(union, 0.0)
     union = xp.where(nothing, 1.0, union)
-    kept = both / union  # 1 − cost
-    slope = xp.where(nothing, 0.0, (alpha * (1.0 - y) * kept - y * (beta * kept + cost)) / union)
-    return slope * chances * not_p if loss.from_logits else slope
+    kept, cost = both / union, false / union
+    return xp.where(nothing, 0.0, (alpha * (1.0 - y) * kept - y * (beta * kept + cost)) / union)
 
 
 class Tversky(Rowwise):
@@ -127,9 +122,13 @@ class Tversky(Rowwise):
         return 1 - both / (both + false)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        return missed(xp, self, xp.flatten(p, self.axes), xp.flatten(y, self.axes), xp.sum, self.alpha, self.beta)[0]
+        p, not_p = shares(xp, self, xp.flatten(p, self.axes))
+        false, both = missed(p, not_p, xp.flatten(y, self.axes), xp.sum, self.alpha, self.beta, self.smooth)
+        return xp.quotient(false, both + false)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        pixels, true = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
-        parts = map(xp.row, missed(xp, self, pixels, true, xp.sum, self.alpha, self.beta))
-        return xp.reshape_like(slope(xp, self, pixels, true, self.alpha, self.beta, *parts), p)
+        chances, not_p = shares(xp, self, xp.flatten(p, self.axes))
+        true = xp.flatten(y, self.axes)
+        false, both = map(xp.row, missed(chances, not_p, true, xp.sum, self.alpha, self.beta, self.smooth))
+        by_chance = slope(xp, true, false, both, self.alpha, self.beta)
+        return xp.reshape_like(by_chance * chances * not_p if self.from_logits else by_chance, p)
