@@ -34,6 +34,8 @@ _OF = {
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",
     "MeanSquaredError": "keraslossesmeansquarederror l2 leastsquares meansquarederror mse optaxl2 optaxsquarederror quadratic sklearnmetricsmeansquarederror squarederror statsmodelsrobustnormsleastsquares torchmetricsfunctionalmeansquarederror torchnnmse",
     "ModifiedHuber": "modifiedhuber",
+    "MultiLabelMargin": "multilabelhinge multilabelmargin ranksvm torchnnmultilabelmargin",
+    "MultiLabelSoftMargin": "multilabelbinarycrossentropy multilabelsoftmargin torchnnmultilabelsoftmargin",
     "MulticlassBrier": "multiclassbrier multiclassbrierscore multiclassquadraticscore",
     "MulticlassHinge": "crammersinger multiclasshinge multiclasssvm optaxlossesmulticlasshinge",
     "MulticlassPerceptron": "multiclassperceptron optaxlossesmulticlassperceptron perceptron structuredperceptron",

@@ -52,6 +52,8 @@ def _rows(loss):
     """Rows that are no classes, made of as many measurements, or predicted for a single one."""
     X, y = datasets.load_diabetes(return_X_y=True)
     numbers = StandardScaler().fit_transform(np.column_stack([y, X]))[:, : loss.prediction.size or 3]
+    if loss.target.discrete:
+        return InRows(loss), X, loss.target.inside(numbers)
     return InRows(loss), X, loss.target.activate(NUMPY, numbers if loss.target.rows else numbers[:, 0])
 
 

@@ -79,3 +79,12 @@ def test_of_two_classes_the_brier_score_is_twice_that_of_one(random: Any) -> Non
     ours = lossary.MulticlassBrier().values(prediction=prediction, target=target)
     lead = prediction[:, 1] - prediction[:, 0]
     np.testing.assert_allclose(ours, 2.0 * lossary.Brier().values(prediction=lead, target=1.0 * target), rtol=1e-12)
+
+
+def test_of_several_labels_the_loss_is_the_mean_of_their_cross_entropies(random: Any) -> None:
+    loss = lossary.MultiLabelSoftMargin()
+    arrays = points(loss, random, rows=200)
+    each = lossary.BinaryCrossEntropy().value_and_gradient(**arrays, reduction="none")
+    value, gradient = loss.value_and_gradient(**arrays, reduction="none")
+    np.testing.assert_allclose(value, each[0].mean(axis=-1), rtol=1e-13)
+    np.testing.assert_allclose(gradient, each[1] / gradient.shape[-1], rtol=1e-13)

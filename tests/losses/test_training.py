@@ -67,10 +67,13 @@ def case_for(loss: Loss) -> Case:
 
 
 def _of_rows(loss: Loss) -> Case:
-    """Whatever a legal row is made of, some of a patient's measurements are, and the others are to tell it."""
+    """Whatever a legal row is made of, some of a patient's measurements are, or whether they are above the mean; and
+    the others are to tell it."""
     table = _scaled(np.column_stack(load_diabetes(return_X_y=True)[::-1]))
     numbers, rest = np.split(table, [loss.target.size or 3], axis=1)
-    target = loss.target.activate(NUMPY, numbers)
+    low, high = loss.target.low, loss.target.high
+    target = np.where(numbers > 0.0, high, low) if np.isfinite(high - low) else loss.target.activate(NUMPY, numbers)
+    target = target.astype("float32")
     tried = loss.prediction.activate(NUMPY, numbers[::10])  # each of some, for everybody
     constant = min(float(loss(prediction=np.broadcast_to(each, target.shape), target=target)) for each in tried)
     return Case(rest, target, numbers.shape[1], ITSELF, constant, greater=False)

@@ -31,6 +31,8 @@ _PURPOSE = {
     "regression": "a number",
     "binary": "one of two classes",
     "multiclass": "one of several classes",
+    "multilabel": "several labels at once",
+    "ordinal": "one of several ranks",
     "distribution": "a whole distribution",
     "segmentation": "the masks of images",
     "embedding": "embeddings, which are compared with each other",

@@ -197,20 +197,35 @@ class Simplex(Domain):
 @final
 @dataclasses.dataclass(frozen=True)
 class ClassIndex(Domain):
-    """An integer from 0 to K − 1, where K is the size of the prediction's last axis."""
+    """An integer from 0 to K − 1, where K is the size of the prediction's last axis; with `ranks`, an integer from 0 to
+    K: how many steps have been passed, each of which has an entry in the prediction."""
 
+    ranks: bool = False
     indices: ClassVar[bool] = True
     low = 0.0
-    wanted = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
+
+    def __repr__(self) -> str:
+        return f"ClassIndex({'ranks=True' if self.ranks else ''})"
+
+    @property
+    def wanted(self) -> str:
+        said = "ranks from 0 to K" if self.ranks else "class indices from 0 to K - 1"
+        return f"{said}, where K is the size of the prediction's last axis"
+
+    def count(self, entries: int) -> int:
+        """How many there are beside predictions with so many entries."""
+        return entries + self.ranks
 
     def advice(self, argument: str) -> str:
+        if self.ranks:
+            return "rows of 0 and 1, one for each step, add up to the rank; ranks that count from 1 need target - 1."
         return "indices that count from 1 need target - 1; to leave entries out, say where=(target != ignored)."
 
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         count: Any = xp.classes(prediction)
         if not isinstance(count, int):  # TensorFlow, where K is only known when the graph runs
             count = xp.cast(count, xp.dtype(x))
-        return xp.logical_not(xp.logical_or(x < 0, x >= count))
+        return xp.logical_not(xp.logical_or(x < 0, x > count if self.ranks else x >= count))
 
     def encode(self, index: Any, classes: int) -> Any:
         return index.astype("int64")
@@ -222,12 +237,12 @@ class ClassIndex(Domain):
         return 0
 
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        return generator.integers(0, shape[-1], size=shape[:-1])
+        return generator.integers(0, self.count(shape[-1]), size=shape[:-1])
 
     def edges(self, dtype: str, classes: int = 3) -> Any:
         import numpy as np
 
-        return np.array([0, classes - 1])
+        return np.array([0, self.count(classes) - 1])
 
 
 def _at_least(bound: float, other: Any, xp: Operations) -> Any:
