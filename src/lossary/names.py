@@ -12,6 +12,7 @@ _OF = {
     "CategoricalCrossEntropy": "categoricalcrossentropy cce keraslossescategoricalcrossentropy optaxsoftmaxcrossentropy softcrossentropy softmaxcrossentropy torchnncrossentropy torchnnnll",
     "CategoricalFocal": "categoricalfocal categoricalfocalcrossentropy keraslossescategoricalfocalcrossentropy multiclassfocal",
     "Cauchy": "cauchy lorentzian statsmodelsrobustnormsstudentt studentt",
+    "Coral": "binarycrossentropywithlogits consistentranklogits coral ordinalcrossentropy torchnnfunctionalbinarycrossentropywithlogits",
     "CosineDistance": "cosine cosinedistance cosinesimilarity keraslossescosinesimilarity negativecosinesimilarity optaxcosinedistance pairedcosinedistances sklearnmetricspairwisepairedcosinedistances torchnnfunctionalcosinesimilarity",
     "CoxPartialLikelihood": "coxpartiallikelihood coxph coxphfitter coxphsurvivalanalysis negpartialloglikelihood phreg statsmodelsdurationhazardregressionphreg survivalcox",
     "Dice": "dice f1 keraslossesdice optaxlossesdice softdice",

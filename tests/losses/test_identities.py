@@ -88,3 +88,12 @@ def test_of_several_labels_the_loss_is_the_mean_of_their_cross_entropies(random:
     value, gradient = loss.value_and_gradient(**arrays, reduction="none")
     np.testing.assert_allclose(value, each[0].mean(axis=-1), rtol=1e-13)
     np.testing.assert_allclose(gradient, each[1] / gradient.shape[-1], rtol=1e-13)
+
+
+def test_ranks_are_as_many_labels_as_there_are_steps(random: Any) -> None:
+    prediction, target = points(lossary.Coral(), random, rows=200).values()
+    passed = 1.0 * (np.arange(prediction.shape[-1]) < target[:, None])
+    each = lossary.BinaryCrossEntropy().value_and_gradient(prediction=prediction, target=passed, reduction="none")
+    value, gradient = lossary.Coral().value_and_gradient(prediction=prediction, target=target, reduction="none")
+    np.testing.assert_allclose(value, each[0].sum(axis=-1), rtol=1e-13)
+    np.testing.assert_allclose(gradient, each[1], rtol=1e-13)

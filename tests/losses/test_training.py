@@ -60,6 +60,10 @@ def case_for(loss: Loss) -> Case:
         target = np.where(y, *loss.target.values[::-1]) if isinstance(loss.target, Labels) else y
         return Case(_scaled(X), target.astype("float32"), 1, "accuracy", y.mean(), greater=True)
     X, y = load_iris(return_X_y=True)
+    if loss.task == "ordinal":
+        tried = loss.prediction.ordinary(generator("constants"), (2000, 2))
+        constant = min(float(loss(prediction=np.tile(x, (len(y), 1)), target=y)) for x in tried)
+        return Case(_scaled(X), y, 2, ITSELF, constant, greater=False)
     target = y if loss.target.indices else np.eye(3, dtype="float32")[y]
     if loss.task == "distribution":  # what an uncertain annotator would say
         target = 0.85 * target + np.float32(0.05)

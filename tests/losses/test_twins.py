@@ -136,7 +136,9 @@ def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
     for name, domain in loss.domains.items():
         x = np.full((3, *(2,) * domain.axes), min(size, domain.high))
         batch[name] = np.where((np.arange(x.size).reshape(x.shape) % 2 == 0) | low, max(-size, domain.low), x)
-        if domain.discrete:
+        if domain.indices:
+            batch[name] = domain.edges("float32", 2)[[0, -1, 0] if low else [-1, 0, -1]]
+        elif domain.discrete:
             batch[name] = np.where(batch[name] > domain.low, domain.high, domain.low)
     return batch
 
