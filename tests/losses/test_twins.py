@@ -86,7 +86,7 @@ def test_the_twin_agrees(loss: Any, twin: Twin, random: Any) -> None:
 
 def edges(loss: Any) -> list[dict[str, Any]]:
     """Batches of one, or a few, at the edge of what the loss takes: probabilities of 0 and 1, and large numbers."""
-    if loss.pooled or isinstance(loss.prediction, Row):
+    if loss.pooled or not loss.paired or isinstance(loss.prediction, Row):
         return [_at_edges(loss, size, low) for size in (0.0, 1e-4, 1.0, 300.0) for low in (False, True)]
     match loss.prediction:
         case Simplex() | Logits():

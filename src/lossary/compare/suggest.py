@@ -37,6 +37,7 @@ _PURPOSE = {
     "segmentation": "the masks of images",
     "embedding": "embeddings, which are compared with each other",
     "ranking": "the order within lists",
+    "preference": "which of two answers is preferred",
     "survival": "how soon something happens, of what may not have happened yet",
 }
 _OF_PROBABILITIES = ("log_loss", "brier", "calibration_error")  # metrics that probabilities are judged by

@@ -35,6 +35,7 @@ Task = Literal[
     "segmentation",
     "embedding",
     "ranking",
+    "preference",
     "survival",
 ]
 
