@@ -56,6 +56,7 @@ from lossary.losses.multiclass.multiclass_perceptron import MulticlassPerceptron
 from lossary.losses.multiclass.multiclass_zero_one import MulticlassZeroOne as MulticlassZeroOne
 from lossary.losses.multiclass.poly_cross_entropy import PolyCrossEntropy as PolyCrossEntropy
 from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy
+from lossary.losses.multiclass.sparsemax import Sparsemax as Sparsemax
 from lossary.losses.multiclass.spherical import Spherical as Spherical
 from lossary.losses.multiclass.sum_hinge import SumHinge as SumHinge
 from lossary.losses.multilabel.multi_label_margin import MultiLabelMargin as MultiLabelMargin

@@ -38,6 +38,7 @@ LOSSES = {
     "MulticlassZeroOne": "lossary.losses.multiclass.multiclass_zero_one",
     "PolyCrossEntropy": "lossary.losses.multiclass.poly_cross_entropy",
     "SparseCategoricalCrossEntropy": "lossary.losses.multiclass.sparse_categorical_cross_entropy",
+    "Sparsemax": "lossary.losses.multiclass.sparsemax",
     "Spherical": "lossary.losses.multiclass.spherical",
     "SumHinge": "lossary.losses.multiclass.sum_hinge",
     "MultiLabelMargin": "lossary.losses.multilabel.multi_label_margin",

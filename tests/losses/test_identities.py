@@ -97,3 +97,11 @@ def test_ranks_are_as_many_labels_as_there_are_steps(random: Any) -> None:
     value, gradient = lossary.Coral().value_and_gradient(prediction=prediction, target=target, reduction="none")
     np.testing.assert_allclose(value, each[0].sum(axis=-1), rtol=1e-13)
     np.testing.assert_allclose(gradient, each[1], rtol=1e-13)
+
+
+def test_of_two_classes_sparsemax_is_a_smoothed_hinge_of_the_lead(random: Any) -> None:
+    prediction, target = random.normal(scale=1.5, size=(200, 2)), random.integers(0, 2, size=200)
+    ours = lossary.Sparsemax().values(prediction=prediction, target=target)
+    lead = prediction[:, 1] - prediction[:, 0]
+    theirs = lossary.SmoothedHinge(2.0, labels=(0, 1)).values(prediction=lead, target=1.0 * target)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-15)
