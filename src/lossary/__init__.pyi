@@ -63,6 +63,8 @@ from lossary.losses.multilabel.multi_label_margin import MultiLabelMargin as Mul
 from lossary.losses.multilabel.multi_label_soft_margin import MultiLabelSoftMargin as MultiLabelSoftMargin
 from lossary.losses.ordinal.coral import Coral as Coral
 from lossary.losses.preference.direct_preference import DirectPreference as DirectPreference
+from lossary.losses.preference.identity_preference import IdentityPreference as IdentityPreference
+from lossary.losses.preference.simple_preference import SimplePreference as SimplePreference
 from lossary.losses.ranking.pairwise_logistic import PairwiseLogistic as PairwiseLogistic
 from lossary.losses.regression.cauchy import Cauchy as Cauchy
 from lossary.losses.regression.epsilon_insensitive import EpsilonInsensitive as EpsilonInsensitive

@@ -45,6 +45,8 @@ LOSSES = {
     "MultiLabelSoftMargin": "lossary.losses.multilabel.multi_label_soft_margin",
     "Coral": "lossary.losses.ordinal.coral",
     "DirectPreference": "lossary.losses.preference.direct_preference",
+    "IdentityPreference": "lossary.losses.preference.identity_preference",
+    "SimplePreference": "lossary.losses.preference.simple_preference",
     "PairwiseLogistic": "lossary.losses.ranking.pairwise_logistic",
     "Cauchy": "lossary.losses.regression.cauchy",
     "EpsilonInsensitive": "lossary.losses.regression.epsilon_insensitive",

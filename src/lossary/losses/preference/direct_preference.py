@@ -18,6 +18,26 @@ from lossary.define import (
 )
 
 
+def gain(
+    xp: Any, chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array
+) -> tuple[Array, Array]:
+    """How much further the chosen answer leads than the reference lets it, and what rounding has lost of that."""
+    lead, first = xp.difference_in_parts(chosen, rejected)
+    expected, second = xp.difference_in_parts(reference_chosen, reference_rejected)
+    beyond, third = xp.difference_in_parts(lead, expected)
+    return beyond, (first - second) + third
+
+
+def exponential(xp: Any, rate: float, lead: Array, lost: Array) -> tuple[Array, Array, Array]:
+    """(Whether a lead in two parts is not negative, its size times the rate, the exponential of minus that).
+
+    What the exponential would magnify is kept: log-probabilities of answers are large beside their differences.
+    """
+    ahead = lead >= 0.0
+    size, rest = xp.where(ahead, lead, -lead), xp.where(ahead, lost, -lost)
+    return ahead, rate * (size + rest), xp.discounted(1.0 + 0.0 * rest, rate, size, rest)
+
+
 class DirectPreference(Pointwise):
     """The cross-entropy of telling the chosen answer from the rejected one by how much likelier each has become than a
     reference model finds it: direct preference optimization.
@@ -109,11 +129,4 @@ class DirectPreference(Pointwise):
     def _lead(
         self, xp: Any, chosen: Array, rejected: Array, reference_chosen: Array, reference_rejected: Array
     ) -> tuple[Array, Array, Array]:
-        """(Whether the chosen answer leads, β times by how much either does, and the exponential of minus that)."""
-        said, first = xp.difference_in_parts(chosen, rejected)
-        expected, second = xp.difference_in_parts(reference_chosen, reference_rejected)
-        lead, third = xp.difference_in_parts(said, expected)
-        ahead, lost = lead >= 0.0, (first - second) + third
-        # What the exponential would magnify is kept: log-probabilities of answers are large beside their differences.
-        size, rest = xp.where(ahead, lead, -lead), xp.where(ahead, lost, -lost)
-        return ahead, self.beta * (size + rest), xp.discounted(1.0 + 0.0 * rest, self.beta, size, rest)
+        return exponential(xp, self.beta, *gain(xp, chosen, rejected, reference_chosen, reference_rejected))
