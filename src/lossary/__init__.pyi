@@ -57,8 +57,15 @@ from lossary.losses.multiclass.multiclass_perceptron import MulticlassPerceptron
 from lossary.losses.multiclass.multiclass_zero_one import MulticlassZeroOne as MulticlassZeroOne
 from lossary.losses.multiclass.poly_cross_entropy import PolyCrossEntropy as PolyCrossEntropy
 from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy as SparseCategoricalCrossEntropy
+from lossary.losses.multiclass.sparsemax import Sparsemax as Sparsemax
 from lossary.losses.multiclass.spherical import Spherical as Spherical
 from lossary.losses.multiclass.sum_hinge import SumHinge as SumHinge
+from lossary.losses.multilabel.multi_label_margin import MultiLabelMargin as MultiLabelMargin
+from lossary.losses.multilabel.multi_label_soft_margin import MultiLabelSoftMargin as MultiLabelSoftMargin
+from lossary.losses.ordinal.coral import Coral as Coral
+from lossary.losses.preference.direct_preference import DirectPreference as DirectPreference
+from lossary.losses.preference.identity_preference import IdentityPreference as IdentityPreference
+from lossary.losses.preference.simple_preference import SimplePreference as SimplePreference
 from lossary.losses.ranking.pairwise_logistic import PairwiseLogistic as PairwiseLogistic
 from lossary.losses.regression.cauchy import Cauchy as Cauchy
 from lossary.losses.regression.epsilon_insensitive import EpsilonInsensitive as EpsilonInsensitive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, TypeGuard
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
 from lossary.define.domains.domain import Domain
-from lossary.define.domains.numbers import Positive, Probability, Real, Score
+from lossary.define.domains.numbers import Indicator, Positive, Probability, Real, Score
 from lossary.define.domains.rows import Columns, Row
 from lossary.define.loss import Loss
 from lossary.ops.numpy import ops
@@ -75,6 +76,8 @@ def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
     if has_scale(domain):  # which is squared, and divides
         scales = as_scale(domain, x[:, 1:], inverse=True)
         return np.concatenate([np.abs(x[:, :1]) < most, (scales > least**0.5) & (scales < least**-0.5)], axis=1)
+    if isinstance(domain, Row):
+        return _inside(domain.entry, x, most, least)
     if isinstance(domain, Probability | Simplex) and not domain.logarithms:
         return (x > least) & (x < 1)
     if isinstance(domain, Real) and domain.logarithms:
@@ -144,12 +147,23 @@ def as_scale(domain: Any, x: Any, *, inverse: bool = False) -> Any:
 
 
 def _hard_amounts(loss: Loss) -> tuple[Any, Any]:
-    numbers: list[Any] = [REALS] * CLASSES
-    if isinstance(loss.prediction, Columns):
-        numbers = [np.resize(_hard_numbers(domain), len(REALS)) for _, domain in loss.prediction.columns]
-    rows = np.stack([np.roll(each, 5 * k) for k, each in enumerate(numbers)], axis=-1)
-    targets = rows if loss.target.rows else _hard_numbers(loss.target)
+    rows, targets = (
+        _hard_rows_of(each) if each.rows else _hard_numbers(each) for each in (loss.prediction, loss.target)
+    )
     return np.repeat(rows, len(targets), axis=0), np.concatenate([targets] * len(rows))
+
+
+def _hard_rows_of(domain: Domain) -> Any:
+    """Rows of hard numbers: each of them in each place; of numbers that are few, all rows, and one with a NaN."""
+    match domain:
+        case Columns():
+            numbers = [np.resize(_hard_numbers(each), len(REALS)) for _, each in domain.columns]
+        case Row(entry) if entry.discrete:
+            known = [x for x in _hard_numbers(entry) if not np.isnan(x)]
+            return np.array([*itertools.product(known, repeat=CLASSES), [np.nan, *known, *known][:CLASSES]])
+        case Row(entry):
+            numbers = [_hard_numbers(entry)] * CLASSES
+    return np.stack([np.roll(each, 5 * k) for k, each in enumerate(numbers)], axis=-1)
 
 
 def _hard_pairs(loss: Loss) -> tuple[Any, Any]:
@@ -161,6 +175,10 @@ def _hard_numbers(domain: Domain) -> Any:
     match domain:
         case Labels(values):
             return np.array([*values, np.nan])
+        case ClassIndex():
+            return np.arange(domain.count(CLASSES))
+        case Indicator():
+            return np.array([0.0, 1.0, np.nan])
         case Probability():
             return np.array(PROBABILITIES)
         case Positive(or_zero=zero):
@@ -213,14 +231,16 @@ def _random(loss: Loss, dtype: str, random: Any, count: int) -> tuple[Any, Any]:
     beside = loss.target.shape_beside(loss.prediction, shape)
     y = _random_of(loss.target, dtype, random, beside)
     if isinstance(loss.prediction, Row):  # every other row and its target are both of everyday size
-        p[::2], y[::2] = random.normal(scale=2.0, size=p[::2].shape), random.normal(scale=2.0, size=y[::2].shape)
+        p[::2] = random.normal(scale=2.0, size=p[::2].shape)
+        if loss.target.unbounded:
+            y[::2] = random.normal(scale=2.0, size=y[::2].shape)
     third = (np.arange(count) % 3 == 0).reshape(-1, *(1,) * (y.ndim - 1))
     match loss.prediction:
         case Columns() if has_scale(loss.prediction):  # every third pair is as far apart as the scale says
             with np.errstate(over="ignore"):
                 scale = as_scale(loss.prediction, p[:, 1], inverse=True)
                 return p, np.where(third, p[:, 0] + _spread(random, beside, -4, 2) * scale, y)
-        case Real() | Positive() | Row(Real()) | Columns():  # or is close together, where differences lose digits
+        case Real() | Positive() | Row(Real()) | Columns() if not loss.target.discrete:  # or is close together
             near = p if p.shape == y.shape else p[:, -1]
             if loss.prediction.logarithms:
                 with np.errstate(over="ignore", under="ignore"):

@@ -48,10 +48,24 @@ class InRows(KNeighborsRegressor):
         return domain.perfect(found, (len(X), domain.size or found.shape[-1]))
 
 
+class InSteps(LogisticRegression):
+    """Predicts by how much each step between ranks is passed."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.steps_ = [LogisticRegression().fit(X, y > step) for step in self.classes_[:-1]]
+        return self
+
+    def decision_function(self, X):
+        return np.stack([step.decision_function(X) for step in self.steps_], axis=-1)
+
+
 def _rows(loss):
     """Rows that are no classes, made of as many measurements, or predicted for a single one."""
     X, y = datasets.load_diabetes(return_X_y=True)
     numbers = StandardScaler().fit_transform(np.column_stack([y, X]))[:, : loss.prediction.size or 3]
+    if loss.target.discrete:
+        return InRows(loss), X, loss.target.inside(numbers)
     return InRows(loss), X, loss.target.activate(NUMPY, numbers if loss.target.rows else numbers[:, 0])
 
 
@@ -61,6 +75,8 @@ def test_every_loss_scores_in_cross_validation_with_the_right_sign(loss):
     model, X, y = _regression() if loss.task == "regression" else _classification(load)
     if loss.task == "binary" and not loss.prediction.probabilities:
         model = make_pipeline(StandardScaler(), RidgeClassifier())  # scores that say no probabilities
+    if loss.task == "ordinal":
+        model = make_pipeline(StandardScaler(), InSteps())
     if loss.prediction.rows and not loss.target.says_class:
         model, X, y = _rows(loss)
     scorer = getattr(lossary.sklearn, type(loss).__name__)()

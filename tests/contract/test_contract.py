@@ -324,8 +324,8 @@ def illegal(loss: Any) -> list[tuple[str, Any]]:
                 found += [(name, 1.2), (name, -0.1)]
             case Labels():
                 found += [(name, 0.5)]
-            case ClassIndex():
-                found += [(name, CLASSES), (name, -1)]
+            case ClassIndex() as index:
+                found += [(name, index.count(CLASSES)), (name, -1)]
             case Simplex() as rows:
                 found += [(name, 0.3 if rows.logarithms else 1.2)]
                 found += [] if rows.logarithms else [(name, -0.2)]

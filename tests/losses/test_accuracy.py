@@ -192,8 +192,10 @@ def _ends(loss: Loss, dtype: str) -> Judged:
         p, y = np.repeat(p[:, : loss.prediction.size], 4, axis=0), np.tile(y, (4, 1))
         if loss.target.indices:
             y = np.tile(np.arange(4), 3)
-        elif not loss.target.says_class:
+        elif loss.target.unbounded:
             y = most * (y if loss.target.rows else y[:, 0])
+        elif loss.target.discrete:
+            y = loss.target.ordinary(grid.generator("ends"), loss.target.shape_beside(loss.prediction, p.shape))
         elif loss.target.logarithms:
             y = np.log(np.maximum(y, 1e-30))
     p, y = p.astype(dtype), y if loss.target.indices else y.astype(dtype)

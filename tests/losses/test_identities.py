@@ -86,3 +86,29 @@ def test_the_logistic_distance_is_twice_log_cosh_of_half_the_residual(random: An
     ours = lossary.LogisticDistance().values(prediction=prediction, target=target)
     halves = lossary.LogCosh().values(prediction=0.5 * prediction, target=0.5 * target)
     np.testing.assert_allclose(ours, 2.0 * halves, rtol=1e-13)
+
+
+def test_of_several_labels_the_loss_is_the_mean_of_their_cross_entropies(random: Any) -> None:
+    loss = lossary.MultiLabelSoftMargin()
+    arrays = points(loss, random, rows=200)
+    each = lossary.BinaryCrossEntropy().value_and_gradient(**arrays, reduction="none")
+    value, gradient = loss.value_and_gradient(**arrays, reduction="none")
+    np.testing.assert_allclose(value, each[0].mean(axis=-1), rtol=1e-13)
+    np.testing.assert_allclose(gradient, each[1] / gradient.shape[-1], rtol=1e-13)
+
+
+def test_ranks_are_as_many_labels_as_there_are_steps(random: Any) -> None:
+    prediction, target = points(lossary.Coral(), random, rows=200).values()
+    passed = 1.0 * (np.arange(prediction.shape[-1]) < target[:, None])
+    each = lossary.BinaryCrossEntropy().value_and_gradient(prediction=prediction, target=passed, reduction="none")
+    value, gradient = lossary.Coral().value_and_gradient(prediction=prediction, target=target, reduction="none")
+    np.testing.assert_allclose(value, each[0].sum(axis=-1), rtol=1e-13)
+    np.testing.assert_allclose(gradient, each[1], rtol=1e-13)
+
+
+def test_of_two_classes_sparsemax_is_a_smoothed_hinge_of_the_lead(random: Any) -> None:
+    prediction, target = random.normal(scale=1.5, size=(200, 2)), random.integers(0, 2, size=200)
+    ours = lossary.Sparsemax().values(prediction=prediction, target=target)
+    lead = prediction[:, 1] - prediction[:, 0]
+    theirs = lossary.SmoothedHinge(2.0, labels=(0, 1)).values(prediction=lead, target=1.0 * target)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-15)

@@ -258,7 +258,7 @@ def in_other_words(loss: Any, prediction: Any, target: Any) -> list[tuple[Any, A
     """The same losses written differently: other settings with the inputs that mean the same there."""
     cls, settings = type(loss), loss.settings
     others: list[tuple[Any, Any, Any]] = []
-    if loss.target.indices:
+    if loss.target.indices and loss.prediction.says_class:
         others += [
             (type(twin)(**settings), prediction, np.eye(CLASSES)[target])
             for twin in DEFAULTS

@@ -60,6 +60,10 @@ def case_for(loss: Loss) -> Case:
         target = np.where(y, *loss.target.values[::-1]) if isinstance(loss.target, Labels) else y
         return Case(_scaled(X), target.astype("float32"), 1, "accuracy", y.mean(), greater=True)
     X, y = load_iris(return_X_y=True)
+    if loss.task == "ordinal":
+        tried = loss.prediction.ordinary(generator("constants"), (2000, 2))
+        constant = min(float(loss(prediction=np.tile(x, (len(y), 1)), target=y)) for x in tried)
+        return Case(_scaled(X), y, 2, ITSELF, constant, greater=False)
     target = y if loss.target.indices else np.eye(3, dtype="float32")[y]
     if loss.task == "distribution":  # what an uncertain annotator would say
         target = 0.85 * target + np.float32(0.05)
@@ -67,10 +71,13 @@ def case_for(loss: Loss) -> Case:
 
 
 def _of_rows(loss: Loss) -> Case:
-    """Whatever a legal row is made of, some of a patient's measurements are, and the others are to tell it."""
+    """Whatever a legal row is made of, some of a patient's measurements are, or whether they are above the mean; and
+    the others are to tell it."""
     table = _scaled(np.column_stack(load_diabetes(return_X_y=True)[::-1]))
     numbers, rest = np.split(table, [loss.target.size or 3], axis=1)
-    target = loss.target.activate(NUMPY, numbers)
+    low, high = loss.target.low, loss.target.high
+    target = np.where(numbers > 0.0, high, low) if np.isfinite(high - low) else loss.target.activate(NUMPY, numbers)
+    target = target.astype("float32")
     tried = loss.prediction.activate(NUMPY, numbers[::10])  # each of some, for everybody
     constant = min(float(loss(prediction=np.broadcast_to(each, target.shape), target=target)) for each in tried)
     return Case(rest, target, numbers.shape[1], ITSELF, constant, greater=False)

@@ -86,7 +86,7 @@ def test_the_twin_agrees(loss: Any, twin: Twin, random: Any) -> None:
 
 def edges(loss: Any) -> list[dict[str, Any]]:
     """Batches of one, or a few, at the edge of what the loss takes: probabilities of 0 and 1, and large numbers."""
-    if loss.pooled or isinstance(loss.prediction, Row):
+    if loss.pooled or not loss.paired or isinstance(loss.prediction, Row):
         return [_at_edges(loss, size, low) for size in (0.0, 1e-4, 1.0, 300.0) for low in (False, True)]
     match loss.prediction:
         case Simplex() | Logits():
@@ -139,7 +139,9 @@ def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
             batch[name] = np.full(x.shape, 0 if low else 1)
             continue
         batch[name] = np.where((np.arange(x.size).reshape(x.shape) % 2 == 0) | low, max(-size, domain.low), x)
-        if domain.discrete:
+        if domain.indices:
+            batch[name] = domain.edges("float32", 2)[[0, -1, 0] if low else [-1, 0, -1]]
+        elif domain.discrete:
             batch[name] = np.where(batch[name] > domain.low, domain.high, domain.low)
     return batch
 

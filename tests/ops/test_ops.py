@@ -360,6 +360,7 @@ def test_words_of_rows(framework: Any) -> None:
         index = framework.array(np.array([1, 2], dtype=kind))
         assert framework.numpy(xp.take(rows, index)).tolist() == [5, 7]
         assert framework.numpy(xp.is_class(index, rows)).tolist() == [[False, True, False], [False, False, True]]
+        assert framework.numpy(xp.is_below(index, rows)).tolist() == [[True, False, False], [True, True, False]]
         assert framework.numpy(xp.lookup(xp.table((0.5, 1.0, 3.0), rows), index)).tolist() == [1, 3]
     assert framework.numpy(xp.argmax(rows)).tolist() == [1, 0]
     assert framework.numpy(xp.max(rows)).tolist() == [5, 7]

@@ -31,10 +31,13 @@ _PURPOSE = {
     "regression": "a number",
     "binary": "one of two classes",
     "multiclass": "one of several classes",
+    "multilabel": "several labels at once",
+    "ordinal": "one of several ranks",
     "distribution": "a whole distribution",
     "segmentation": "the masks of images",
     "embedding": "embeddings, which are compared with each other",
     "ranking": "the order within lists",
+    "preference": "which of two answers is preferred",
     "survival": "how soon something happens, of what may not have happened yet",
 }
 _OF_PROBABILITIES = ("log_loss", "brier", "calibration_error")  # metrics that probabilities are judged by

@@ -25,7 +25,19 @@ if TYPE_CHECKING:
     from lossary.torch import LossModule
 
 Reduction = Literal["mean", "sum", "none"]
-Task = Literal["regression", "binary", "multiclass", "distribution", "segmentation", "embedding", "ranking", "survival"]
+Task = Literal[
+    "regression",
+    "binary",
+    "multiclass",
+    "multilabel",
+    "ordinal",
+    "distribution",
+    "segmentation",
+    "embedding",
+    "ranking",
+    "preference",
+    "survival",
+]
 
 
 class Loss(Definition, abstract=True):

@@ -540,6 +540,9 @@ class LaTeX(Operations):
     def is_class(self, index: Array, like: Array) -> Array:
         return _Comparison(_Symbol("", row=True), "=", _expression(index))
 
+    def is_below(self, index: Array, like: Array) -> Array:
+        return _Comparison(_Symbol("", row=True), "<", _expression(index))
+
     def positions(self, like: Array) -> Array:
         return _Symbol("", row=True)
 

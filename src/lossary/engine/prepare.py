@@ -372,6 +372,8 @@ def _consequence(shape: tuple[int | None, ...], other: tuple[int | None, ...]) -
 def _shape_hint(loss: Loss, shape: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
     if loss.target.indices:
         if _same(shape, other):
+            if not loss.prediction.says_class:
+                return loss.target.advice("target")
             return "one-hot or soft rows belong to CategoricalCrossEntropy."
         if _same((*shape[:-1], 1), other):
             return "target.squeeze(-1), or target[..., 0]."

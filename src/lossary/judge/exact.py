@@ -126,6 +126,9 @@ class Exact(Operations):
     def is_class(self, index: Array, like: Array) -> Array:
         return np.asarray(index)[..., None] == self.positions(like)
 
+    def is_below(self, index: Array, like: Array) -> Array:
+        return self.positions(like) < np.asarray(index)[..., None]
+
     def positions(self, like: Array) -> Array:
         return np.arange(like.shape[-1])
 
@@ -419,7 +422,8 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
                 small = -np.log10(np.abs(p))
             hidden = hidden + np.clip(np.where(np.isfinite(small), small, 0.0), 0.0, smallest)
     most = _MOST_DIGITS
-    if _are_scores(loss.prediction):  # a small one may be beside the square of a large one
+    # A small one may be beside the square of a large one, or its sigmoid beside an infinite one.
+    if _are_scores(loss.prediction) or (loss.prediction.of_logits and not loss.prediction.probabilities):
         ahead, most = 2.0 * ahead, 2 * most
     wanted = np.where(infinite, most, 50 + ahead - order * lowest + hidden)
     return np.minimum(np.ceil(wanted / 50) * 50, most).astype(int)

@@ -217,12 +217,13 @@ class _Emitter:
     def _classes(self, node: Expression, place: _Place) -> Any:
         return self.builder.sitofp(self.arguments["length"], self.number)
 
-    def _is_class(self, node: Expression, place: _Place) -> Any:
-        index = self.value(node.operands[0], self.whole)
+    def _beside_index(self, node: Expression, place: _Place) -> Any:
+        """The position compared with an index."""
+        index, comparison = self.value(node.operands[0], self.whole), _POSITIONS[node.operation]
         if place.lanes == 1:
-            return self.builder.icmp_signed("==", index, place.start)
+            return self.builder.icmp_signed(comparison, place.start, index)
         position = self.positions(place)
-        return self.builder.icmp_signed("==", position, self.splat(self.builder.trunc(index, _INT)))
+        return self.builder.icmp_signed(comparison, position, self.splat(self.builder.trunc(index, _INT)))
 
     def _to_index(self, node: Expression, place: _Place) -> Any:
         (number,) = node.operands
@@ -567,12 +568,15 @@ class Largest:
 
 _REDUCTIONS: dict[str, Any] = {"sum": RowSum, "rest": RowSum, "max": Largest, "argmax": Largest}
 
+_POSITIONS = {"is_class": "==", "is_below": "<"}
+
 _LEAVES: dict[str, Callable[[_Emitter, Expression, _Place], Any]] = {
     "input": _Emitter._input,
     "constant": _Emitter._constant,
     "setting": _Emitter._setting,
     "classes": _Emitter._classes,
-    "is_class": _Emitter._is_class,
+    "is_class": _Emitter._beside_index,
+    "is_below": _Emitter._beside_index,
     "to_index": _Emitter._to_index,
 }
 

@@ -492,6 +492,10 @@ class Scalar(Operations):
         self._check_rows()
         return self._node("is_class", (index,), kind="truth", row=True)
 
+    def is_below(self, index: Array, like: Array) -> Array:
+        self._check_rows()
+        return self._node("is_below", (index,), kind="truth", row=True)
+
     def positions(self, like: Array) -> Array:
         raise UntraceableError("positions are more than one entry at a time.")
 

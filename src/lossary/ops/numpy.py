@@ -87,6 +87,9 @@ class NumPy(Framework):
     def is_class(self, index: Array, like: Array) -> Array:
         return self.row(index) == self.positions(like)
 
+    def is_below(self, index: Array, like: Array) -> Array:
+        return self.positions(like) < self.row(index)
+
     def positions(self, like: Array) -> Array:
         return np.arange(like.shape[-1])
 

@@ -105,6 +105,10 @@ class Operations(ABC):
         """Of the shape of `like`: true where the last axis' position equals `index`."""
 
     @abstractmethod
+    def is_below(self, index: Array, like: Array) -> Array:
+        """Of the shape of `like`: true where the last axis' position is below `index`."""
+
+    @abstractmethod
     def positions(self, like: Array) -> Array:
         """0, 1, … up to the size of the last axis of `like`, less 1: (K,), integers."""
 

@@ -100,6 +100,9 @@ class TensorFlow(XLA):
     def is_class(self, index: Array, like: Array) -> Array:
         return self.row(tf.cast(index, tf.int64)) == self.positions(like)
 
+    def is_below(self, index: Array, like: Array) -> Array:
+        return self.positions(like) < self.row(tf.cast(index, tf.int64))
+
     def positions(self, like: Array) -> Array:
         return tf.range(tf.shape(like, tf.int64)[-1])
 

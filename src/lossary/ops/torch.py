@@ -101,6 +101,9 @@ class PyTorch(Framework):
     def is_class(self, index: Array, like: Array) -> Array:
         return index.long().unsqueeze(-1) == self.positions(like)
 
+    def is_below(self, index: Array, like: Array) -> Array:
+        return self.positions(like) < index.long().unsqueeze(-1)
+
     def positions(self, like: Array) -> Array:
         return _replicated(torch.arange(like.shape[-1], device=like.device), like)
 

@@ -149,9 +149,11 @@ def in_rows(subject: Subject, amounts: Any) -> Any:
 
 def perfect(subject: Subject, amounts: Any) -> Any:
     """The predictions that are right for targets of these amounts, in rows where it takes rows; None where it is not
-    known what is."""
+    known what is, or where targets are no amounts."""
     if not subject.prediction.rows:
         return amounts
+    if subject.target.says_class:
+        return None
     target = beside_rows(subject, amounts)
     if np.ndim(target) > 1:  # what a target is a prediction may be
         return target

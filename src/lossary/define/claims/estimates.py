@@ -43,7 +43,7 @@ class Estimates(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         np = probe.np
-        if probe.loss.prediction.says_class or probe.rows:
+        if probe.loss.prediction.says_class or probe.rows or not probe.loss.paired:
             return _NO_NUMBERS
         values, shares = probe.laws(max(2, probe.points // 40))
         lowest, highest = self._functional(probe, values, shares)
@@ -92,7 +92,7 @@ class EstimatesCentre(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         np = probe.np
-        if probe.loss.prediction.says_class or probe.rows:
+        if probe.loss.prediction.says_class or probe.rows or not probe.loss.paired:
             return _NO_NUMBERS
         centre, values, shares = probe.symmetric_laws(max(2, probe.points // 40))
         candidates = _between_ends(probe, values, centre)

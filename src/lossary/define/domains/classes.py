@@ -197,30 +197,41 @@ class Simplex(Domain):
 @final
 @dataclasses.dataclass(frozen=True)
 class ClassIndex(Domain):
-    """An integer from 0 to K − 1, where K is the size of the prediction's last axis; or `void`, where the class is not
+    """An integer from 0 to K − 1, where K is the size of the prediction's last axis; with `ranks`, an integer from 0 to
+    K: how many steps have been passed, each of which has an entry in the prediction. `void` where the class is not
     known."""
 
+    ranks: bool = False
     void: int | None = None
     indices: ClassVar[bool] = True
     low = 0.0
 
+    def __repr__(self) -> str:
+        told = (["ranks=True"] if self.ranks else []) + ([] if self.void is None else [f"void={self.void}"])
+        return f"ClassIndex({', '.join(told)})"
+
     @property
     def wanted(self) -> str:
-        known = "class indices from 0 to K - 1, where K is the size of the prediction's last axis"
+        said = "ranks from 0 to K" if self.ranks else "class indices from 0 to K - 1"
+        known = f"{said}, where K is the size of the prediction's last axis"
         return known if self.void is None else f"{known}, or {self.void} where the class is not known"
 
+    def count(self, entries: int) -> int:
+        """How many there are beside predictions with so many entries."""
+        return entries + self.ranks
+
     def advice(self, argument: str) -> str:
+        if self.ranks:
+            return "rows of 0 and 1, one for each step, add up to the rank; ranks that count from 1 need target - 1."
         if self.void is not None:
-            return (
-                "indices that count from 1 need target - 1; void= names the index of pixels that nobody has labelled."
-            )
+            return "indices that count from 1 need target - 1; void= names the index of pixels that are not labelled."
         return "indices that count from 1 need target - 1; to leave entries out, say where=(target != ignored)."
 
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         count: Any = xp.classes(prediction)
         if not isinstance(count, int):  # TensorFlow, where K is only known when the graph runs
             count = xp.cast(count, xp.dtype(x))
-        legal = xp.logical_not(xp.logical_or(x < 0, x >= count))
+        legal = xp.logical_not(xp.logical_or(x < 0, x > count if self.ranks else x >= count))
         return legal if self.void is None else xp.logical_or(legal, xp.equal(x, self.void))
 
     def encode(self, index: Any, classes: int) -> Any:
@@ -233,12 +244,12 @@ class ClassIndex(Domain):
         return 0
 
     def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
-        return generator.integers(0, shape[-1], size=shape[:-1])
+        return generator.integers(0, self.count(shape[-1]), size=shape[:-1])
 
     def edges(self, dtype: str, classes: int = 3) -> Any:
         import numpy as np
 
-        return np.array([0, classes - 1])
+        return np.array([0, self.count(classes) - 1])
 
 
 def _at_least(bound: float, other: Any, xp: Operations) -> Any:

@@ -231,12 +231,14 @@ class Domain(ABC):
     @final
     def inside(self, x: Any) -> Any:
         """Amounts of any size and sign brought inside the bounds, in order: 0 to the middle of two, or away from the
-        only one by a `_unit`; as they are where there is none."""
+        only one by a `_unit`; as they are where there is none. Of values that are apart the one or the other bound."""
         import numpy as np
 
         low, high = self.low, self.high
         if self.unbounded:
             return x
+        if self.discrete and math.isfinite(high - low):
+            return np.where(np.asarray(x) > 0.0, high, low)
         if math.isfinite(low) and math.isfinite(high):
             return 0.5 * (low + high) + 0.495 * (high - low) * x / (1.0 + np.abs(x))
         towards, bound = (-x, low) if math.isfinite(low) else (x, high)

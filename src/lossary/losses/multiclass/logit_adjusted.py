@@ -74,8 +74,8 @@ class LogitAdjusted(Rowwise):
     )
     same_as = (
         Twin(
-            "torch.nn.functional.cross_entropy(prediction + tau * torch.log(torch.tensor(prior or (1.0,))), target, "
-            "reduction='none')"
+            "torch.nn.CrossEntropyLoss(reduction='none')(prediction + tau * torch.log(torch.tensor(prior or (1.0,))), "
+            "target)"
         ),
         Twin(
             "optax.softmax_cross_entropy_with_integer_labels(prediction + tau * jax.numpy.log(jax.numpy.array(prior or "

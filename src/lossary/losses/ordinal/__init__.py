@@ -1,0 +1,1 @@
+"""Losses for one of several ranks, which have an order and no distances."""
