@@ -22,6 +22,7 @@ LOSSES = {
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "IntervalScore": "lossary.losses.distribution.interval_score",
+    "NegativeBinomial": "lossary.losses.distribution.negative_binomial",
     "Poisson": "lossary.losses.distribution.poisson",
     "Tweedie": "lossary.losses.distribution.tweedie",
     "KLDivergence": "lossary.losses.divergence.kl_divergence",

@@ -35,6 +35,7 @@ _OF = {
     "MulticlassBrier": "multiclassbrier multiclassbrierscore multiclassquadraticscore",
     "MulticlassHinge": "crammersinger multiclasshinge multiclasssvm optaxlossesmulticlasshinge",
     "MulticlassPerceptron": "multiclassperceptron optaxlossesmulticlassperceptron perceptron structuredperceptron",
+    "NegativeBinomial": "nb2 negativebinomial negativebinomialdistribution negativebinomialnll",
     "PairwiseLogistic": "bayesianpersonalizedranking pairwiselogistic ranknet rankpairwise softplus torchnnfunctionalsoftplus",
     "Poisson": "halfpoisson keraslossespoisson poisson poissondeviance poissonnll sklearnlosslosshalfpoisson torchnnpoissonnll",
     "PolyCrossEntropy": "optaxlossespolylosscrossentropy poly poly1 poly1crossentropy polycrossentropy polylosscrossentropy",
