@@ -189,7 +189,7 @@ def _ends(loss: Loss, dtype: str) -> Judged:
     else:
         p = np.array([[sizes[0], -sizes[0], 0], [sizes[1], sizes[4], sizes[1]], [sizes[5], sizes[2], sizes[3]]])
         y = np.array([[0.5, 0.5, 0], [0.25, 0.25, 0.5], [1e-3, 1e-3, 0.998]])
-        p, y = np.repeat(p[:, : loss.prediction.size], 3, axis=0), np.tile(y, (3, 1))
+        p, y = np.repeat(p[:, np.arange(loss.prediction.size or 3) % 3], 3, axis=0), np.tile(y, (3, 1))
         if loss.target.indices:
             y = np.tile(np.arange(3), 3)
         elif not loss.target.says_class:

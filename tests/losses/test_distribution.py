@@ -9,8 +9,8 @@ import pytest
 import scipy.stats
 from sklearn.metrics import mean_pinball_loss, mean_tweedie_deviance
 
-from lossary import CRPSEnsemble, Gamma, IntervalScore, NegativeBinomial, Poisson, Tweedie
-from lossary.errors import DomainError
+from lossary import CRPSEnsemble, Gamma, IntervalScore, MultiQuantile, NegativeBinomial, Poisson, Tweedie
+from lossary.errors import DomainError, ShapeError
 
 
 @pytest.mark.parametrize(
@@ -129,3 +129,26 @@ def test_without_dispersion_a_negative_binomial_is_poissons(random: Any) -> None
         loss.value_and_gradient(**inputs, reduction="none") for loss in (NegativeBinomial(1e-12), Poisson())
     )
     np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+
+
+def test_several_quantiles_by_hand() -> None:
+    prediction, target = np.array([[1.0, 2.0, 5.0]]), np.array([3.0])
+    by_hand = (0.1 * 2.0 + 0.5 * 1.0 + 0.1 * 2.0) / 3.0  # two levels below the target, one above
+    value, slope = MultiQuantile().value_and_gradient(prediction=prediction, target=target)
+    assert value == pytest.approx(by_hand, rel=1e-15)
+    np.testing.assert_allclose(slope, [[-0.1 / 3, -0.5 / 3, 0.1 / 3]], rtol=1e-15)
+
+
+def test_of_many_levels_twice_the_mean_is_the_score_of_the_law(random: Any) -> None:
+    """Levels at the middle of each of M parts, beside an ensemble of the same M numbers: the same integral (Gneiting &
+    Ranjan 2011)."""
+    count = 400
+    levels, draws, y = (np.arange(count) + 0.5) / count, np.sort(random.normal(size=count)), random.normal(size=20)
+    rows = np.tile(draws, (20, 1))
+    ours = 2.0 * MultiQuantile(levels).values(prediction=rows, target=y)
+    np.testing.assert_allclose(ours, CRPSEnsemble().values(prediction=rows, target=y), rtol=1e-10)
+
+
+def test_a_row_of_another_length_is_refused() -> None:
+    with pytest.raises(ShapeError, match="rows of 3 numbers, one for each level"):
+        MultiQuantile()(prediction=np.zeros((5, 4)), target=np.zeros(5))
