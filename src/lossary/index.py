@@ -23,6 +23,8 @@ LOSSES = {
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "IntervalScore": "lossary.losses.distribution.interval_score",
+    "MultiQuantile": "lossary.losses.distribution.multi_quantile",
+    "NegativeBinomial": "lossary.losses.distribution.negative_binomial",
     "Poisson": "lossary.losses.distribution.poisson",
     "Tweedie": "lossary.losses.distribution.tweedie",
     "KLDivergence": "lossary.losses.divergence.kl_divergence",

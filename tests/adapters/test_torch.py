@@ -127,9 +127,7 @@ def test_pickle_deepcopy_save_and_state(loss):
         assert same.loss == loss
         assert same.reduction == "sum"
         torch.testing.assert_close(same(prediction, target), expected, rtol=0, atol=0)
-    tables = {
-        name for name, setting in loss.settings.items() if isinstance(setting, tuple) and name != "labels" and setting
-    }
+    tables = {name for name in loss.tables if isinstance(getattr(loss, name), tuple) and getattr(loss, name)}
     assert set(criterion.state_dict()) == tables
     criterion.load_state_dict({name: 2.0 * table for name, table in criterion.state_dict().items()})
     if tables:

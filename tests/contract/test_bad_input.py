@@ -22,6 +22,7 @@ from lossary import (
     KLDivergence,
     MeanAbsoluteError,
     MeanSquaredError,
+    MultiQuantile,
     Quantile,
     SparseCategoricalCrossEntropy,
     ZeroOne,
@@ -936,6 +937,7 @@ def test_differentiating_what_cannot_be_when_compiled(framework: Any) -> None:
 
 # ── hyper-parameters: no framework is asked ──────────────────────────────────────────────────────────────────────────
 
+ASCENDING = "levels must be a tuple of such numbers, each above the one before: a finite number above 0 and below 1"
 OUT_OF_BOUNDS = [
     (Huber, {"delta": 0}, "delta must be a finite number above 0"),
     (Huber, {"delta": -1.5}, "delta must be a finite number above 0"),
@@ -951,6 +953,46 @@ OUT_OF_BOUNDS = [
     (Quantile, {"level": 1}, "level must be a finite number above 0 and below 1"),
     (Quantile, {"level": 90}, "level must be a finite number above 0 and below 1"),
     (Quantile, {"level": math.nan}, "level must be a finite number above 0 and below 1"),
+    (
+        MultiQuantile,
+        {"levels": 0.5},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
+    (
+        MultiQuantile,
+        {"levels": ()},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
+    (
+        MultiQuantile,
+        {"levels": (0.9, 0.1)},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
+    (
+        MultiQuantile,
+        {"levels": (0.5, 0.5)},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
+    (
+        MultiQuantile,
+        {"levels": (0.1, 1.0)},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
+    (
+        MultiQuantile,
+        {"levels": (0.1, math.nan)},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
+    (
+        MultiQuantile,
+        {"levels": (0.1, "0.5")},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
+    (
+        MultiQuantile,
+        {"levels": np.full((1, 2), 0.5)},
+        "levels must be a tuple of such numbers, each above the one before: a finite number",
+    ),
     (BinaryCrossEntropy, {"pos_weight": 0}, "pos_weight must be a finite number above 0"),
     (BinaryCrossEntropy, {"pos_weight": (1.0, -1.0)}, "pos_weight must be a finite number above 0"),
     (BinaryCrossEntropy, {"label_smoothing": 1}, "label_smoothing must be a finite number at least 0 and below 1"),

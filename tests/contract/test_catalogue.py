@@ -6,12 +6,14 @@ import copy
 import difflib
 import importlib
 import inspect
+import json
 import pickle
 import pkgutil
 import sys
 import types
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 import lossary
@@ -197,6 +199,17 @@ def test_config_is_plain() -> None:
     lossary.from_config(config)
     assert config == before
     assert Loss.from_config(config) == SparseCategoricalCrossEntropy(class_weight=(1, 2))
+
+
+@pytest.mark.parametrize("levels", [[0.25, 0.75], (0.25, 0.75), np.array([0.25, 0.75]), np.float32([0.25, 0.75])])
+def test_several_numbers_are_kept_as_a_tuple(levels: Any) -> None:
+    loss = lossary.MultiQuantile(levels)
+    assert loss.levels == (0.25, 0.75)
+    assert repr(loss) == "MultiQuantile(levels=(0.25, 0.75))"
+    assert repr(lossary.MultiQuantile()) == "MultiQuantile(levels=(0.1, 0.5, 0.9))"
+    assert json.loads(json.dumps(loss.config())) == {"name": "MultiQuantile", "levels": [0.25, 0.75]}
+    assert lossary.from_config(loss.config()) == loss == pickle.loads(pickle.dumps(loss))
+    assert hash(loss) == hash(lossary.MultiQuantile((0.25, 0.75)))
 
 
 def test_a_pickle_names_losses_of_ours_and_says_when_there_is_none() -> None:

@@ -343,7 +343,7 @@ def planted(loss: Any, random: Any, *elements: tuple[int, str, Any]) -> dict[str
     prediction, target = ordinary(loss, random).values()
     arrays = {"prediction": prediction, "target": target, "weight": np.ones(of_losses(loss))}
     for row, name, element in elements:
-        arrays[name][(row,) + (1,) * (arrays[name].ndim - 1)] = element
+        arrays[name][(row, *(min(1, size - 1) for size in arrays[name].shape[1:]))] = element
     return arrays
 
 

@@ -345,3 +345,5 @@ def test_learned_factors_at_home_in_jax() -> None:
     assert float(slope) == pytest.approx(1.0 - math.exp(-0.3) * plain, rel=1e-5)
     with pytest.raises(errors.UsageError, match="a hyper-parameter is not learned"):
         jax.grad(lambda delta: Huber(delta)(prediction=given[0], target=given[1]))(1.0)
+    with pytest.raises(errors.UsageError, match="levels must be a plain number: a hyper-parameter is not learned"):
+        jax.grad(lambda level: sum(lossary.MultiQuantile((level, 0.9)).levels))(0.5)

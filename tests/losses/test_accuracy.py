@@ -189,7 +189,7 @@ def _ends(loss: Loss, dtype: str) -> Judged:
     else:
         p = np.array([[sizes[0], -sizes[0], 0, 1], [*sizes[[1, 4, 1]], -1], [*sizes[[5, 2, 3]], 0]])
         y = np.array([[0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25], [1e-3, 1e-3, 0.497, 0.501]])
-        p, y = np.repeat(p[:, : loss.prediction.size], 4, axis=0), np.tile(y, (4, 1))
+        p, y = np.repeat(p[:, np.arange(loss.prediction.size or 4) % 4], 4, axis=0), np.tile(y, (4, 1))
         if loss.target.indices:
             y = np.tile(np.arange(4), 3)
         elif loss.target.unbounded:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import mean_pinball_loss, mean_tweedie_deviance
 
-from lossary import CRPSEnsemble, Gamma, IntervalScore, Poisson, Tweedie
-from lossary.errors import DomainError
+from lossary import CRPSEnsemble, Gamma, IntervalScore, MultiQuantile, NegativeBinomial, Poisson, Tweedie
+from lossary.errors import DomainError, ShapeError
 
 
 @pytest.mark.parametrize(
@@ -106,3 +107,48 @@ def test_tweedie_takes_targets_of_0_below_a_power_of_2() -> None:
     assert Tweedie(1.5)(prediction=np.array([0.0]), target=np.array([0.0])) == 0.0
     with pytest.raises(DomainError, match="target must be above 0"):
         Tweedie(2.0)(prediction=np.array([0.0]), target=np.array([0.0]))
+
+
+@pytest.mark.parametrize("dispersion", [0.1, 1.0, 4.0])
+def test_a_negative_binomial_is_its_likelihood_but_for_what_the_target_alone_costs(
+    dispersion: float, random: Any
+) -> None:
+    p, y, size = random.normal(scale=2.0, size=50), random.integers(0, 40, size=50), 1.0 / dispersion
+
+    def theirs(p: Any) -> Any:
+        return -scipy.stats.nbinom.logpmf(y, size, 1.0 / (1.0 + dispersion * np.exp(p)))
+
+    loss = NegativeBinomial(dispersion)
+    ours = [loss.values(prediction=each, target=y.astype(float)) for each in (p, 0.0 * p)]
+    np.testing.assert_allclose(ours[0] - ours[1], theirs(p) - theirs(0.0 * p), rtol=1e-9, atol=1e-9)
+
+
+def test_without_dispersion_a_negative_binomial_is_poissons(random: Any) -> None:
+    inputs = {"prediction": random.normal(scale=2.0, size=50), "target": np.exp(random.normal(size=50))}
+    ours, theirs = (
+        loss.value_and_gradient(**inputs, reduction="none") for loss in (NegativeBinomial(1e-12), Poisson())
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+
+
+def test_several_quantiles_by_hand() -> None:
+    prediction, target = np.array([[1.0, 2.0, 5.0]]), np.array([3.0])
+    by_hand = (0.1 * 2.0 + 0.5 * 1.0 + 0.1 * 2.0) / 3.0  # two levels below the target, one above
+    value, slope = MultiQuantile().value_and_gradient(prediction=prediction, target=target)
+    assert value == pytest.approx(by_hand, rel=1e-15)
+    np.testing.assert_allclose(slope, [[-0.1 / 3, -0.5 / 3, 0.1 / 3]], rtol=1e-15)
+
+
+def test_of_many_levels_twice_the_mean_is_the_score_of_the_law(random: Any) -> None:
+    """Levels at the middle of each of M parts, beside an ensemble of the same M numbers: the same integral (Gneiting &
+    Ranjan 2011)."""
+    count = 400
+    levels, draws, y = (np.arange(count) + 0.5) / count, np.sort(random.normal(size=count)), random.normal(size=20)
+    rows = np.tile(draws, (20, 1))
+    ours = 2.0 * MultiQuantile(levels).values(prediction=rows, target=y)
+    np.testing.assert_allclose(ours, CRPSEnsemble().values(prediction=rows, target=y), rtol=1e-10)
+
+
+def test_a_row_of_another_length_is_refused() -> None:
+    with pytest.raises(ShapeError, match="rows of 3 numbers, one for each level"):
+        MultiQuantile()(prediction=np.zeros((5, 4)), target=np.zeros(5))

@@ -35,6 +35,7 @@ IDENTITIES = (
     Identity(lossary.Expectile(0.5), 0.5, lossary.MeanSquaredError()),
     Identity(lossary.EpsilonInsensitive(0.0), 1.0, lossary.MeanAbsoluteError()),
     Identity(lossary.SquaredEpsilonInsensitive(0.0), 1.0, lossary.MeanSquaredError()),
+    Identity(lossary.IntervalScore(0.9), 40.0, lossary.MultiQuantile((0.05, 0.95))),
     Identity(lossary.SoftMargin(), 1.0, lossary.BinaryCrossEntropy()),
     Identity(lossary.SoftMargin(labels=(0, 1)), 1.0, lossary.BinaryCrossEntropy()),
     Identity(lossary.BinaryFocal(0.0), 1.0, lossary.BinaryCrossEntropy()),

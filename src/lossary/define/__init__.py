@@ -32,10 +32,10 @@ from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smoot
 from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
 from lossary.define.domains.domain import Domain, Learned
 from lossary.define.domains.numbers import Group, Indicator, Positive, Probability, Real, Score
-from lossary.define.domains.rows import Boxes, Columns, Row
+from lossary.define.domains.rows import Boxes, Columns, Quantiles, Row
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.notation import Notation
-from lossary.define.parameters import NumberOrTable, Pair, Table, parameter
+from lossary.define.parameters import Levels, NumberOrTable, Pair, Table, parameter
 from lossary.define.penalty import Penalty
 from lossary.define.twin import Departure, Twin
 from lossary.errors import DifferentiationError
@@ -69,6 +69,7 @@ __all__ = [
     "Kinked",
     "Labels",
     "Learned",
+    "Levels",
     "Lipschitz",
     "Logits",
     "NonNegative",
@@ -83,6 +84,7 @@ __all__ = [
     "Positive",
     "Probability",
     "Proper",
+    "Quantiles",
     "Real",
     "Row",
     "Rowwise",

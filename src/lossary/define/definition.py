@@ -69,7 +69,8 @@ class Definition:
         shown = [
             f"{name}={value!r}"
             for index, (name, value) in enumerate(self.settings.items())
-            if value != parameters[name].default or (index == 0 and isinstance(parameters[name].default, float))
+            if value != (known := parameters[name]).default
+            or (index == 0 and (known.increasing or isinstance(known.default, float)))
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 

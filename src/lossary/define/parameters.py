@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, final
@@ -11,12 +12,12 @@ from lossary.define.choice import Choice
 from lossary.errors import ParameterError, UsageError
 from lossary.ops import dispatch
 
-# One hyper-parameter's value. A table (class weights) is a tuple, so that a loss stays hashable.
+# One hyper-parameter's value. Several numbers (class weights, levels) are a tuple, so that a loss stays hashable.
 Setting = bool | int | float | str | tuple[float, ...]
 
 
 class Listed(Protocol):
-    """An array of any framework, as far as a table is made of it."""
+    """An array of any framework, as far as a tuple of numbers is made of it."""
 
     @property
     def shape(self) -> Any: ...
@@ -39,6 +40,7 @@ class Taken(Protocol[Taken_contra, Kept_co]):
 Numbers = Sequence[float] | Listed
 Table = Taken[Numbers, tuple[float, ...]]
 NumberOrTable = Taken[float | Numbers, float | tuple[float, ...]]
+Levels = Taken[Numbers, tuple[float, ...]]
 Pair = Taken[Sequence[float], tuple[float, float]]
 
 
@@ -55,6 +57,7 @@ class Parameter:
     at_most: float | None = None
     choices: tuple[Setting, ...] | None = None
     table: bool = False
+    increasing: bool = False
     symbol: str | None = None
     foreign: tuple[str, ...] = ()
     examples: tuple[Setting, ...] = ()
@@ -82,6 +85,8 @@ class Parameter:
             if bound is not None
         ]
         number = " ".join(["a finite number", " and ".join(bounds)]).rstrip()
+        if self.increasing:
+            return f"a tuple of such numbers, each above the one before: {number}"
         if not self.table:
             return number
         return (
@@ -104,10 +109,10 @@ class Parameter:
         elif self.is_flag:
             if isinstance(value, bool):
                 return value
-        elif self.table and (entries := _entries(value)) is not None:
-            numbers = [_number(entry) for entry in entries]
-            if all(number is not None and self._within(number) for number in numbers):
-                return tuple(number for number in numbers if number is not None)
+        elif (self.table or self.increasing) and (entries := _entries(value)) is not None:
+            numbers = [number for number in map(_number, entries) if number is not None and self._within(number)]
+            if len(numbers) == len(entries) and (not self.increasing or _is_increasing(numbers)):
+                return tuple(numbers)
         elif not isinstance(self.default, tuple):
             number = _number(value)
             if number is not None and self._within(number):
@@ -145,6 +150,11 @@ def _entries(value: Any) -> Sequence[Any] | None:
     return listed if isinstance(listed, Sequence) and not isinstance(listed, str) else None
 
 
+def _is_increasing(numbers: Sequence[float]) -> bool:
+    """Whether each is above the one before, and there is one."""
+    return len(numbers) > 0 and all(one < other for one, other in itertools.pairwise(numbers))
+
+
 def _number(value: Any) -> float | None:
     """A Python or NumPy number as a float; None for anything else (bool, text, an array of several)."""
     if isinstance(value, bool | str | bytes | complex) or not hasattr(value, "__float__"):
@@ -162,6 +172,7 @@ def parameter(
     at_most: float | None = None,
     choices: tuple[Setting, ...] | None = None,
     table: bool = False,
+    increasing: bool = False,
     symbol: str | None = None,
     foreign: tuple[str, ...] = (),
     examples: tuple[Setting, ...] = (),
@@ -170,11 +181,12 @@ def parameter(
     """A field of a loss that is one of its hyper-parameters.
 
     Args:
-        default: its value when nothing is said; the type says what it is (float, bool, or a tuple for a table).
+        default: its value when nothing is said; the type says what it is (float, bool, or a tuple of several numbers).
         doc: one line: what it is, and on which scale.
-        above, at_least, below, at_most: bounds of a number, or of each entry of a table.
+        above, at_least, below, at_most: bounds of a number, or of each of several.
         choices: the values allowed, where they are few.
         table: whether a sequence of numbers is taken (one per class or label).
+        increasing: whether it is one number or more, each above the one before: the levels of quantiles.
         symbol: the letter that stands for it in formulas.
         foreign: names that other libraries give it; they are not accepted, they only teach.
         examples: settings, beside the default, at which every law of the library is tried.
@@ -189,6 +201,7 @@ def parameter(
         at_most=at_most,
         choices=choices,
         table=table,
+        increasing=increasing,
         symbol=symbol,
         foreign=foreign,
         examples=examples,

@@ -186,5 +186,9 @@ def _choices(cls: type[Loss], name: str, parameter: Parameter, stated: Mapping[s
             setting = parameter.accept(cls.__name__, name, stated[word])
         except (KeyError, LossaryError):
             continue
-        return [] if isinstance(setting, tuple) else [setting]  # what classes count for is no part of an entry's loss
-    return [parameter.default, *(each for each in parameter.examples if not isinstance(each, tuple))]
+        # What classes count for is no part of an entry's loss.
+        return [] if parameter.table and isinstance(setting, tuple) else [setting]
+    return [
+        parameter.default,
+        *(each for each in parameter.examples if not (parameter.table and isinstance(each, tuple))),
+    ]

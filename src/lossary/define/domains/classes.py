@@ -207,8 +207,8 @@ class ClassIndex(Domain):
     low = 0.0
 
     def __repr__(self) -> str:
-        told = (["ranks=True"] if self.ranks else []) + ([] if self.void is None else [f"void={self.void}"])
-        return f"ClassIndex({', '.join(told)})"
+        stated = (["ranks=True"] if self.ranks else []) + ([] if self.void is None else [f"void={self.void}"])
+        return f"ClassIndex({', '.join(stated)})"
 
     @property
     def wanted(self) -> str:

@@ -1,4 +1,4 @@
-"""Domains of rows of numbers: alike, boxes, or columns with names."""
+"""Domains of rows of numbers: alike, boxes, quantiles, or columns with names."""
 
 from __future__ import annotations
 
@@ -137,6 +137,48 @@ class Boxes(Domain):
         sizes = [[-size, -size, size, size] for size in (small, 1.0, most)]
         far = [[0, 0, most, most], [-1, 0, 1, small], [-most, -most, -0.5 * most, -0.5 * most]]
         return self._legal(np.array([*flat, *sizes, *far], np.float64), dtype, 4)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Quantiles(Domain):
+    """Rows of numbers, one for each of these levels: the quantiles of one number's law."""
+
+    levels: tuple[float, ...]
+    axes = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", len(self.levels))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"{level:g}-quantile" for level in self.levels)
+
+    @property
+    def wanted(self) -> str:
+        return f"rows of {len(self.levels)} numbers, one for each level"
+
+    def advice(self, argument: str) -> str:
+        return f"{argument}[..., k] is the quantile of the level levels[k]."
+
+    @property
+    def says_estimate(self) -> bool:
+        return 0.5 in self.levels
+
+    def estimate(self, x: Any) -> Any:
+        if not self.says_estimate:
+            raise TypeError(f"{self!r} has no level of 0.5, the median's.")
+        return x[..., self.levels.index(0.5)]
+
+    def perfect(self, target: Any, shape: tuple[int, ...]) -> Any:
+        """Of a number that is known, each quantile is that number."""
+        import numpy as np
+
+        target = np.asarray(target, np.float64)
+        return np.broadcast_to(target[(..., *(None,) * (len(shape) - target.ndim))], shape)
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 0.0
 
 
 @final
