@@ -359,7 +359,7 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
         if domain.rows and domain.size is None:  # and directions on that of their length
             length = np.nanmax(np.abs(x), axis=-1, keepdims=True, initial=0.0)
             scale = np.where(length > 0.0, np.minimum(scale, length), scale)
-        scale = np.where(room > 0, np.minimum(scale, room), scale)
+        scale = np.minimum(scale, np.where(room > 0, room, 1.0))
         scale[scale == 0] = 1.0
     else:
         # Logits and scores on the scale of 1, where exponentials change and margins lie.
