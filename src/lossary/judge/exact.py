@@ -80,6 +80,14 @@ class Exact(Operations):
     def sqrt(self, x: Array) -> Array:
         return self._functions["sqrt"](x)
 
+    def _power(self, x: Array, exponent: float) -> Array:
+        return np.frompyfunc(lambda x: self._to(x, float(exponent)), 1, 1)(x)
+
+    def _to(self, x: Any, exponent: float) -> Any:
+        if x == 0:
+            return self._huge if exponent < 0 else self._mp.mpf(0)
+        return self._mp.nan if x < 0 else self._mp.power(x, exponent)
+
     def tanh(self, x: Array) -> Array:
         return self._functions["tanh"](x)
 
