@@ -48,6 +48,7 @@ LOSSES = {
     "MeanAbsolutePercentageError": "lossary.losses.regression.mean_absolute_percentage_error",
     "MeanSquaredError": "lossary.losses.regression.mean_squared_error",
     "MeanSquaredLogarithmicError": "lossary.losses.regression.mean_squared_logarithmic_error",
+    "PowerError": "lossary.losses.regression.power_error",
     "PseudoHuber": "lossary.losses.regression.pseudo_huber",
     "Quantile": "lossary.losses.regression.quantile",
     "SmoothL1": "lossary.losses.regression.smooth_l1",

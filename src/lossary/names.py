@@ -41,6 +41,7 @@ _OF = {
     "PairwiseLogistic": "bayesianpersonalizedranking pairwiselogistic ranknet rankpairwise softplus torchnnfunctionalsoftplus",
     "Poisson": "halfpoisson keraslossespoisson poisson poissondeviance poissonnll sklearnlosslosshalfpoisson torchnnpoissonnll",
     "PolyCrossEntropy": "optaxlossespolylosscrossentropy poly poly1 poly1crossentropy polycrossentropy polylosscrossentropy",
+    "PowerError": "lp lpdist lpdistance meanpowererror powererror",
     "PseudoHuber": "charbonnier pseudohuber pseudohubererror scipyspecialpseudohuber",
     "Quantile": "check meanpinball pinball quantile sklearnmetricsmeanpinball tilted",
     "Ramp": "ramp robusthinge truncatedhinge",
