@@ -65,9 +65,9 @@ class PowerError(Pointwise):
             return Convex(), Lipschitz(1.0), Kinked("0"), Estimates("median", 0.5), *always
         if self.p == 2.0:
             return StronglyConvex(2.0), Smooth(2.0), UnboundedGradient(), Estimates("mean"), *always
-        # With a lower power than 1.5 it is steep only where no residual is.
-        steep = (UnboundedGradient(),) if self.p >= 1.5 else ()
-        return StrictlyConvex(), Differentiable(), *steep, EstimatesCentre(), *always
+        # With a lower power the bend at 0 is as sharp as a kink to float64, and it is steep only where no residual is.
+        bent = (Differentiable(), UnboundedGradient()) if self.p >= 1.5 else ()
+        return StrictlyConvex(), *bent, EstimatesCentre(), *always
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.power(xp.abs(p - y), self.p)
