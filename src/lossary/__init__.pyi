@@ -76,7 +76,10 @@ from lossary.losses.regression.huber import Huber as Huber
 from lossary.losses.regression.log_cosh import LogCosh as LogCosh
 from lossary.losses.regression.logistic_distance import LogisticDistance as LogisticDistance
 from lossary.losses.regression.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
+from lossary.losses.regression.mean_absolute_percentage_error import MeanAbsolutePercentageError as MeanAbsolutePercentageError
 from lossary.losses.regression.mean_squared_error import MeanSquaredError as MeanSquaredError
+from lossary.losses.regression.mean_squared_logarithmic_error import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
+from lossary.losses.regression.power_error import PowerError as PowerError
 from lossary.losses.regression.pseudo_huber import PseudoHuber as PseudoHuber
 from lossary.losses.regression.quantile import Quantile as Quantile
 from lossary.losses.regression.smooth_l1 import SmoothL1 as SmoothL1

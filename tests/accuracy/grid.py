@@ -10,7 +10,7 @@ import numpy as np
 
 from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
 from lossary.define.domains.domain import Domain
-from lossary.define.domains.numbers import Indicator, Positive, Probability, Real, Score
+from lossary.define.domains.numbers import Indicator, NonZero, Positive, Probability, Real, Score
 from lossary.define.domains.rows import Columns, Row
 from lossary.define.loss import Loss
 from lossary.ops.numpy import ops
@@ -83,6 +83,8 @@ def _inside(domain: Any, x: Any, most: float, least: float) -> Any:
     if isinstance(domain, Real) and domain.logarithms:
         most = -math.log(least)
     inside = np.abs(x) < most
+    if isinstance(domain, NonZero):  # which divides, squared
+        return inside & (domain.room(x) > least**0.25)
     return inside & (domain.room(x) > least) if domain.size else inside
 
 
@@ -183,6 +185,8 @@ def _hard_numbers(domain: Domain) -> Any:
             return np.array(PROBABILITIES)
         case Positive(or_zero=zero):
             return np.array([x for x in REALS if not (x < 0.0 or (x == 0.0 and not zero))])
+        case NonZero():
+            return np.array([x for x in REALS if not abs(x) < 1e-37])  # next to 0 they are taken for it
         case _:
             return np.array(REALS)
 
@@ -261,7 +265,7 @@ def _random_of(domain: Any, dtype: str, random: Any, shape: tuple[int, ...]) -> 
     ordinary = random.uniform(size=shape[:1]) < 0.5
     ordinary = ordinary.reshape(-1, *(1,) * (len(shape) - 1))
     match domain:
-        case Real() | Score() | Logits():
+        case Real() | NonZero() | Score() | Logits():
             largest -= isinstance(domain, Logits)  # so that the margins are floats too
             return np.where(ordinary, _spread(random, shape, -3, 2.2), _spread(random, shape, smallest, largest))
         case Probability():
@@ -303,6 +307,8 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
         return held & ~((right == -np.inf) & (np.sum(p == -np.inf, axis=-1) > 1))
     if isinstance(loss.target, Positive):  # what is infinite stands beside a logarithm or a quotient, as above
         return ~np.isinf(y) & ~(np.isinf(p) & (loss.prediction.low == 0.0))
+    if isinstance(loss.target, NonZero):
+        return ~(np.isinf(p) & np.isinf(y))
     if isinstance(loss.target, Real | Row):
         return ~(np.isinf(p) & (p == _beside(y, p))).reshape(len(p), -1).any(axis=1) & ~_is_a_logarithm(loss, p, y)
     return np.ones(len(p), dtype=bool)

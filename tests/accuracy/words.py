@@ -41,12 +41,20 @@ WORDS = {
     "log": Word(_mp.log, lowest=0.0),
     "log1p": Word(lambda x: _mp.log1p(x) if abs(x) < 1 else _mp.log(1 + x), lowest=-1.0),
     "sqrt": Word(_mp.sqrt, lowest=0.0),
+    "power 1.5": Word(lambda x: _mp.power(x, 1.5), lowest=0.0),
+    "power -0.75": Word(lambda x: _mp.power(x, -0.75) if x else _mp.inf, lowest=0.0),
     "tanh": Word(_mp.tanh),
     "softplus": Word(lambda x: x + _mp.log1p(_mp.exp(-x)) if x > 0 else _mp.log1p(_mp.exp(x))),
     "sigmoid": Word(lambda x: 1 / (1 + _mp.exp(-x))),
     "log_cosh": Word(lambda x: _mp.log1p(2 * _mp.sinh(x / 2) ** 2) if abs(x) < 100 else abs(x) - _mp.log(2)),
 }
 _SPECIALS = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan)
+
+
+def say(xp: Any, word: str, x: Any) -> Any:
+    """The word of x, and of the number beside its name."""
+    name, *numbers = word.split()
+    return getattr(xp, name)(x, *map(float, numbers))
 
 
 @functools.cache
@@ -71,7 +79,8 @@ def _exactly(word: str, x: float) -> Any:
     if word == "log_cosh":
         x = abs(x)
     if np.isinf(x):
-        return {"exp": _mp.exp, "sigmoid": lambda x: _mp.mpf(x > 0), "tanh": _mp.tanh}.get(word, _at_infinity(word))(x)
+        at_both = {"exp": _mp.exp, "sigmoid": lambda x: _mp.mpf(x > 0), "tanh": _mp.tanh, "power -0.75": lambda x: 0.0}
+        return at_both.get(word, _at_infinity(word))(x)
     return WORDS[word].exactly(_mp.mpf(x))
 
 
@@ -90,7 +99,7 @@ class Spoken(Pointwise):
     prediction, target = Real(), Real()
 
     def value(self, xp: Any, p: Any, y: Any) -> Any:
-        return getattr(xp, self.word)(p)
+        return say(xp, self.word, p)
 
 
 def by_kernel(word: str, x: Any) -> Any:
@@ -111,7 +120,7 @@ def measure(framework: str, dtype: str, *, compiled: bool, count: int = COUNT) -
         arguments = [adapter.array(points(word, dtype, count)[0]) for word in WORDS]
 
         def every(*arrays: Any) -> list[Any]:
-            return [getattr(xp, word)(array) for word, array in zip(WORDS, arrays, strict=True)]
+            return [say(xp, word, array) for word, array in zip(WORDS, arrays, strict=True)]
 
         with np.errstate(all="ignore"):
             got = (compiled_function(framework, every) if compiled else every)(*arguments)

@@ -7,12 +7,15 @@ from typing import Any
 from lossary import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    Gamma,
     Huber,
     IntervalScore,
     KLDivergence,
     LogCosh,
+    MeanSquaredLogarithmicError,
     SparseCategoricalCrossEntropy,
 )
+from lossary.define import link
 from lossary.define.claims.claim import Claim, Separable
 from lossary.define.claims.curve import (
     Convex,
@@ -34,6 +37,8 @@ from lossary.define.claims.estimates import (
     EstimatesLaw,
     EstimatesMoments,
     EstimatesQuantiles,
+    EstimatesTransformed,
+    EstimatesWeighted,
     NotProper,
     Proper,
 )
@@ -348,6 +353,10 @@ FALSE: tuple[tuple[Claim, Loss | Objective], ...] = (
     (EstimatesCentre(within=0.01), Insensitive()),
     (Estimates("0.9-expectile", expectile=0.9), Square()),
     (Estimates("0.9-expectile", expectile=0.9), Tilted()),
+    (EstimatesWeighted("mean by 1/|target|", -1.0), Square()),
+    (EstimatesWeighted("median by 1/|target|", -1.0, level=0.5), Absolute()),
+    (EstimatesTransformed("geometric mean", link.log), MeanSquaredLogarithmicError()),
+    (EstimatesTransformed("mean by log(1 + target)", link.log1p), Gamma(from_log=False)),
     (EstimatesBulk(), Absolute()),
     (EstimatesBulk(), LogCosh()),
     (EstimatesBulk(), Free()),

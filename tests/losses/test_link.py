@@ -23,6 +23,7 @@ DOMAINS = {repr(domain): domain for loss in PAIRS for domain in (loss.prediction
     [
         (link.identity, lambda x: x, lambda x: x),
         (link.log, np.log, np.exp),
+        (link.log1p, np.log1p, np.expm1),
         (link.logit, scipy.special.logit, scipy.special.expit),
         (link.softmax, np.log, lambda x: scipy.special.softmax(x, axis=-1)),
     ],

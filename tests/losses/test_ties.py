@@ -330,7 +330,7 @@ def kinks(loss: Loss) -> tuple[Any, Any]:
         p, y = grid.ordinary(loss, grid.generator("kinks")).values()
         p = loss.prediction.perfect(y, p.shape)
     else:
-        y = np.array(getattr(loss.target, "values", (0.0, 0.75, -2.0)))
+        y = loss.target._legal(np.array(getattr(loss.target, "values", (0.0, 0.75, -2.0))), "float64", 2)
         steps = [1.0, *(each for each in loss.settings.values() if isinstance(each, float))]
         p = np.unique([y, *(y + sign * step for step in steps for sign in (-1.0, 1.0))])
         p, y = (x.ravel() for x in np.meshgrid(p, y))

@@ -41,7 +41,7 @@ def case_for(loss: Loss) -> Case:
         return _of_rows(loss)
     if loss.task == "regression":
         X, y = load_diabetes(return_X_y=True)
-        y = StandardScaler().fit_transform(y[:, None])[:, 0] if loss.target.unbounded else y / y.mean()
+        y = StandardScaler().fit_transform(y[:, None])[:, 0] if loss.target.takes_all else y / y.mean()
         known = metrics.sklearn(loss) if loss.prediction.says_estimate else {}
         if "pinball" in known:
             level = loss.settings.get("level", 0.5)

@@ -14,7 +14,7 @@ import lossary
 from lossary import catalogue
 from lossary.check.backends import backend as adapter
 from lossary.define.domains.classes import Labels, Logits, Simplex
-from lossary.define.domains.numbers import Positive, Probability, Real, Score
+from lossary.define.domains.numbers import NonZero, Positive, Probability, Real, Score
 from lossary.define.domains.rows import Columns, Row
 from lossary.define.parameters import parameters_of
 from lossary.define.twin import Departure, Twin
@@ -108,7 +108,8 @@ def edges(loss: Any) -> list[dict[str, Any]]:
         case Real() | Positive() | Score():
             numbers = np.array([-300.0, -1e-4, 0.0, 300.0] if loss.prediction.low == 0.0 else [-300.0, -1e-4, 300.0])
             predictions = [np.array([p]) for p in loss.prediction._legal(numbers, "float32", 1)]
-            said = np.array(getattr(loss.target, "values", (0.0, 1.0)))
+            # Where 0 is no legal target, what is next to it.
+            said = np.array(getattr(loss.target, "values", (0.0, FEW, 1.0) if loss.target == NonZero() else (0.0, 1.0)))
             targets = [np.array([y]) for y in loss.target._legal(said, "float32", 1)]
         case _:
             return [{"prediction": p[None], "target": y[None]} for p, y in _at_legal_edges(loss)]

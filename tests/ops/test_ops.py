@@ -336,7 +336,8 @@ def test_nan_passes_every_word(framework: Any, dtype: str, compiled: bool) -> No
         rest = (xp.clip(x, -1.0, 1.0), xp.product(one, x), xp.product(0.0 * one, x), xp.product(x, one))
         rows = (xp.sum(x), xp.max(x), *xp.softmax_and_complement(x), xp.surprisal(x))
         rest += (xp.scaled_difference(0.5, x, one), xp.shifted_difference(0.5, x, one))
-        return [*(getattr(xp, word)(x) for word in WORDS_OF_ONE), *both, *rest, *rows, xp.minimum(0.5, x)]
+        powers = [xp.power(x, exponent) for exponent in (0.0, 1.0, 1.5, 2.0, -1.0)]
+        return [*(getattr(xp, word)(x) for word in WORDS_OF_ONE), *powers, *both, *rest, *rows, xp.minimum(0.5, x)]
 
     x, one = framework.array(np.full((3, 17), nan), dtype), framework.array(np.ones((3, 17)), dtype)
     if compiled:
@@ -402,6 +403,24 @@ def test_composed_words_have_their_derivatives_at_0(framework: Any, dtype: str) 
     # 0 · x changes with its weight by x, which a perfect prediction's target gradient needs.
     seven = framework.array(np.full(3, 7.0), dtype)
     _close(framework.numpy(framework.pulled(lambda weight: xp.product(weight, seven), zero)[1]), [7.0] * 3)
+
+
+@pytest.mark.parametrize("dtype", ["float64"])
+@pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"], indirect=True)
+def test_powers_have_their_derivatives_at_0(framework: Any, dtype: str) -> None:
+    xp = framework.ops
+    x = framework.array(np.array([0.0, 4.0]), dtype)
+    for exponent, slopes in ((0.0, [0, 0]), (1.0, [1, 1]), (1.5, [0, 3]), (2.0, [0, 8]), (3.0, [0, 48])):
+        _close(framework.numpy(framework.pulled(lambda x, e=exponent: xp.power(x, e), x)[1]), slopes)
+
+
+@FRAMEWORK
+def test_powers_at_the_ends(framework: Any) -> None:
+    xp = framework.ops
+    x = framework.array(np.array([0.0, 1.0, inf, -1.0]), "float32")
+    with np.errstate(all="ignore"):
+        for exponent, wanted in ((0.0, [1, 1, 1, 1]), (1.5, [0, 1, inf, nan]), (-0.5, [inf, 1, 0, nan])):
+            np.testing.assert_array_equal(framework.numpy(xp.power(x, exponent)), np.array(wanted, np.float32))
 
 
 # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────────────────

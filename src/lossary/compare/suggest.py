@@ -247,7 +247,7 @@ def _misfit(loss: Loss, task: Task) -> str | None:
     free = prediction.unbounded and pairs  # whatever number a network ends in is legal
     labels = free and prediction.says_class and target.certain and not target.logarithms
     fits = {
-        "regression": loss.task == "regression" and amounts and free and target.unbounded and not prediction.rows,
+        "regression": loss.task == "regression" and amounts and free and target.takes_all and not prediction.rows,
         "binary": labels and not prediction.rows,
         "multiclass": labels and prediction.rows,
     }

@@ -25,13 +25,15 @@ from lossary.define.claims.estimates import (
     EstimatesLaw,
     EstimatesMoments,
     EstimatesQuantiles,
+    EstimatesTransformed,
+    EstimatesWeighted,
     NotProper,
     Proper,
 )
 from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smooth, Sparse, UnboundedGradient
 from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
 from lossary.define.domains.domain import Domain, Learned
-from lossary.define.domains.numbers import Group, Indicator, Positive, Probability, Real, Score
+from lossary.define.domains.numbers import Group, Indicator, NonZero, Positive, Probability, Real, Score
 from lossary.define.domains.rows import Boxes, Columns, Quantiles, Row
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.notation import Notation
@@ -64,6 +66,8 @@ __all__ = [
     "EstimatesLaw",
     "EstimatesMoments",
     "EstimatesQuantiles",
+    "EstimatesTransformed",
+    "EstimatesWeighted",
     "Group",
     "Indicator",
     "Kinked",
@@ -73,6 +77,7 @@ __all__ = [
     "Lipschitz",
     "Logits",
     "NonNegative",
+    "NonZero",
     "NotConvex",
     "NotProper",
     "NotSymmetricInArguments",

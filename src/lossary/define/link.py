@@ -16,7 +16,7 @@ class Link:
     """From a mean, a probability or a row of them, to the number that stands for it, and back.
 
     Args:
-        name: "identity", "log", "logit" or "softmax".
+        name: "identity", "log", "log1p", "logit" or "softmax".
         apply: what stands for a mean; of probabilities 0 and 1, infinities. Of a row, the one whose softmax it is.
         inverse: the mean that a number stands for.
     """
@@ -48,6 +48,19 @@ def _exp(x: Any) -> Any:
     return np.exp(x)
 
 
+def _log1p(mean: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(divide="ignore"):
+        return np.log1p(mean)
+
+
+def _expm1(x: Any) -> Any:
+    import numpy as np
+
+    return np.expm1(x)
+
+
 def _logit(mean: Any) -> Any:
     import numpy as np
 
@@ -72,5 +85,6 @@ def _softmax(x: Any) -> Any:
 
 identity = Link("identity", _same, _same)
 log = Link("log", _log, _exp)
+log1p = Link("log1p", _log1p, _expm1)
 logit = Link("logit", _logit, _sigmoid)
 softmax = Link("softmax", _log, _softmax)

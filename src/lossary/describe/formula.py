@@ -270,6 +270,20 @@ class _Square(_Expression):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class _Power(_Expression):
+    of: _Expression
+    exponent: _Expression
+    strength: ClassVar[int] = _POWER
+
+    def latex(self, used: tuple[str, ...]) -> str:
+        return f"{self.of.within(_ATOM, used, latex=True)}^{{{self.exponent.latex(used)}}}"
+
+    def text(self, used: tuple[str, ...]) -> str:
+        return f"{self.of.within(_ATOM, used, latex=False)}^{self.exponent.within(_ATOM, used, latex=False)}"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class _Size(_Expression):
     of: _Expression
 
@@ -470,6 +484,9 @@ class LaTeX(Operations):
 
     def sqrt(self, x: Array) -> Array:
         return _Function("sqrt", (_expression(x),))
+
+    def _power(self, x: Array, exponent: float) -> Array:
+        return _Power(_expression(x), _expression(exponent))
 
     def tanh(self, x: Array) -> Array:
         return _Function("tanh", (_expression(x),))

@@ -81,6 +81,14 @@ class Exact(Operations):
     def sqrt(self, x: Array) -> Array:
         return self._functions["sqrt"](x)
 
+    def _power(self, x: Array, exponent: float) -> Array:
+        return np.frompyfunc(lambda x: self._to(x, float(exponent)), 1, 1)(x)
+
+    def _to(self, x: Any, exponent: float) -> Any:
+        if x == 0:
+            return self._huge if exponent < 0 else self._mp.mpf(0)
+        return self._mp.nan if x < 0 else self._mp.power(x, exponent)
+
     def tanh(self, x: Array) -> Array:
         return self._functions["tanh"](x)
 
@@ -369,7 +377,7 @@ def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:
         if domain.rows and domain.size is None:  # and directions on that of their length
             length = np.nanmax(np.abs(x), axis=-1, keepdims=True, initial=0.0)
             scale = np.where(length > 0.0, np.minimum(scale, length), scale)
-        scale = np.where(room > 0, np.minimum(scale, room), scale)
+        scale = np.minimum(scale, np.where(room > 0, room, 1.0))
         scale[scale == 0] = 1.0
     else:
         # Logits and scores on the scale of 1, where exponentials change and margins lie.

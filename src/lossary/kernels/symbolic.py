@@ -366,6 +366,20 @@ class Scalar(Operations):
         near = self._logarithm((self._node("fraction", (raised,)) - 1.0) + lowered, exponent)
         return self._at_the_ends(x, near, -1.0)
 
+    def _power(self, x: Array, exponent: float) -> Array:
+        # exp(exponent · log x), in which every number has a second one, of what rounding the first has lost: the
+        # exponential magnifies that.
+        x = self._lifted(x)
+        log, log_rest = self._logarithm_in_parts(x)
+        times = self._lifted(exponent)
+        product = times * log
+        rest = self._fma(times, log, -product) + times * log_rest
+        beyond_1, whole = self._exponential(product)
+        near = self._scaled(1.0 + self._fma(beyond_1, rest, beyond_1 + rest), whole)
+        at_0, at_infinity = (math.inf, 0.0) if exponent < 0.0 else (0.0, math.inf)
+        outside = self.where(self.equal(x, 0.0), at_0, math.nan)
+        return self.where(x > 0.0, self.where(x < math.inf, near, at_infinity), outside)
+
     def tanh(self, x: Array) -> Array:
         beyond = self.expm1(-2.0 * self.abs(x))
         size = -beyond / (2.0 + beyond)
@@ -404,6 +418,26 @@ class Scalar(Operations):
         log_2, rest = self._precision.log_2
         tail = self._fma(s, self._fma(square, series, half), exponent * rest)
         return self._fma(exponent, log_2, f - (half - tail))
+
+    def _logarithm_in_parts(self, x: Expression) -> tuple[Expression, Expression]:
+        """log x for finite numbers above 0, and what rounding it has lost."""
+        normal, lift = self._raised(x)
+        exponent = self._node("exponent", (normal,)) - lift
+        f = self._node("fraction", (normal,)) - 1.0
+        # log(1 + f) is 2 s + s³ (2/3 + 2/5 s² + …) with s = f / (2 + f), of which the division has lost something.
+        total = 2.0 + f
+        s = f / total
+        lost = (self._fma(-s, total, f) - s * (f - (total - 2.0))) / total
+        square = s * s
+        series = self._series(square, [2.0 / (2 * k + 1) for k in range(1, 16)], 0.0295)
+        tail = self._fma(s * square, series, lost + lost)
+        log_2, rest = self._precision.log_2
+        whole = exponent * log_2
+        far = whole + (s + s)
+        low = (whole - far) + (s + s)
+        low = low + (self._fma(exponent, log_2, -whole) + (exponent * rest + tail))
+        near = far + low
+        return near, (far - near) + low
 
     def _relative_entropy(self, x: Array, y: Array, half_surprisal: Array | None = None) -> tuple[Array, Array, Array]:
         # The logarithm of a quotient and what it exceeds by the same series.

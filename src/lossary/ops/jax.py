@@ -45,6 +45,9 @@ class JAX(XLA):
     def sqrt(self, x: Array) -> Array:
         return jnp.sqrt(x)
 
+    def _power(self, x: Array, exponent: float) -> Array:
+        return jnp.power(x, exponent)
+
     def tanh(self, x: Array) -> Array:
         return self._tanh_with_derivatives(x, _tanh)
 

@@ -42,6 +42,9 @@ class NumPy(Framework):
     def sqrt(self, x: Array) -> Array:
         return np.sqrt(x)
 
+    def _power(self, x: Array, exponent: float) -> Array:
+        return np.power(x, exponent)
+
     def tanh(self, x: Array) -> Array:
         return np.tanh(x)
 

@@ -52,6 +52,10 @@ class Operations(ABC):
     def sqrt(self, x: Array) -> Array: ...
 
     @abstractmethod
+    def _power(self, x: Array, exponent: float) -> Array:
+        """`power`, for an exponent that is not 0."""
+
+    @abstractmethod
     def tanh(self, x: Array) -> Array: ...
 
     @abstractmethod
@@ -196,6 +200,14 @@ class Operations(ABC):
         if isinstance(low, float | int) and isinstance(high, float | int) and low >= high:
             return self.where(self.isnan(x), x, high)  # two ties at once would leave a quarter
         return self.minimum(self.maximum(x, low), high)
+
+    @final
+    def power(self, x: Array, exponent: float) -> Array:
+        """x to a fixed exponent, for x ≥ 0; ∞ where 0 has an exponent below 0, NaN where x is below 0.
+
+        In float32, the exponent is a float32 too. The derivative is exponent · x to (exponent − 1), also at 0.
+        """
+        return self.where(self.isnan(x), x, 1.0) if exponent == 0.0 else self._power(x, exponent)
 
     def relu(self, x: Array) -> Array:
         """max(0, x), with the derivative 0 at 0, where `maximum` has a half."""

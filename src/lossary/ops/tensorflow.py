@@ -44,6 +44,9 @@ class TensorFlow(XLA):
     def sqrt(self, x: Array) -> Array:
         return tf.sqrt(x)
 
+    def _power(self, x: Array, exponent: float) -> Array:
+        return tf.pow(x, tf.constant(exponent, x.dtype))
+
     def tanh(self, x: Array) -> Array:
         return self._tanh_with_derivatives(x, tf.tanh)
 

@@ -49,6 +49,9 @@ class PyTorch(Framework):
     def sqrt(self, x: Array) -> Array:
         return torch.sqrt(x)
 
+    def _power(self, x: Array, exponent: float) -> Array:
+        return torch.pow(x, exponent)
+
     def tanh(self, x: Array) -> Array:
         return self._tanh_with_derivatives(x, torch.tanh)
 

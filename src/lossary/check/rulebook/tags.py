@@ -22,8 +22,8 @@ class Tag:
 
 
 def any_amount(domain: Domain) -> bool:
-    """Whether its values are single amounts, of any size and either sign."""
-    return domain.unbounded and not domain.says_class and not domain.rows
+    """Whether its values are single amounts, any at all."""
+    return domain.takes_all and not domain.says_class and not domain.rows
 
 
 def labels(domain: Domain) -> bool:

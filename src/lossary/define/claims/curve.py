@@ -98,7 +98,7 @@ class Symmetric(Claim):
             return "its prediction and its target have no difference"
         np, domain = probe.np, probe.loss.prediction
         residual, target, rounded = probe.prediction(), np.zeros(probe.shape), 0.0
-        if not domain.unbounded:
+        if not (domain.unbounded and probe.loss.target.takes_all):
             target, rounded = probe.legal(probe.target(), residual), 1e-9
             room = np.minimum(target - domain.low, domain.high - target)
             residual = np.minimum(np.abs(residual - target), 0.99 * room)

@@ -8,6 +8,7 @@ from typing import Any, final
 
 from lossary.define.claims.claim import NO_ENTRIES, Claim, first_of, if_alone, includes
 from lossary.define.claims.curve import Convex
+from lossary.define.link import Link
 from lossary.define.probe import Probe
 
 _NO_PROBABILITIES = "its predictions are no probabilities"
@@ -42,21 +43,12 @@ class Estimates(Claim):
         return self.functional
 
     def refute(self, probe: Probe) -> str | None:
-        np = probe.np
         if probe.loss.prediction.says_class or probe.rows or not probe.loss.paired:
             return _NO_NUMBERS
         values, shares = probe.laws(max(2, probe.points // 40))
-        lowest, highest = self._functional(probe, values, shares)
-        candidates = _between_ends(probe, values, lowest)
-        costs = probe.mean_costs(candidates, values, shares)
-        least = probe.mean_costs(np.stack([lowest, highest], axis=1), values, shares).max(axis=1)[:, None]
-        slack = 1e-12 * np.abs(least)
-        away = np.ptp(values, axis=1)[:, None] * 1e-3
-        outside = (candidates < lowest[:, None] - away) | (candidates > highest[:, None] + away)
-        cheaper = (costs < least - slack) | (outside & (costs <= least + slack))
-        return _cheaper_than(probe, cheaper, candidates, self.functional, lowest, values, shares)
+        return _least_elsewhere(probe, self.functional, self.of_laws(probe, values, shares), values, shares)
 
-    def _functional(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
+    def of_laws(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
         """The lowest and the highest value of the functional, for each law."""
         if self.level is not None:
             return _quantiles(probe, values, shares, self.level)
@@ -72,6 +64,67 @@ class Estimates(Claim):
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
         same = all(first_of(Estimates, each) == self for each in others)
+        return self if same else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class EstimatesWeighted(Claim):
+    """The expected loss is least at the mean (with a level, at that quantile) of the law in which each target counts as
+    much as this power of its size, and nowhere else."""
+
+    functional: str
+    power: float
+    level: float | None = None
+    name = "estimates a weighted functional"
+
+    def __str__(self) -> str:
+        return f"estimates the {self.functional}"
+
+    @property
+    def estimated(self) -> str:
+        return self.functional
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.says_class or probe.rows:
+            return _NO_NUMBERS
+        values, shares = probe.laws(max(2, probe.points // 40))
+        weighted = shares * probe.np.abs(values) ** self.power
+        weighted = weighted / weighted.sum(axis=1, keepdims=True)
+        functional = Estimates(self.functional, self.level).of_laws(probe, values, weighted)
+        return _least_elsewhere(probe, self.functional, functional, values, shares)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        same = all(first_of(EstimatesWeighted, each) == self for each in others)
+        return self if same else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class EstimatesTransformed(Claim):
+    """The expected loss is least at what the mean of the link's answers for the targets stands for, and nowhere
+    else."""
+
+    functional: str
+    link: Link
+    name = "estimates a transformed mean"
+
+    def __str__(self) -> str:
+        return f"estimates the {self.functional}"
+
+    @property
+    def estimated(self) -> str:
+        return self.functional
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.says_class or probe.rows:
+            return _NO_NUMBERS
+        values, shares = probe.laws(max(2, probe.points // 40))
+        mean = self.link.inverse((shares * self.link.apply(values)).sum(axis=1))
+        return _least_elsewhere(probe, self.functional, (mean, mean), values, shares)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        same = all(first_of(EstimatesTransformed, each) == self for each in others)
         return self if same else None
 
 
@@ -119,7 +172,7 @@ class EstimatesBulk(Claim):
 
     def refute(self, probe: Probe) -> str | None:
         np, generator, loss = probe.np, probe.generator, probe.loss
-        if not probe.is_regression or probe.rows or not (loss.prediction.unbounded and loss.target.unbounded):
+        if not probe.is_regression or probe.rows or not (loss.prediction.takes_all and loss.target.takes_all):
             return _NO_NUMBERS
         far = generator.choice([-1.0, 1.0], size=probe.shape) * 10.0 ** generator.uniform(6.0, 9.0, size=probe.shape)
         target = np.zeros(probe.shape)
@@ -435,6 +488,20 @@ def _quantiles(probe: Probe, values: Any, shares: Any, level: float) -> tuple[An
     last = values.shape[1] - 1
     lowest, highest = (np.take_along_axis(ordered, np.minimum(each, last)[:, None], axis=1)[:, 0] for each in places)
     return lowest, highest
+
+
+def _least_elsewhere(probe: Probe, functional: str, of_laws: tuple[Any, Any], values: Any, shares: Any) -> str | None:
+    """A prediction that costs less than the functional of a law, or lies outside of the lowest and the highest one and
+    costs no more, in words."""
+    np, (lowest, highest) = probe.np, of_laws
+    candidates = _between_ends(probe, values, lowest)
+    costs = probe.mean_costs(candidates, values, shares)
+    least = probe.mean_costs(np.stack([lowest, highest], axis=1), values, shares).max(axis=1)[:, None]
+    slack = 1e-12 * np.abs(least)
+    away = np.ptp(values, axis=1)[:, None] * 1e-3
+    outside = (candidates < lowest[:, None] - away) | (candidates > highest[:, None] + away)
+    cheaper = (costs < least - slack) | (outside & (costs <= least + slack))
+    return _cheaper_than(probe, cheaper, candidates, functional, lowest, values, shares)
 
 
 def _between_ends(probe: Probe, values: Any, best: Any) -> Any:

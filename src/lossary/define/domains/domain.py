@@ -228,10 +228,10 @@ class Domain(ABC):
         a prediction as a value of this domain has."""
         return shape if self.indices else shape[: len(shape) - prediction.axes + self.axes]
 
-    @final
     def inside(self, x: Any) -> Any:
         """Amounts of any size and sign brought inside the bounds, in order: 0 to the middle of two, or away from the
-        only one by a `_unit`; as they are where there is none. Of values that are apart the one or the other bound."""
+        only one by a `_unit`; as they are where every number is legal. Of values that are apart the one or the other
+        bound."""
         import numpy as np
 
         low, high = self.low, self.high

@@ -66,6 +66,41 @@ class Positive(Domain):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class NonZero(Domain):
+    """Any number but 0: an amount in which an error is counted."""
+
+    wanted = "other than 0"
+
+    def advice(self, argument: str) -> str:
+        return "an error is no share of 0: where 0 is a number like others, take a loss of the error itself."
+
+    def room(self, x: Any) -> Any:
+        import numpy as np
+
+        return np.abs(x)
+
+    def contains(self, xp: Operations, x: Array, prediction: Array, epsilon: float) -> Array | None:
+        return xp.logical_not(xp.equal(x, 0.0))
+
+    def inside(self, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(x < 0.0, x, x + 1.0)
+
+    def safe(self, xp: Operations, x: Array) -> Array | float:
+        return 1.0
+
+    def activate(self, xp: Operations, x: Array) -> Array:
+        return xp.where(x < 0.0, x, x + 1.0)
+
+    def ordinary(self, generator: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return generator.choice([-1.0, 1.0], size=shape) * np.exp(generator.normal(size=shape))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class Score(Domain):
     """Any number, of which the sign decides the class; `logit` when it is a log-odds.
 
