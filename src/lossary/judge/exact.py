@@ -281,24 +281,27 @@ def judge_total(loss: Loss, inputs: Mapping[str, Any], weight: Any) -> tuple[Any
     }
     weight = xp.numbers(np.asarray(weight).astype(np.float64))
 
-    def total(arrays: Mapping[str, Array]) -> Any:
+    def of_each(arrays: Mapping[str, Array]) -> Array:
+        """What each entry costs; of a loss of the whole batch, the only one."""
         first, second, *rest = arrays.values()
         named = dict(zip(loss.inputs[2:], rest, strict=True))
         if loss.pooled:
             return np.asarray(_textbook(loss)(xp, first, second, **named, weight=weight)).item()
-        return np.sum(weight * _textbook(loss)(xp, first, second, **named))
+        return weight * _textbook(loss)(xp, first, second, **named)
 
     step = xp.power_of_10(-_BATCH_DIGITS // 3)
     slopes = {name: np.empty(arrays[name].shape, dtype=object) for name in loss.learned}
     for name, slope in slopes.items():
-        for place in np.ndindex(slope.shape):
+        # Entries with losses of their own are moved all at once.
+        together = () if loss.pooled else (slice(None),)
+        for place in np.ndindex(slope.shape[len(together) :]):
             ends = []
             for h in (step, -step):
                 moved = arrays[name].copy()
-                moved[place] += h
-                ends.append(total({**arrays, name: moved}))
-            slope[place] = (ends[0] - ends[1]) / (2 * step)
-    return total(arrays), tuple(slopes.values())
+                moved[(*together, *place)] += h
+                ends.append(of_each({**arrays, name: moved}))
+            slope[(*together, *place)] = (ends[0] - ends[1]) / (2 * step)
+    return np.sum(of_each(arrays)), tuple(slopes.values())
 
 
 def _textbook(loss: Loss) -> Any:
