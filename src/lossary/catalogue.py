@@ -117,6 +117,18 @@ def get(name: str, **settings: Any) -> Loss:
     return find(name)(**settings)
 
 
+def multiples(loss: Loss) -> list[tuple[float, Loss]]:
+    """The losses of the catalogue that this one is a multiple of, at its hyper-parameters, each behind the factor."""
+    known = []
+    for identity in loss.identities:
+        if identity.applies(loss):
+            name = identity.other.partition("(")[0]
+            # The expressions are constants of the catalogue, not input.
+            other = eval(identity.other, {name: registry.own(name)} | loss.settings)  # noqa: S307
+            known.append((float(eval(identity.factor, dict(loss.settings))), other))  # noqa: S307
+    return known
+
+
 def teach(name: str) -> str | None:
     """What to say to somebody who asked for a loss by another library's name; None for names nobody gives."""
     from lossary.names import NAMES

@@ -2,79 +2,73 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
 import lossary
+from lossary import catalogue
+from lossary.define.identity import Identity
 from lossary.define.loss import Loss
-from tests.grid import points
+from tests.grid import EACH, EVERY, points
+
+# Every loss that is a multiple of another: as it is tried elsewhere, and where the identity says that it holds.
+BOTH_SIDES = {
+    (loss, factor, other)
+    for each in EVERY
+    for loss in (each, *(type(each)(**identity.when) for identity in each.identities))
+    for factor, other in catalogue.multiples(loss)
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class Identity:
-    """One loss is `factor` times another, whose labels may be written otherwise."""
-
-    loss: Loss
-    factor: float
-    other: Loss
-
-    def target(self, y: Any) -> Any:
-        """The target as the other takes it."""
-        ours, theirs = (each.target for each in (self.loss, self.other))
-        if ours == theirs or not theirs.says_class:
-            return y
-        return theirs.encode(ours.decide(y, np.argmax), 2)
+def written_for(other: Loss, loss: Loss, y: Any) -> Any:
+    """The target of one loss as the other takes it."""
+    if loss.target == other.target or not other.target.says_class:
+        return y
+    return other.target.encode(loss.target.decide(y, np.argmax), 2)
 
 
-IDENTITIES = (
-    *(Identity(lossary.SmoothL1(beta), 1 / beta, lossary.Huber(beta)) for beta in (0.25, 1.0, 24.5)),
-    Identity(lossary.Quantile(0.5), 0.5, lossary.MeanAbsoluteError()),
-    Identity(lossary.Expectile(0.5), 0.5, lossary.MeanSquaredError()),
-    Identity(lossary.PowerError(1.0), 1.0, lossary.MeanAbsoluteError()),
-    Identity(lossary.PowerError(2.0), 1.0, lossary.MeanSquaredError()),
-    Identity(lossary.EpsilonInsensitive(0.0), 1.0, lossary.MeanAbsoluteError()),
-    Identity(lossary.SquaredEpsilonInsensitive(0.0), 1.0, lossary.MeanSquaredError()),
-    Identity(lossary.IntervalScore(0.9), 40.0, lossary.MultiQuantile((0.05, 0.95))),
-    Identity(lossary.SoftMargin(), 1.0, lossary.BinaryCrossEntropy()),
-    Identity(lossary.SoftMargin(labels=(0, 1)), 1.0, lossary.BinaryCrossEntropy()),
-    Identity(lossary.BinaryFocal(0.0), 1.0, lossary.BinaryCrossEntropy()),
-    Identity(lossary.ModifiedHuber(), 4.0, lossary.SmoothedHinge(2.0)),
-    Identity(lossary.SquaredMargin(), 1.0, lossary.MeanSquaredError()),
-    Identity(lossary.Savage(), 1.0, lossary.Brier()),
-    Identity(lossary.Savage(labels=(0, 1)), 1.0, lossary.Brier()),
-    Identity(lossary.BinaryFocal(0.0, pos_weight=3.0), 1.0, lossary.BinaryCrossEntropy(pos_weight=3.0)),
-    Identity(lossary.CategoricalFocal(0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
-    Identity(lossary.PolyCrossEntropy(0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
-    Identity(lossary.LogitAdjusted(), 1.0, lossary.SparseCategoricalCrossEntropy()),
-    Identity(lossary.LogitAdjusted((90, 9, 1, 4), tau=0.0), 1.0, lossary.SparseCategoricalCrossEntropy()),
-    Identity(lossary.LogitAdjusted((900, 81, 1, 4), tau=0.5), 1.0, lossary.LogitAdjusted((0.3, 0.09, 0.01, 0.02))),
-    *(
-        Identity(lossary.Tversky(smooth=size, from_logits=flag), 1.0, lossary.Dice(smooth=2 * size, from_logits=flag))
-        for size in (0.0, 1.0)
-        for flag in (False, True)
-    ),
-    Identity(lossary.Tversky(alpha=1.0, beta=1.0), 1.0, lossary.Jaccard()),
+@pytest.mark.parametrize(
+    ("loss", "factor", "other"),
+    [pytest.param(*sides, id=f"{sides[0]!r}: {sides[2]!r}") for sides in sorted(BOTH_SIDES, key=repr)],
 )
-
-
-@pytest.mark.parametrize("identity", [pytest.param(each, id=repr(each.loss)) for each in IDENTITIES])
-def test_both_sides_agree(identity: Identity, random: Any) -> None:
-    prediction, target = points(identity.loss, random, rows=200).values()
-    sides = [(identity.loss, target), (identity.other, identity.target(target))]
-    answers = [loss.value_and_gradient(prediction=prediction, target=y, reduction="none") for loss, y in sides]
+def test_both_sides_agree(loss: Loss, factor: float, other: Loss, random: Any) -> None:
+    prediction, target = points(loss, random, rows=200).values()
+    sides = [(loss, target), (other, written_for(other, loss, target))]
+    answers = [each.value_and_gradient(prediction=prediction, target=y, reduction="none") for each, y in sides]
     for ours, theirs in zip(*answers, strict=True):
         # Slopes by what a mask is made of are sums of terms of both signs.
-        row = tuple(range(1, ours.ndim)) if identity.loss.prediction.axes > 1 else ()
-        size = np.abs(identity.factor * theirs).max(axis=row, keepdims=True)
-        assert (np.abs(ours - identity.factor * theirs) <= 1e-13 * size).all()
+        row = tuple(range(1, ours.ndim)) if loss.prediction.axes > 1 else ()
+        size = np.abs(factor * theirs).max(axis=row, keepdims=True)
+        assert (np.abs(ours - factor * theirs) <= 1e-13 * size).all()
 
 
 def test_a_wrong_factor_would_be_seen(random: Any) -> None:
     with pytest.raises(AssertionError):
-        test_both_sides_agree(Identity(lossary.Expectile(0.5), 1.0, lossary.MeanSquaredError()), random)
+        test_both_sides_agree(lossary.Expectile(0.5), 1.0, lossary.MeanSquaredError(), random)
+
+
+def test_each_identity_holds_somewhere() -> None:
+    for loss in EACH:
+        for identity in loss.identities:
+            assert identity.applies(type(loss)(**identity.when)), (loss, identity)
+
+
+def test_an_identity_holds_where_it_says_and_nowhere_else() -> None:
+    identity = Identity("Huber(beta)", "1 / beta", when={"shape": 2.0}, whatever=("labels",))
+    assert not identity.applies(lossary.Huber(2.0))  # delta is named nowhere, and not its default
+    assert catalogue.multiples(lossary.SmoothL1(0.25)) == [(4.0, lossary.Huber(0.25))]
+    assert catalogue.multiples(lossary.PowerError(1.5)) == []
+    assert catalogue.multiples(lossary.SoftMargin(labels=(0, 1))) == [(1.0, lossary.BinaryCrossEntropy())]
+
+
+def test_the_scale_of_a_prior_does_not_matter(random: Any) -> None:
+    prediction, target = points(lossary.LogitAdjusted(), random, rows=200).values()
+    one, other = lossary.LogitAdjusted((900, 81, 1, 4), tau=0.5), lossary.LogitAdjusted((0.3, 0.09, 0.01, 0.02))
+    arrays = {"prediction": prediction, "target": target, "reduction": "none"}
+    for ours, theirs in zip(one.value_and_gradient(**arrays), other.value_and_gradient(**arrays), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
 
 
 def test_of_two_classes_the_brier_score_is_twice_that_of_one(random: Any) -> None:

@@ -35,6 +35,7 @@ from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
 from lossary.define.domains.domain import Domain, Learned
 from lossary.define.domains.numbers import Group, Indicator, NonZero, Positive, Probability, Real, Score
 from lossary.define.domains.rows import Boxes, Columns, Quantiles, Row
+from lossary.define.identity import Identity
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.notation import Notation
 from lossary.define.parameters import Levels, NumberOrTable, Pair, Table, parameter
@@ -69,6 +70,7 @@ __all__ = [
     "EstimatesTransformed",
     "EstimatesWeighted",
     "Group",
+    "Identity",
     "Indicator",
     "Kinked",
     "Labels",

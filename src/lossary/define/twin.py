@@ -88,7 +88,7 @@ class Twin:
     @property
     def mentions(self) -> frozenset[str]:
         """The names that the call is made of: arguments, hyper-parameters and libraries."""
-        return _names(self.call)
+        return names_in(self.call)
 
     def applies(self, loss: Loss) -> bool:
         """Whether the two are the same at this loss's hyper-parameters."""
@@ -115,7 +115,8 @@ class Twin:
 
 
 @functools.cache
-def _names(call: str) -> frozenset[str]:
+def names_in(call: str) -> frozenset[str]:
+    """The names that an expression is made of."""
     return frozenset(node.id for node in ast.walk(ast.parse(call, mode="eval")) if isinstance(node, ast.Name))
 
 

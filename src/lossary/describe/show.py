@@ -14,6 +14,7 @@ from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
     from lossary.define.claims.claim import Evidence
+    from lossary.define.identity import Identity
     from lossary.define.loss import Loss
     from lossary.define.parameters import Parameter
     from lossary.define.twin import Twin
@@ -72,8 +73,16 @@ def about(loss: Loss) -> list[tuple[str, list[str]]]:
 def code_and_sources(loss: Loss) -> list[tuple[str, list[str]]]:
     """Where it is found elsewhere, how it is written in each framework, and who says so: (label, entries)."""
     sources = [("Source" if len(loss.sources) == 1 else "Sources", list(loss.sources))] if loss.sources else []
+    identities = [("Equals", [equal(loss, each) for each in loss.identities])] if loss.identities else []
     twins = [("Same as", twin_lines(loss))] if loss.same_as else []
-    return [*twins, *((framework, [line]) for framework, line in code(loss).items()), *sources]
+    return [*identities, *twins, *((framework, [line]) for framework, line in code(loss).items()), *sources]
+
+
+def equal(loss: Loss, identity: Identity) -> str:
+    """What else it is, and at which hyper-parameters, where these are others: "1 / beta * Huber(beta)"."""
+    factor = "" if identity.factor == "1" else f"{identity.factor} * "
+    values = ", ".join(f"{name}={value!r}" for name, value in identity.when.items())
+    return f"{'' if identity.applies(loss) else f'at {values}: '}{factor}{identity.other}"
 
 
 def estimated(loss: Loss) -> str:

@@ -9,6 +9,7 @@ from lossary.define import (
     Claim,
     ClassificationCalibrated,
     Differentiable,
+    Identity,
     Labels,
     Lipschitz,
     NonNegative,
@@ -87,6 +88,7 @@ class BinaryFocal(Pointwise):
     )
     sources = ("Lin et al. 2017, arXiv:1708.02002", "Charoenphakdee et al. 2020, arXiv:2011.09172")
     foreign_names = ("FocalLoss", "BinaryFocalLoss", "SigmoidFocalLoss", "BinaryFocalCrossentropy", "Focal")
+    identities = (Identity("BinaryCrossEntropy(pos_weight=pos_weight)", when={"gamma": 0.0}),)
     same_as = (
         Twin("optax.sigmoid_focal_loss(prediction, target, gamma=gamma)"),
         Twin(

@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     ClassificationCalibrated,
     Convex,
+    Identity,
     Labels,
     Lipschitz,
     NonNegative,
@@ -46,6 +47,7 @@ class ModifiedHuber(Pointwise):
     )
     sources = ("Zhang 2004, doi:10.1145/1015330.1015332",)
     foreign_names = ("ModifiedHuberLoss", "modified_huber")
+    identities = (Identity("SmoothedHinge(2.0, labels=labels)", "4"),)
     same_as = (
         Twin(
             "scipy.special.huber(2, numpy.maximum(1 - target * prediction, 0))",

@@ -6,6 +6,7 @@ from lossary.define import (
     Array,
     Claim,
     ClassificationCalibrated,
+    Identity,
     Labels,
     Lipschitz,
     NonNegative,
@@ -51,6 +52,7 @@ class Savage(Pointwise):
         "Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
     )
     foreign_names = ("SavageLoss", "SavageBoost")
+    identities = (Identity("Brier()", whatever=("labels",)),)
     same_as = (
         Twin(
             "torch.nn.MSELoss(reduction='none')(torch.sigmoid(prediction), (target + 1) / 2)",

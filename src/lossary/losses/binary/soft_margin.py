@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     ClassificationCalibrated,
     Departure,
+    Identity,
     Labels,
     Lipschitz,
     NonNegative,
@@ -51,6 +52,7 @@ class SoftMargin(Pointwise):
         "Bartlett, Jordan & McAuliffe 2006, doi:10.1198/016214505000000907",
     )
     foreign_names = ("SoftMarginLoss", "LogitMargin", "LogitMarginLoss", "LogisticMargin")
+    identities = (Identity("BinaryCrossEntropy()", whatever=("labels",)),)
     same_as = (
         Twin(
             "torch.nn.SoftMarginLoss(reduction='none')(prediction, target)",

@@ -6,6 +6,7 @@ from lossary.define import (
     Array,
     Claim,
     ClassificationCalibrated,
+    Identity,
     Labels,
     NonNegative,
     Pair,
@@ -49,6 +50,7 @@ class SquaredMargin(Pointwise):
         "Bartlett, Jordan & McAuliffe 2006, doi:10.1198/016214505000000907",
     )
     foreign_names = ("L2MarginLoss", "L2Margin", "LeastSquaresMargin")
+    identities = (Identity("MeanSquaredError()", when={"labels": (-1.0, 1.0)}),)
     same_as = (
         Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", when={"labels": (-1.0, 1.0)}),
         Twin("torch.nn.MSELoss(reduction='none')(prediction, 2 * target - 1)", when={"labels": (0.0, 1.0)}),

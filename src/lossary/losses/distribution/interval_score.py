@@ -8,6 +8,7 @@ from lossary.define import (
     Columns,
     Convex,
     EstimatesQuantiles,
+    Identity,
     Kinked,
     Lipschitz,
     Real,
@@ -53,6 +54,7 @@ class IntervalScore(Rowwise):
         "Gneiting & Raftery 2007, doi:10.1198/016214506000001437",
     )
     foreign_names = ("WinklerScore", "WinklerLoss", "MeanIntervalScore", "IntervalLoss")
+    identities = (Identity("MultiQuantile((0.5 - 0.5 * coverage, 0.5 + 0.5 * coverage))", "4 / (1 - coverage)"),)
     same_as = (Twin("scoringrules.interval_score(target, prediction[..., 0], prediction[..., 1], 1 - coverage)"),)
 
     @property

@@ -11,6 +11,7 @@ from lossary.define import (
     Convex,
     Departure,
     Differentiable,
+    Identity,
     Lipschitz,
     Logits,
     NonNegative,
@@ -68,6 +69,7 @@ class CategoricalFocal(Rowwise):
     )
     sources = ("Lin et al. 2017, arXiv:1708.02002", "Charoenphakdee et al. 2020, arXiv:2011.09172")
     foreign_names = ("CategoricalFocalCrossentropy", "CategoricalFocalLoss", "MulticlassFocalLoss")
+    identities = (Identity("SparseCategoricalCrossEntropy(class_weight=class_weight)", when={"gamma": 0.0}),)
     same_as = (
         Twin(
             "keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, from_logits=True, reduction=None)"

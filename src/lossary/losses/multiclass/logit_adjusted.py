@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     ClassIndex,
     Convex,
+    Identity,
     Lipschitz,
     Logits,
     NonNegative,
@@ -71,6 +72,10 @@ class LogitAdjusted(Rowwise):
         "LogitAdjustLoss",
         "BalancedSoftmax",
         "BalancedSoftmaxLoss",
+    )
+    identities = (
+        Identity("SparseCategoricalCrossEntropy()", when={"tau": 0.0}, whatever=("prior",)),
+        Identity("SparseCategoricalCrossEntropy()", when={"prior": ()}, whatever=("tau",)),
     )
     same_as = (
         Twin(

@@ -8,6 +8,7 @@ from lossary.define import (
     ClassIndex,
     Convex,
     Differentiable,
+    Identity,
     Lipschitz,
     Logits,
     NonNegative,
@@ -50,6 +51,7 @@ class PolyCrossEntropy(Rowwise):
     )
     sources = ("Leng et al. 2022, arXiv:2204.12511",)
     foreign_names = ("PolyLoss", "Poly1Loss", "Poly1CrossEntropy")
+    identities = (Identity("SparseCategoricalCrossEntropy()", when={"epsilon": 0.0}),)
     same_as = (
         Twin(
             "optax.losses.poly_loss_cross_entropy(prediction, jax.nn.one_hot(target, prediction.shape[-1]), "

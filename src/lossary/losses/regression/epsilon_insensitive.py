@@ -8,6 +8,7 @@ from lossary.define import (
     Convex,
     Estimates,
     EstimatesCentre,
+    Identity,
     Kinked,
     Lipschitz,
     NonNegative,
@@ -53,6 +54,7 @@ class EpsilonInsensitive(Pointwise):
         "Smola, Murata, Schölkopf & Müller 1998, Asymptotically Optimal Choice of ε-Loss for Support Vector Machines",
     )
     foreign_names = ("EpsilonInsensitiveLoss", "L1EpsilonInsensitive", "L1EpsilonIns", "SVRLoss", "EpsilonHinge")
+    identities = (Identity("MeanAbsoluteError()", when={"epsilon": 0.0}),)
     same_as = (Twin("torch.nn.L1Loss(reduction='none')(prediction, target)", when={"epsilon": 0.0}),)
 
     @property

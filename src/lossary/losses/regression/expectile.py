@@ -6,6 +6,7 @@ from lossary.define import (
     Array,
     Claim,
     Estimates,
+    Identity,
     NotSymmetricInArguments,
     Pointwise,
     Real,
@@ -50,6 +51,7 @@ class Expectile(Pointwise):
     no_twin = "no library here has expectiles, but for the mean"
     sources = ("Newey & Powell 1987, doi:10.2307/1911031",)
     foreign_names = ("ExpectileLoss", "AsymmetricSquaredError", "AsymmetricLeastSquares")
+    identities = (Identity("MeanSquaredError()", "0.5", when={"level": 0.5}),)
     same_as = (Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", factor=0.5),)
 
     @property

@@ -10,6 +10,7 @@ from lossary.define import (
     Differentiable,
     Estimates,
     EstimatesCentre,
+    Identity,
     Kinked,
     Lipschitz,
     Pointwise,
@@ -53,6 +54,10 @@ class PowerError(Pointwise):
     no_twin = "no library here has other powers than 1 and 2"
     sources = ("Chen 1996, Conditional L_p-quantiles and their application to testing of symmetry",)
     foreign_names = ("LPDistLoss", "LpLoss", "LpDistance", "MeanPowerError")
+    identities = (
+        Identity("MeanAbsoluteError()", when={"p": 1.0}),
+        Identity("MeanSquaredError()", when={"p": 2.0}),
+    )
     same_as = (
         Twin("torch.nn.L1Loss(reduction='none')(prediction, target)", when={"p": 1.0}),
         Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", when={"p": 2.0}),

@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     Convex,
     Estimates,
+    Identity,
     Kinked,
     Lipschitz,
     NotSymmetricInArguments,
@@ -49,6 +50,7 @@ class Quantile(Pointwise):
     )
     sources = ("Koenker & Bassett 1978, doi:10.2307/1913643",)
     foreign_names = ("PinballLoss", "Pinball", "QuantileLoss", "TiltedLoss", "CheckLoss")
+    identities = (Identity("MeanAbsoluteError()", "0.5", when={"level": 0.5}),)
     same_as = (Twin("sklearn.metrics.mean_pinball_loss(target, prediction, alpha=level)"),)
 
     @property

@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     Convex,
     EstimatesCentre,
+    Identity,
     Lipschitz,
     Pointwise,
     Real,
@@ -47,6 +48,7 @@ class SmoothL1(Pointwise):
     )
     sources = ("Girshick 2015, arXiv:1504.08083",)
     foreign_names = ("SmoothL1Loss", "SmoothedL1", "SmoothAbsoluteError")
+    identities = (Identity("Huber(beta)", "1 / beta"),)
     same_as = (
         Twin("torch.nn.SmoothL1Loss(reduction='none', beta=beta)(prediction, target)"),
         Twin("scipy.special.huber(beta, prediction - target) / beta"),

@@ -8,6 +8,7 @@ from lossary.define import (
     Convex,
     Estimates,
     EstimatesCentre,
+    Identity,
     NonNegative,
     Pointwise,
     Real,
@@ -54,6 +55,7 @@ class SquaredEpsilonInsensitive(Pointwise):
         "Ho & Lin 2012, Large-scale Linear Support Vector Regression",
     )
     foreign_names = ("SquaredEpsilonInsensitiveLoss", "L2EpsilonInsensitive", "L2EpsilonIns", "L2SVRLoss")
+    identities = (Identity("MeanSquaredError()", when={"epsilon": 0.0}),)
     same_as = (Twin("torch.nn.MSELoss(reduction='none')(prediction, target)", when={"epsilon": 0.0}),)
 
     @property

@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     Differentiable,
     Domain,
+    Identity,
     NonNegative,
     Notation,
     NotConvex,
@@ -59,6 +60,7 @@ class Jaccard(Rowwise):
         "Jaccard 1912, doi:10.1111/j.1469-8137.1912.tb05611.x",
     )
     foreign_names = ("JaccardLoss", "IoULoss", "SoftJaccard", "SoftIoU")
+    identities = (Identity("Tversky(alpha=1.0, beta=1.0, smooth=smooth, from_logits=from_logits, axes=axes)"),)
     same_as = twins("smooth=smooth, alpha=1.0, beta=1.0", "Tversky(alpha=1.0, beta=1.0, ")
 
     @property

@@ -12,6 +12,7 @@ from lossary.define import (
     Departure,
     Differentiable,
     Domain,
+    Identity,
     Logits,
     NonNegative,
     Notation,
@@ -159,6 +160,12 @@ class MulticlassTversky(Rowwise):
     )
     sources = ("Salehi, Erdogmus & Gholipour 2017, arXiv:1706.05721",)
     foreign_names = ("MulticlassTverskyLoss", "MulticlassJaccard", "MulticlassJaccardLoss", "CategoricalTversky")
+    identities = (
+        Identity(
+            "MulticlassDice(smooth=2 * smooth, class_weight=class_weight, void=void, axes=axes)",
+            when={"alpha": 0.5, "beta": 0.5},
+        ),
+    )
     same_as = in_optax("smooth=smooth, alpha=alpha, beta=beta")
 
     @property

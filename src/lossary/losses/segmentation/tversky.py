@@ -8,6 +8,7 @@ from lossary.define import (
     Claim,
     Differentiable,
     Domain,
+    Identity,
     NonNegative,
     Notation,
     NotConvex,
@@ -90,6 +91,10 @@ class Tversky(Rowwise):
     )
     sources = ("Salehi, Erdogmus & Gholipour 2017, arXiv:1706.05721", "Tversky 1977, doi:10.1037/0033-295X.84.4.327")
     foreign_names = ("TverskyLoss", "TverskyIndex")
+    identities = (
+        Identity("Dice(smooth=2 * smooth, from_logits=from_logits, axes=axes)", when={"alpha": 0.5, "beta": 0.5}),
+        Identity("Jaccard(smooth=smooth, from_logits=from_logits, axes=axes)", when={"alpha": 1.0, "beta": 1.0}),
+    )
     same_as = twins("smooth=smooth, alpha=alpha, beta=beta", "Tversky(alpha=beta, beta=alpha, ")
 
     @property
