@@ -92,7 +92,7 @@ FAMILIES = {
     "multiclass": "Losses for one of K classes.",
     "multilabel": "Losses for several labels at once, each of which holds or not.",
     "ordinal": "Losses for one of several ranks, which have an order and no distances.",
-    "preference": "Losses for which of two answers is preferred, by how likely a model finds them.",
+    "preference": "Losses for which of two answers is preferred.",
     "ranking": "Losses for the order within lists: which of two entries comes first.",
     "regression": "Losses for a number as the target.",
     "segmentation": "Masks: which pixels belong to something.",

@@ -172,6 +172,13 @@ def test_imbalanced_classes_bring_a_weighted_loss() -> None:
     np.testing.assert_allclose(weighted[0].settings["class_weight"], 100 / (3 * np.array([50, 44, 6])), rtol=1e-2)
 
 
+def test_a_loss_that_is_told_what_is_frequent_learns_it_from_the_data() -> None:
+    three = noisy(100).with_columns(y=pl.Series(["a"] * 50 + ["b"] * 44 + ["c"] * 6))
+    (asked,) = suggesting.suggest(profiling.profile(read(three, "y")), ["LogitAdjusted"]).candidates
+    assert asked.loss.settings["prior"] == (50.0, 44.0, 6.0)
+    assert asked.reason.endswith("prior is how many rows each class has")
+
+
 def test_include_and_exclude() -> None:
     profiled = profiling.profile(read("engel"))
     names = [each.name for each in suggesting.suggest(profiled, ["mae", "Quantile(level=0.8)"]).candidates]

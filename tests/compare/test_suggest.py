@@ -25,7 +25,7 @@ from lossary.compare import advise
 from lossary.compare.advice import Advice
 from lossary.compare.suggest import Candidate, _locations
 from lossary.define import registry
-from lossary.define.choice import AgainstNoise, Balance, Facts, TimesSpread, Wanted
+from lossary.define.choice import AgainstNoise, Balance, Counted, Facts, TimesSpread, Wanted
 from lossary.define.claims.slope import Lipschitz
 from lossary.define.domains.numbers import Real
 from lossary.define.loss import Pointwise
@@ -169,6 +169,9 @@ def test_rules() -> None:
     assert not Balance().applies(Facts(counts=(60, 40)))
     assert not Balance().applies(Facts())
     assert Balance().values(1.0, Facts(counts=(0, 5))) == (0.2, 0.2**0.5)  # a class without rows is no division by 0
+    assert Counted().values((), Facts(counts=(90, 0))) == ((90.0, 1.0),)
+    assert Counted().applies(facts)
+    assert not Counted().applies(Facts(counts=(60, 40)))
     assert AgainstNoise(0.1).applies(Facts(counts=(5, 5, 5)))
     assert not AgainstNoise(0.1).applies(Facts(counts=(5, 5)))
     assert AgainstNoise(0.1).applies(Facts(counts=(5, 5), noise=0.02))

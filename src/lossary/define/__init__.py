@@ -3,7 +3,7 @@
 What lossary's own losses import is what anybody's may: nothing else of lossary belongs into a loss.
 """
 
-from lossary.define.choice import AgainstNoise, Balance, Choice, TimesSpread, Wanted
+from lossary.define.choice import AgainstNoise, Balance, Choice, Counted, TimesSpread, Wanted
 from lossary.define.claims.claim import Claim, Separable
 from lossary.define.claims.curve import (
     Convex,
@@ -56,6 +56,7 @@ __all__ = [
     "ClassificationCalibrated",
     "Columns",
     "Convex",
+    "Counted",
     "Departure",
     "Differentiable",
     "DifferentiationError",

@@ -109,6 +109,23 @@ class Balance(Choice):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class Counted(Choice):
+    """How many rows each class has, for losses that are told what is frequent."""
+
+    replaces_default: ClassVar[bool] = True
+
+    def applies(self, facts: Facts) -> bool:
+        return facts.imbalanced
+
+    def values(self, default: Setting, facts: Facts) -> tuple[Setting, ...]:
+        return (tuple(float(max(count, 1)) for count in facts.counts),)
+
+    def reason(self, name: str) -> str:
+        return f"{name} is how many rows each class has"
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class AgainstNoise(Choice):
     """A value that guards against wrong labels: for many classes worth a try, for two where labels look wrong."""
 

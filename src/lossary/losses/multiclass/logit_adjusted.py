@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     ClassIndex,
     Convex,
+    Counted,
     Identity,
     Lipschitz,
     Logits,
@@ -38,6 +39,7 @@ class LogitAdjusted(Rowwise):
         doc="how frequent each class is, as shares or as counts of rows, for only their ratios matter; () for alike",
         foreign=("class_prior", "priors", "class_counts", "cls_num_list"),
         examples=((0.625, 0.25, 0.09375, 0.03125),),
+        choose=Counted(),
     )
     tau: float = parameter(
         default=1.0,

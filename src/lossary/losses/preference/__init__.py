@@ -1,1 +1,1 @@
-"""Losses for which of two answers is preferred, by how likely a model finds them."""
+"""Losses for which of two answers is preferred."""
