@@ -37,8 +37,11 @@ def definitions(folder: pathlib.Path, kind: str) -> dict[str, Defined]:
     for path in sorted(folder.rglob("*.py")):
         module = importlib.import_module("lossary." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts))
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and issubclass(vars(module)[node.name], getattr(lossary, kind)):
-                found[node.name] = Defined(vars(module)[node.name], node)
+            if not isinstance(node, ast.ClassDef):
+                continue
+            cls = vars(module)[node.name]
+            if issubclass(cls, getattr(lossary, kind)) and dataclasses.is_dataclass(cls):  # abstract ones are none
+                found[node.name] = Defined(cls, node)
     return found
 
 

@@ -20,6 +20,7 @@ LOSSES = {
     "ZeroOne": "lossary.losses.binary.zero_one",
     "GeneralizedIoU": "lossary.losses.boxes.generalized_iou",
     "CRPSEnsemble": "lossary.losses.distribution.crps_ensemble",
+    "CRPSNormal": "lossary.losses.distribution.crps_normal",
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "IntervalScore": "lossary.losses.distribution.interval_score",

@@ -9,6 +9,7 @@ _OF = {
     "BinaryFocal": "binaryfocal binaryfocalcrossentropy focal keraslossesbinaryfocalcrossentropy optaxsigmoidfocal sigmoidfocal",
     "Brier": "brier brierscore quadraticscore sklearnmetricsbrierscore",
     "CRPSEnsemble": "continuousrankedprobabilityscore crps crpsensemble ensemblecrps faircrps scoringrulescrpsensemble torchmetricsregressioncontinuousrankedprobabilityscore",
+    "CRPSNormal": "crpsgaussian crpsnormal gaussiancrps normalcrps scoringrulescrpsnormal",
     "CategoricalCrossEntropy": "categoricalcrossentropy cce keraslossescategoricalcrossentropy optaxsoftmaxcrossentropy softcrossentropy softmaxcrossentropy torchnncrossentropy torchnnnll",
     "CategoricalFocal": "categoricalfocal categoricalfocalcrossentropy keraslossescategoricalfocalcrossentropy multiclassfocal",
     "Cauchy": "cauchy lorentzian statsmodelsrobustnormsstudentt studentt",

@@ -36,6 +36,7 @@ class Word:
 
 
 WORDS = {
+    "erf": Word(_mp.erf),
     "exp": Word(_mp.exp),
     "expm1": Word(_mp.expm1),
     "log": Word(_mp.log, lowest=0.0),
@@ -79,7 +80,13 @@ def _exactly(word: str, x: float) -> Any:
     if word == "log_cosh":
         x = abs(x)
     if np.isinf(x):
-        at_both = {"exp": _mp.exp, "sigmoid": lambda x: _mp.mpf(x > 0), "tanh": _mp.tanh, "power -0.75": lambda x: 0.0}
+        at_both = {
+            "erf": _mp.erf,
+            "exp": _mp.exp,
+            "sigmoid": lambda x: _mp.mpf(x > 0),
+            "tanh": _mp.tanh,
+            "power -0.75": lambda x: 0.0,
+        }
         return at_both.get(word, _at_infinity(word))(x)
     return WORDS[word].exactly(_mp.mpf(x))
 

@@ -287,7 +287,9 @@ def test_units(loss: Any) -> None:
         return  # it says nothing of units, and 7 times what it takes need not be legal
     p, y = ordinary(loss, np.random.default_rng(0), rows=25).values()
     values = loss.values(prediction=p, target=y)
-    ratio = (loss.values(prediction=7 * p, target=7 * y) / np.where(values == 0.0, np.nan, values))[values != 0.0]
+    logarithms = [name.startswith("log_") for name in getattr(loss.prediction, "names", ("",))]
+    scaled = np.where(logarithms, p + np.log(7), 7 * p)
+    ratio = (loss.values(prediction=scaled, target=7 * y) / np.where(values == 0.0, np.nan, values))[values != 0.0]
     assert np.allclose(ratio, 7.0) or "in the target's own units" not in said
     assert np.allclose(ratio, 49.0) or "square of the target's" not in said
     if "rescale δ" in said:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 from sklearn.metrics import mean_pinball_loss, mean_tweedie_deviance
 
-from lossary import CRPSEnsemble, Gamma, IntervalScore, MultiQuantile, NegativeBinomial, Poisson, Tweedie
+from lossary import CRPSEnsemble, CRPSNormal, Gamma, IntervalScore, MultiQuantile, NegativeBinomial, Poisson, Tweedie
 from lossary.errors import DomainError, ShapeError
 
 
@@ -152,3 +153,31 @@ def test_of_many_levels_twice_the_mean_is_the_score_of_the_law(random: Any) -> N
 def test_a_row_of_another_length_is_refused() -> None:
     with pytest.raises(ShapeError, match="rows of 3 numbers, one for each level"):
         MultiQuantile()(prediction=np.zeros((5, 4)), target=np.zeros(5))
+
+
+# Of what law a score is the integral of (F(x) − [y ≤ x])², at a location and a scale.
+SCORES = [pytest.param(CRPSNormal, scipy.stats.norm, id="CRPSNormal")]
+
+
+@pytest.mark.parametrize(("score", "law"), SCORES)
+def test_a_score_is_the_integral_of_the_squared_difference_of_both_distribution_functions(score: Any, law: Any) -> None:
+    prediction = np.array([[0.3, np.log(2.0)], [0.3, np.log(0.5)], [-1.0, 0.0]])
+    target = np.array([1.7, -2.0, -1.0])
+
+    def by_integral(location: float, log_scale: float, y: float) -> float:
+        cdf = law(location, np.exp(log_scale)).cdf
+        below, _ = scipy.integrate.quad(lambda x: cdf(x) ** 2, -np.inf, y)
+        above, _ = scipy.integrate.quad(lambda x: (1.0 - cdf(x)) ** 2, y, np.inf)
+        return below + above
+
+    wanted = [by_integral(*row, y) for row, y in zip(prediction, target, strict=True)]
+    np.testing.assert_allclose(score().values(prediction=prediction, target=target), wanted, rtol=1e-7)
+    scaled = np.stack([prediction[:, 0], np.exp(prediction[:, 1])], axis=1)
+    other = score(scale=score.default("scale").removeprefix("log_"))
+    np.testing.assert_allclose(other.values(prediction=scaled, target=target), wanted, rtol=1e-7)
+
+
+@pytest.mark.parametrize(("score", "law"), SCORES)
+def test_of_a_law_without_scale_a_score_is_the_absolute_error(score: Any, law: Any) -> None:
+    prediction, target = np.array([[1.0, -1e4], [1.0, -1e4]]), np.array([3.5, 1.0])
+    assert score().values(prediction=prediction, target=target).tolist() == [2.5, 0.0]

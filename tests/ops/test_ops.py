@@ -306,7 +306,7 @@ class TestTensorFlow:
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-WORDS_OF_ONE = ("abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "softplus", "sigmoid", "log_cosh")
+WORDS_OF_ONE = ("abs", "erf", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "softplus", "sigmoid", "log_cosh")
 
 
 @pytest.mark.parametrize(

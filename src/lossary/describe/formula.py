@@ -470,6 +470,9 @@ class LaTeX(Operations):
     def abs(self, x: Array) -> Array:
         return _Size(_expression(x))
 
+    def erf(self, x: Array) -> Array:
+        return _Function("erf", (_expression(x),))
+
     def exp(self, x: Array) -> Array:
         return _Function("exp", (_expression(x),))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lossary import kernels
 from lossary.define import spelling
 from lossary.define.claims.claim import closure, stated
+from lossary.define.loss import Batchwise, Pointwise, Rowwise
 from lossary.define.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def page(loss: Loss, *, claims: bool = False, heading: Callable[[str], str] = st
 
 def kind(loss: Loss) -> str:
     """Its task and shape: "regression · pointwise"."""
-    return f"{loss.task} · {type(loss).__bases__[0].__name__.lower()}"
+    shape = next(base for base in (Pointwise, Rowwise, Batchwise) if isinstance(loss, base))
+    return f"{loss.task} · {shape.__name__.lower()}"
 
 
 def summary(loss: Loss) -> str:

@@ -39,6 +39,7 @@ class Exact(Operations):
             name: np.frompyfunc(function, 1, 1)
             for name, function in {
                 "exact": lambda x: self._mp.mpf(x if isinstance(x, self._mp.mpf) else float(x)),
+                "erf": self._mp.erf,
                 "exp": self._exp,
                 "expm1": self._mp.expm1,
                 "log": lambda x: self._mp.nan if x < 0 else -self._huge if x == 0 else self._mp.log(x),
@@ -65,6 +66,9 @@ class Exact(Operations):
 
     def abs(self, x: Array) -> Array:
         return np.abs(x)
+
+    def erf(self, x: Array) -> Array:
+        return self._functions["erf"](x)
 
     def exp(self, x: Array) -> Array:
         return self._functions["exp"](x)

@@ -329,6 +329,9 @@ class Scalar(Operations):
 
     # ── elementary functions ─────────────────────────────────────────────────────────────────────────────────────
 
+    def erf(self, x: Array) -> Array:
+        return self._erf_from_exp(self._lifted(x))
+
     def exp(self, x: Array) -> Array:
         x = self._lifted(x)
         beyond_1, power = self._exponential(x)

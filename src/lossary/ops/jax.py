@@ -30,6 +30,9 @@ class JAX(XLA):
     def abs(self, x: Array) -> Array:
         return _abs(x)
 
+    def erf(self, x: Array) -> Array:
+        return jax.lax.erf(x)
+
     def exp(self, x: Array) -> Array:
         return jnp.exp(x)
 

@@ -27,6 +27,9 @@ class NumPy(Framework):
     def abs(self, x: Array) -> Array:
         return np.abs(x)
 
+    def erf(self, x: Array) -> Array:
+        return self._erf_from_exp(x)
+
     def exp(self, x: Array) -> Array:
         return np.exp(x)
 

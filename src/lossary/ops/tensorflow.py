@@ -29,6 +29,9 @@ class TensorFlow(XLA):
     def abs(self, x: Array) -> Array:
         return tf.abs(x)
 
+    def erf(self, x: Array) -> Array:
+        return tf.math.erf(self.clip(x, -100.0, 100.0))  # NaN far out
+
     def exp(self, x: Array) -> Array:
         return tf.exp(x)
 

@@ -236,6 +236,68 @@ class EstimatesMoments(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class EstimatesLocationAndScale(Claim):
+    """Where the targets' law is of this family, the expected loss is least at its location and its scale, and nowhere
+    else; of other laws it says nothing. Columns are a location and a scale, of which a name that begins with `log_` has
+    the logarithm; a Student's t law has so many degrees of freedom."""
+
+    law: str
+    degrees: float | None = None
+    name = "estimates location and scale"
+
+    def __str__(self) -> str:
+        return f"estimates the {self.estimated}"
+
+    @property
+    def estimated(self) -> str:
+        return f"location and scale of a {self.law} law"
+
+    def refute(self, probe: Probe) -> str | None:
+        np, generator, prediction = probe.np, probe.generator, probe.loss.prediction
+        names: tuple[str, ...] = getattr(prediction, "names", ())
+        if len(names) != 2 or not prediction.says_estimate or probe.loss.target.rows:
+            return "its prediction is no location and scale"
+        # Far out in steps that grow, so that heavy tails are held, and 0 among them, where there may be a kink.
+        steps = np.linspace(-7.6, 7.6, 801)
+        away, shares = np.sinh(steps), self._density(np, np.sinh(steps)) * np.cosh(steps)
+        shares = shares / shares.sum()
+        # Off by many units of the scale or by few, in one column or in both; at first by nothing.
+        off = np.concatenate([[0.0], *(sign * np.geomspace(0.01, 3.0, 6) for sign in (1.0, -1.0))])
+        shift, factor = (x.ravel() for x in np.meshgrid(off, np.exp(off)))
+        for _ in range(max(2, probe.points // 2000)):
+            location, scale = generator.normal(), np.exp(generator.normal())
+            second = np.log(scale * factor) if names[1].startswith("log_") else scale * factor
+            candidates = np.stack([location + scale * shift, second], axis=-1)
+            prediction = np.repeat(candidates[:, None], len(away), axis=1)
+            target = np.broadcast_to(location + scale * away, prediction.shape[:2])
+            cost = probe.values(prediction, np.ascontiguousarray(target)) @ shares
+            cheaper = cost <= cost[0] + 1e-10 * (1.0 + np.abs(cost[0]))
+            cheaper[0] = cost[0] == -np.inf
+            found = probe.first(cheaper, true=np.broadcast_to(candidates[0], candidates.shape), better=candidates)
+            if found is not None:
+                return found
+        return None
+
+    def _density(self, np: Any, z: Any) -> Any:
+        """How dense the family's standard law is, up to a factor."""
+        match self.law:
+            case "normal":
+                return np.exp(-0.5 * z * z)
+            case "Laplace":
+                return np.exp(-np.abs(z))
+            case "logistic":
+                return np.exp(-np.abs(z)) / (1.0 + np.exp(-np.abs(z))) ** 2
+            case "Student's t" if self.degrees is not None:
+                return (1.0 + z * z / self.degrees) ** (-0.5 * (self.degrees + 1.0))
+        raise TypeError(f"{self!r} is of no family of laws that is known.")
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        same = all(first_of(EstimatesLocationAndScale, each) == self for each in others)
+        return self if same else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class EstimatesQuantiles(Claim):
     """The expected loss is least where each entry of a row is the quantile of its level, and nowhere else."""
 

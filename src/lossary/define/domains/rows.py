@@ -190,7 +190,8 @@ class Columns(Domain):
     `xp.stack(mean, log_scale)` puts them together.
 
     Some names say what a column predicts of the target: mean, median and location a number that stands for it, lower
-    and upper what it is not below and not above. Columns of any other name are on a scale of their own.
+    and upper what it is not below and not above. Columns of any other name are on a scale of their own, and those whose
+    name begins with `log_` have logarithms.
     """
 
     _centres: ClassVar[tuple[str, ...]] = ("mean", "median", "location")
