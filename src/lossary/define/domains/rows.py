@@ -64,7 +64,7 @@ class Row(Domain):
         return self.entry.innermost
 
     def encode(self, index: Any, classes: int) -> Any:
-        return self.entry.encode(index, classes)
+        return self.entry.encode(index, classes) if self.indices else super().encode(index, classes)
 
     def contains(self, xp: Framework, x: Array, prediction: Array, epsilon: float) -> Array | None:
         legal = self.entry.contains(xp, x, prediction, epsilon)
