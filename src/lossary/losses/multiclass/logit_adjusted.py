@@ -23,6 +23,8 @@ from lossary.define import (
     parameter,
 )
 
+_FAR = 1e30  # below the largest, where no class has a share
+
 
 class LogitAdjusted(Rowwise):
     """Cross-entropy of logits to which τ times the logarithm of how frequent each class is has been added: what is left
@@ -108,16 +110,21 @@ class LogitAdjusted(Rowwise):
         return -xp.log(xp.take(parts, y) / xp.sum(parts))
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        logits, lost = self._adjusted(xp, p)
-        share, _ = xp.softmax_and_complement(logits)
-        return xp.surprisal_at(logits, y) + (xp.sum(share * lost) - xp.take(lost, y))
+        logits, best, lost = self._adjusted(xp, p)
+        surprisal, small = xp.surprisal_at(logits, y), xp.take(xp.softmax_and_complement(logits)[1], best)
+        # Not small · mean added to it, which may be subnormal.
+        gained = xp.quotient(small, surprisal) * self._mean_of_others(xp, logits, best, lost)
+        return surprisal * (1.0 + gained) - xp.take(lost, y)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        logits, lost = self._adjusted(xp, p)
+        logits, best, lost = self._adjusted(xp, p)
         share, complement = xp.softmax_and_complement(logits)
+        small = xp.take(complement, best)
         # Of what is small beside 1, the exponential is 1 more.
-        gained = share * (lost - xp.row(xp.sum(share * lost)))
-        return xp.where(xp.is_class(y, p), gained - complement, share + gained)
+        mean = xp.row(self._mean_of_others(xp, logits, best, lost))
+        gained = lost - xp.row(small) * mean
+        others = xp.where(xp.is_class(best, p), complement * (1.0 + share * mean), complement - share * gained)
+        return xp.where(xp.is_class(y, p), -others, share * (1.0 + gained))
 
     # The power τ of a ratio of two frequencies, whose logarithm is rounded by half a unit in its last place.
 
@@ -135,9 +142,9 @@ class LogitAdjusted(Rowwise):
         offset = self._offset(xp, p) + 0.0 * xp.clip(p, -1.0, 1.0)
         return 1.0 + 0.5 * xp.row(xp.max(offset) + xp.max(-offset))
 
-    def _adjusted(self, xp: Any, p: Array) -> tuple[Array, Array]:
-        """The logits with the prior, less those of the class that is the largest then; and what rounding has lost of
-        each, which is nothing of that class itself."""
+    def _adjusted(self, xp: Any, p: Array) -> tuple[Array, Array, Array]:
+        """The logits with the prior, less those of the class that is the largest then; which one that is; and what
+        rounding has lost of each, which is nothing of that class itself."""
         offset = self._offset(xp, p) + 0.0 * xp.clip(p, -1.0, 1.0)
         best = xp.argmax(p + offset)
         largest = xp.stop_gradient(xp.row(xp.take(p, best)))
@@ -145,7 +152,12 @@ class LogitAdjusted(Rowwise):
         # ∞ − ∞ is 0 for that class itself.
         below = xp.where(xp.logical_and(xp.isnan(below), xp.equal(p, largest)), 0.0, below)
         logits, second = xp.difference_in_parts(below, xp.row(xp.take(offset, best)) - offset)
-        return logits, first + second
+        return logits, best, first + second
+
+    def _mean_of_others(self, xp: Any, logits: Array, best: Array, lost: Array) -> Array:
+        """What rounding has lost in the mean over all classes but the best, by the shares that they have among them."""
+        others = xp.where(xp.is_class(best, logits), -_FAR, xp.maximum(logits, -_FAR))
+        return xp.sum(xp.softmax_and_complement(others)[0] * lost)
 
     def _offset(self, xp: Any, p: Array) -> Array:
         """τ times the logarithm of each class's frequency."""
