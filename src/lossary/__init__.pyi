@@ -38,6 +38,8 @@ from lossary.losses.binary.squared_margin import SquaredMargin as SquaredMargin
 from lossary.losses.binary.zero_one import ZeroOne as ZeroOne
 from lossary.losses.boxes.generalized_iou import GeneralizedIoU as GeneralizedIoU
 from lossary.losses.distribution.crps_ensemble import CRPSEnsemble as CRPSEnsemble
+from lossary.losses.distribution.crps_laplace import CRPSLaplace as CRPSLaplace
+from lossary.losses.distribution.crps_logistic import CRPSLogistic as CRPSLogistic
 from lossary.losses.distribution.crps_normal import CRPSNormal as CRPSNormal
 from lossary.losses.distribution.gamma import Gamma as Gamma
 from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL

@@ -20,6 +20,8 @@ LOSSES = {
     "ZeroOne": "lossary.losses.binary.zero_one",
     "GeneralizedIoU": "lossary.losses.boxes.generalized_iou",
     "CRPSEnsemble": "lossary.losses.distribution.crps_ensemble",
+    "CRPSLaplace": "lossary.losses.distribution.crps_laplace",
+    "CRPSLogistic": "lossary.losses.distribution.crps_logistic",
     "CRPSNormal": "lossary.losses.distribution.crps_normal",
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",

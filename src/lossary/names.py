@@ -9,6 +9,8 @@ _OF = {
     "BinaryFocal": "binaryfocal binaryfocalcrossentropy focal keraslossesbinaryfocalcrossentropy optaxsigmoidfocal sigmoidfocal",
     "Brier": "brier brierscore quadraticscore sklearnmetricsbrierscore",
     "CRPSEnsemble": "continuousrankedprobabilityscore crps crpsensemble ensemblecrps faircrps scoringrulescrpsensemble torchmetricsregressioncontinuousrankedprobabilityscore",
+    "CRPSLaplace": "crpslaplace laplacecrps scoringrulescrpslaplace",
+    "CRPSLogistic": "crpslogistic logisticcrps scoringrulescrpslogistic",
     "CRPSNormal": "crpsgaussian crpsnormal gaussiancrps normalcrps scoringrulescrpsnormal",
     "CategoricalCrossEntropy": "categoricalcrossentropy cce keraslossescategoricalcrossentropy optaxsoftmaxcrossentropy softcrossentropy softmaxcrossentropy torchnncrossentropy torchnnnll",
     "CategoricalFocal": "categoricalfocal categoricalfocalcrossentropy keraslossescategoricalfocalcrossentropy multiclassfocal",

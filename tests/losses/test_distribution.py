@@ -10,7 +10,18 @@ import scipy.integrate
 import scipy.stats
 from sklearn.metrics import mean_pinball_loss, mean_tweedie_deviance
 
-from lossary import CRPSEnsemble, CRPSNormal, Gamma, IntervalScore, MultiQuantile, NegativeBinomial, Poisson, Tweedie
+from lossary import (
+    CRPSEnsemble,
+    CRPSLaplace,
+    CRPSLogistic,
+    CRPSNormal,
+    Gamma,
+    IntervalScore,
+    MultiQuantile,
+    NegativeBinomial,
+    Poisson,
+    Tweedie,
+)
 from lossary.errors import DomainError, ShapeError
 
 
@@ -156,7 +167,11 @@ def test_a_row_of_another_length_is_refused() -> None:
 
 
 # Of what law a score is the integral of (F(x) − [y ≤ x])², at a location and a scale.
-SCORES = [pytest.param(CRPSNormal, scipy.stats.norm, id="CRPSNormal")]
+SCORES = [
+    pytest.param(CRPSNormal, scipy.stats.norm, id="CRPSNormal"),
+    pytest.param(CRPSLogistic, scipy.stats.logistic, id="CRPSLogistic"),
+    pytest.param(CRPSLaplace, scipy.stats.laplace, id="CRPSLaplace"),
+]
 
 
 @pytest.mark.parametrize(("score", "law"), SCORES)

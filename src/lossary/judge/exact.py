@@ -356,7 +356,7 @@ def _in_groups(
     if not of_target:
         steps = _powers_of_steps(loss.prediction, p, beside)
     else:
-        steps = _powers_of_steps(loss.target, y, np.abs(p).max(axis=tuple(range(y.ndim, p.ndim))) if others else p)
+        steps = _powers_of_steps(loss.target, y, _compared_with(loss.prediction, p, others))
     digits = _digits(loss, p, beside, steps, smallest, order)
     finished: list[Any] = []
     for count in np.unique(digits):
@@ -369,6 +369,14 @@ def _in_groups(
         for whole, part in zip(finished, answers, strict=True):
             whole[chosen] = part
     return [each.reshape(leading + each.shape[1:]) for each in finished]
+
+
+def _compared_with(domain: Domain, p: Any, others: int) -> Any:
+    """What in each prediction is on the scale of its target, which has so many axes less: the column that predicts it,
+    or the largest entry."""
+    if others and domain.says_estimate:
+        return domain.estimate(p)
+    return np.abs(p).max(axis=tuple(range(p.ndim - others, p.ndim))) if others else p
 
 
 def _powers_of_steps(domain: Domain, x: Any, beside: Any) -> Any:

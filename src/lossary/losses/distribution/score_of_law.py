@@ -75,7 +75,11 @@ class ScoreOfLaw(Rowwise, abstract=True):
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         (location, scale), (inside, of_scale) = xp.columns(p, 2), self._derivatives(xp, p, y)
-        return xp.scaled_difference(inside, location, y) + times_scale(xp, of_scale, scale, log=self.log)
+        distance = xp.scaled_difference(inside, location, y)
+        # Where it is infinite, what a scale takes off may be, too.
+        return xp.where(
+            xp.equal(distance, math.inf), distance, distance + times_scale(xp, of_scale, scale, log=self.log)
+        )
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         inside, of_scale = self._derivatives(xp, p, y)
