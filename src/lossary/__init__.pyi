@@ -56,9 +56,11 @@ from lossary.losses.multiclass.sparse_categorical_cross_entropy import SparseCat
 from lossary.losses.multiclass.spherical import Spherical as Spherical
 from lossary.losses.multiclass.sum_hinge import SumHinge as SumHinge
 from lossary.losses.ranking.pairwise_logistic import PairwiseLogistic as PairwiseLogistic
+from lossary.losses.regression.barron import Barron as Barron
 from lossary.losses.regression.cauchy import Cauchy as Cauchy
 from lossary.losses.regression.epsilon_insensitive import EpsilonInsensitive as EpsilonInsensitive
 from lossary.losses.regression.expectile import Expectile as Expectile
+from lossary.losses.regression.geman_mcclure import GemanMcClure as GemanMcClure
 from lossary.losses.regression.huber import Huber as Huber
 from lossary.losses.regression.log_cosh import LogCosh as LogCosh
 from lossary.losses.regression.logistic_distance import LogisticDistance as LogisticDistance
@@ -72,6 +74,7 @@ from lossary.losses.regression.quantile import Quantile as Quantile
 from lossary.losses.regression.smooth_l1 import SmoothL1 as SmoothL1
 from lossary.losses.regression.squared_epsilon_insensitive import SquaredEpsilonInsensitive as SquaredEpsilonInsensitive
 from lossary.losses.regression.tukey import Tukey as Tukey
+from lossary.losses.regression.welsch import Welsch as Welsch
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
 from lossary.losses.segmentation.jaccard import Jaccard as Jaccard

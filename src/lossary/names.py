@@ -4,6 +4,7 @@
 """Every name that leads to a loss, as `catalogue.folded` writes it."""
 
 _OF = {
+    "Barron": "adaptiverobust barron generalrobust robust scipyspecialpseudohuber",
     "BatchDice": "batchdice dicelossbatchtrue",
     "BinaryCrossEntropy": "bce bcewithlogits binarycrossentropy keraslossesbinarycrossentropy log logistic optaxsigmoidbinarycrossentropy sigmoidbinarycrossentropy sigmoidcrossentropy sklearnmetricslog tensorflownnweightedcrossentropywithlogits torchnnbce torchnnbcewithlogits weightedcrossentropywithlogits",
     "BinaryFocal": "binaryfocal binaryfocalcrossentropy focal keraslossesbinaryfocalcrossentropy optaxsigmoidfocal sigmoidfocal",
@@ -20,6 +21,7 @@ _OF = {
     "Exponential": "adaboost exp exponential sklearnlosslossexponential",
     "Gamma": "exponentialnll gamma gammadeviance gammanll halfgamma scipystatsexponlogpdf sklearnlosslosshalfgamma",
     "GaussianNLL": "gaussiannll logpdf meanvarianceestimation normalnll scipystatsnormlogpdf torchnngaussiannll",
+    "GemanMcClure": "gemanmcclure gm",
     "GeneralizedCrossEntropy": "categoricalgeneralizedcrossentropy gce generalizedcrossentropy keraslossescategoricalgeneralizedcrossentropy lq",
     "GeneralizedIoU": "generalizedboxiou generalizediou giou torchvisionopsgeneralizedboxiou",
     "Hinge": "hinge keraslosseshinge maxmargin optaxhinge sklearnmetricshinge svm",
@@ -42,7 +44,7 @@ _OF = {
     "Poisson": "halfpoisson keraslossespoisson poisson poissondeviance poissonnll sklearnlosslosshalfpoisson torchnnpoissonnll",
     "PolyCrossEntropy": "optaxlossespolylosscrossentropy poly poly1 poly1crossentropy polycrossentropy polylosscrossentropy",
     "PowerError": "lp lpdist lpdistance meanpowererror powererror",
-    "PseudoHuber": "charbonnier pseudohuber pseudohubererror scipyspecialpseudohuber",
+    "PseudoHuber": "charbonnier pseudohuber pseudohubererror",
     "Quantile": "check meanpinball pinball quantile sklearnmetricsmeanpinball tilted",
     "Ramp": "ramp robusthinge truncatedhinge",
     "Savage": "savage savageboost",
@@ -59,6 +61,7 @@ _OF = {
     "Triplet": "optaxlossestripletmargin torchnnfunctionaltripletmargin torchnnfunctionaltripletmarginwithdistance triplet tripletmargin tripletmarginwithdistance",
     "Tukey": "bisquare biweight statsmodelsrobustnormstukeybiweight tukey tukeybiweight",
     "Tversky": "tversky tverskyindex",
+    "Welsch": "correntropy leclerc maximumcorrentropy welsch",
     "ZeroOne": "binaryhammingdistance errorrate misclassification sklearnmetricszeroone torchmetricsfunctionalclassificationbinaryhammingdistance zeroone",
 }
 
