@@ -72,9 +72,11 @@ from lossary.losses.preference.direct_preference import DirectPreference as Dire
 from lossary.losses.preference.identity_preference import IdentityPreference as IdentityPreference
 from lossary.losses.preference.simple_preference import SimplePreference as SimplePreference
 from lossary.losses.ranking.pairwise_logistic import PairwiseLogistic as PairwiseLogistic
+from lossary.losses.regression.barron import Barron as Barron
 from lossary.losses.regression.cauchy import Cauchy as Cauchy
 from lossary.losses.regression.epsilon_insensitive import EpsilonInsensitive as EpsilonInsensitive
 from lossary.losses.regression.expectile import Expectile as Expectile
+from lossary.losses.regression.geman_mcclure import GemanMcClure as GemanMcClure
 from lossary.losses.regression.huber import Huber as Huber
 from lossary.losses.regression.log_cosh import LogCosh as LogCosh
 from lossary.losses.regression.logistic_distance import LogisticDistance as LogisticDistance
@@ -88,6 +90,7 @@ from lossary.losses.regression.quantile import Quantile as Quantile
 from lossary.losses.regression.smooth_l1 import SmoothL1 as SmoothL1
 from lossary.losses.regression.squared_epsilon_insensitive import SquaredEpsilonInsensitive as SquaredEpsilonInsensitive
 from lossary.losses.regression.tukey import Tukey as Tukey
+from lossary.losses.regression.welsch import Welsch as Welsch
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
 from lossary.losses.segmentation.jaccard import Jaccard as Jaccard

@@ -4,6 +4,7 @@
 """Every name that leads to a loss, as `catalogue.folded` writes it."""
 
 _OF = {
+    "Barron": "adaptiverobust barron generalrobust robust scipyspecialpseudohuber",
     "BatchDice": "batchdice dicelossbatchtrue",
     "BinaryCrossEntropy": "bce bcewithlogits binarycrossentropy keraslossesbinarycrossentropy log logistic optaxsigmoidbinarycrossentropy sigmoidbinarycrossentropy sigmoidcrossentropy sklearnmetricslog tensorflownnweightedcrossentropywithlogits torchnnbce torchnnbcewithlogits weightedcrossentropywithlogits",
     "BinaryFocal": "binaryfocal binaryfocalcrossentropy focal keraslossesbinaryfocalcrossentropy optaxsigmoidfocal sigmoidfocal",
@@ -26,6 +27,7 @@ _OF = {
     "Exponential": "adaboost exp exponential sklearnlosslossexponential",
     "Gamma": "exponentialnll gamma gammadeviance gammanll halfgamma scipystatsexponlogpdf sklearnlosslosshalfgamma",
     "GaussianNLL": "gaussiannll logpdf meanvarianceestimation normalnll scipystatsnormlogpdf torchnngaussiannll",
+    "GemanMcClure": "gemanmcclure gm",
     "GeneralizedCrossEntropy": "categoricalgeneralizedcrossentropy gce generalizedcrossentropy keraslossescategoricalgeneralizedcrossentropy lq",
     "GeneralizedIoU": "generalizedboxiou generalizediou giou torchvisionopsgeneralizedboxiou",
     "Hinge": "hinge keraslosseshinge maxmargin optaxhinge sklearnmetricshinge svm",
@@ -58,7 +60,7 @@ _OF = {
     "Poisson": "halfpoisson keraslossespoisson poisson poissondeviance poissonnll sklearnlosslosshalfpoisson torchnnpoissonnll",
     "PolyCrossEntropy": "optaxlossespolylosscrossentropy poly poly1 poly1crossentropy polycrossentropy polylosscrossentropy",
     "PowerError": "lp lpdist lpdistance meanpowererror powererror",
-    "PseudoHuber": "charbonnier pseudohuber pseudohubererror scipyspecialpseudohuber",
+    "PseudoHuber": "charbonnier pseudohuber pseudohubererror",
     "Quantile": "check pinball quantile sklearnmetricsmeanpinball tilted",
     "Ramp": "ramp robusthinge truncatedhinge",
     "Savage": "savage savageboost",
@@ -78,6 +80,7 @@ _OF = {
     "Tukey": "bisquare biweight statsmodelsrobustnormstukeybiweight tukey tukeybiweight",
     "Tversky": "tversky tverskyindex",
     "Tweedie": "halftweedie inversegaussian sklearnlosslosshalftweedie tweedie tweediedeviance tweedienll",
+    "Welsch": "correntropy leclerc maximumcorrentropy welsch",
     "ZeroOne": "binaryhammingdistance errorrate misclassification sklearnmetricszeroone torchmetricsfunctionalclassificationbinaryhammingdistance zeroone",
 }
 

@@ -78,6 +78,25 @@ def test_of_two_classes_the_brier_score_is_twice_that_of_one(random: Any) -> Non
     np.testing.assert_allclose(ours, 2.0 * lossary.Brier().values(prediction=lead, target=1.0 * target), rtol=1e-12)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_barrons_loss_is_continuous_at_its_limits(alpha: float, sign: float, random: Any) -> None:
+    prediction, target = points(lossary.Barron(alpha), random, rows=200).values()
+    at = lossary.Barron(alpha).value_and_gradient(prediction=prediction, target=target, reduction="none")
+    for off in (1e-12, 1e-8, 1e-6, 1e-4):
+        beside = lossary.Barron(alpha + sign * off)
+        near = beside.value_and_gradient(prediction=prediction, target=target, reduction="none")
+        for ours, limit in zip(near, at, strict=True):  # the loss changes by its logarithm times so much
+            np.testing.assert_allclose(ours, limit, rtol=40.0 * off + 1e-14)
+
+
+def test_towards_minus_infinity_barrons_loss_is_that_of_welsch(random: Any) -> None:
+    prediction, target = points(lossary.Welsch(), random, rows=200).values()
+    ours = lossary.Barron(-1e12, c=2.0).values(prediction=prediction, target=target)
+    limit = lossary.Welsch(2.0 * 2.0**0.5).values(prediction=prediction, target=target)
+    np.testing.assert_allclose(ours, limit, rtol=1e-9)
+
+
 def test_the_logistic_distance_is_twice_log_cosh_of_half_the_residual(random: Any) -> None:
     prediction, target = points(lossary.LogCosh(), random, rows=200).values()
     ours = lossary.LogisticDistance().values(prediction=prediction, target=target)

@@ -433,6 +433,8 @@ def _digits(loss: Loss, p: Any, y: Any, steps: Any, smallest: int, order: int) -
     # Amounts above 0 divide, too.
     if (loss.prediction.rows or loss.prediction.low == 0.0) and not loss.prediction.says_class:
         hidden = hidden + 2.0 * ahead
+    if loss.prediction.says_amount and not loss.prediction.rows:  # powers and exponentials of squares hide even more
+        hidden = smallest
     hidden = np.clip(hidden, 0.0, smallest)
     infinite = np.isinf(largest)
     if loss.prediction.rows and loss.prediction.of_shares:

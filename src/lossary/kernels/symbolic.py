@@ -377,6 +377,7 @@ class Scalar(Operations):
         times = self._lifted(exponent)
         product = times * log
         rest = self._fma(times, log, -product) + times * log_rest
+        rest = self.where(self.abs(product) < -self._precision.lowest, rest, 0.0)  # beyond, the exponential has an end
         beyond_1, whole = self._exponential(product)
         near = self._scaled(1.0 + self._fma(beyond_1, rest, beyond_1 + rest), whole)
         at_0, at_infinity = (math.inf, 0.0) if exponent < 0.0 else (0.0, math.inf)
