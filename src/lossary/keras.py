@@ -161,7 +161,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             ) from error
         if ignore_class is not None and not loss.target.one_index:
             raise UsageError(
-                f"ignore_class is for targets of class indices, one for each loss, which {type(loss).__name__} does not take.",
+                f"ignore_class is for targets of class indices, one for each loss; {type(loss).__name__} has others.",
                 received=f"ignore_class={ignore_class!r}.",
                 hint=f"void={ignore_class!r} leaves pixels out."
                 if loss.target.indices

@@ -548,7 +548,7 @@ def _refuse_unusable(loss: Any, class_axis: int | None, ignore_index: int | None
     """Raises UsageError for an option without effect: it would be taken for granted, and forgotten."""
     if ignore_index is not None and not loss.target.one_index:
         raise UsageError(
-            f"ignore_index is for targets of class indices, one for each loss, which {type(loss).__name__} does not take.",
+            f"ignore_index is for targets of class indices, one for each loss; {type(loss).__name__} has others.",
             received=f"ignore_index={ignore_index!r}.",
             hint=f"void={ignore_index!r} leaves pixels out."
             if loss.target.indices
