@@ -68,6 +68,7 @@ from lossary.losses.multiclass.sum_hinge import SumHinge as SumHinge
 from lossary.losses.multilabel.multi_label_margin import MultiLabelMargin as MultiLabelMargin
 from lossary.losses.multilabel.multi_label_soft_margin import MultiLabelSoftMargin as MultiLabelSoftMargin
 from lossary.losses.ordinal.coral import Coral as Coral
+from lossary.losses.ordinal.corn import Corn as Corn
 from lossary.losses.preference.direct_preference import DirectPreference as DirectPreference
 from lossary.losses.preference.identity_preference import IdentityPreference as IdentityPreference
 from lossary.losses.preference.simple_preference import SimplePreference as SimplePreference

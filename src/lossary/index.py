@@ -50,6 +50,7 @@ LOSSES = {
     "MultiLabelMargin": "lossary.losses.multilabel.multi_label_margin",
     "MultiLabelSoftMargin": "lossary.losses.multilabel.multi_label_soft_margin",
     "Coral": "lossary.losses.ordinal.coral",
+    "Corn": "lossary.losses.ordinal.corn",
     "DirectPreference": "lossary.losses.preference.direct_preference",
     "IdentityPreference": "lossary.losses.preference.identity_preference",
     "SimplePreference": "lossary.losses.preference.simple_preference",

@@ -17,6 +17,7 @@ _OF = {
     "CategoricalFocal": "categoricalfocal categoricalfocalcrossentropy keraslossescategoricalfocalcrossentropy multiclassfocal",
     "Cauchy": "cauchy lorentzian statsmodelsrobustnormsstudentt studentt",
     "Coral": "consistentranklogits coral ordinalcrossentropy",
+    "Corn": "conditionalordinalregression corn",
     "CosineDistance": "cosine cosinedistance cosinesimilarity keraslossescosinesimilarity negativecosinesimilarity optaxcosinedistance pairedcosinedistances sklearnmetricspairwisepairedcosinedistances torchnnfunctionalcosinesimilarity",
     "CoxPartialLikelihood": "coxpartiallikelihood coxph coxphfitter coxphsurvivalanalysis negpartialloglikelihood phreg statsmodelsdurationhazardregressionphreg survivalcox",
     "Dice": "dice f1 keraslossesdice optaxlossesdice softdice",

@@ -128,3 +128,12 @@ def test_of_two_classes_sparsemax_is_a_smoothed_hinge_of_the_lead(random: Any) -
     lead = prediction[:, 1] - prediction[:, 0]
     theirs = lossary.SmoothedHinge(2.0, labels=(0, 1)).values(prediction=lead, target=1.0 * target)
     np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-15)
+
+
+def test_steps_that_are_reached_make_a_probability_of_each_rank(random: Any) -> None:
+    loss, ranks = lossary.Corn(), np.arange(5)
+    prediction = random.normal(scale=2.0, size=(50, 4))
+    values = loss.values(prediction=np.repeat(prediction, 5, axis=0), target=np.tile(ranks, 50)).reshape(50, 5)
+    above = np.cumprod(1.0 / (1.0 + np.exp(-prediction)), axis=-1)
+    chances = -np.diff(above, axis=-1, prepend=1.0, append=0.0)
+    np.testing.assert_allclose(np.exp(-values), chances, rtol=1e-12)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lossary.check.rulebook.rule import Failure, rule
-from lossary.check.rulebook.tags import CLASS_INDICES
+from lossary.check.rulebook.tags import INDICES
 from lossary.check.subject.subject import described
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @rule(
     "LSY210",
     severity="warning",
-    needs=(CLASS_INDICES,),
+    needs=(INDICES,),
     remedy="compare the labels with 0 and K and raise; leave rows out by a mask or a declared index",
     wrong="""
         import numpy as np

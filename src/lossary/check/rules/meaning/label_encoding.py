@@ -9,8 +9,7 @@ from lossary.check.rulebook.tags import CLASS_INDICES, TWO_CLASSES, VALUES, Tag
 from lossary.check.subject import samples
 from lossary.check.subject.subject import Subject, shown
 
-_INDICES = Tag(lambda s: CLASS_INDICES.holds(s) and s.prediction.says_class, "its targets are no classes")
-_CLASSES = Tag(lambda s: TWO_CLASSES.holds(s) or _INDICES.holds(s), "its targets are not labels")
+_CLASSES = Tag(lambda s: TWO_CLASSES.holds(s) or CLASS_INDICES.holds(s), "its targets are not labels")
 _SCORES = np.array([-3.0, -1.0, 1.0, 3.0])
 
 
