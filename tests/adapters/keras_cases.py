@@ -507,18 +507,20 @@ def data(task: str) -> tuple[Any, Any]:
 def encoded(loss: Any, y: Any) -> Any:
     """The data's targets as the loss takes them."""
     if loss.task == "regression" or loss.target.indices:
-        return y if loss.target.indices else loss.target.inside(y).astype("float32")
+        amounts = y if loss.target.takes_all else y + 2.0  # above 0
+        return y if loss.target.indices else loss.target.inside(amounts).astype("float32")
     if loss.target.rows:
         rows = np.eye(10, dtype="float32")[y] * 0.9 + 0.01
         return np.log(rows) if loss.target.logarithms else rows
     return np.where(y == 1, *reversed(loss.target.values)).astype("float32") if isinstance(loss.target, Labels) else y
 
 
-# The data have a number or a class for each row; losses of rows of numbers train in tests/losses/test_training.py.
-@pytest.mark.parametrize(
-    ("cls", "from_logits"),
-    sampled([case for case in TRAINABLE for its in [case.values[0]().target] if its.says_class or not its.rows]),
-)
+def has_data(loss: Any) -> bool:
+    """Whether a number or a class for each row is what it takes; others train in tests/losses/test_training.py."""
+    return loss.task != "ordinal" and (loss.target.says_class or not loss.target.rows)
+
+
+@pytest.mark.parametrize(("cls", "from_logits"), sampled([case for case in TRAINABLE if has_data(case.values[0]())]))
 def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_path: pathlib.Path) -> None:
     keras.utils.set_random_seed(1)
     said = {} if from_logits is None else {"from_logits": from_logits}
@@ -528,6 +530,8 @@ def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_pa
     x, y = data("rows" if loss.prediction.says_class and rows else loss.task)
     target = encoded(loss, y)
     activation = None if from_logits is not False else "softmax" if rows else "sigmoid"
+    if loss.prediction.says_amount and loss.prediction.low == 0.0:
+        activation = "softplus"
     model = keras.Sequential(
         [
             keras.Input(x.shape[1:]),
@@ -559,12 +563,13 @@ def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_pa
 
 @pytest.mark.parametrize("cls", [cls for cls in catalogue.classes() if not cls.trainable])
 def test_what_cannot_train_evaluates_and_says_so(cls: type[Any]) -> None:
-    x, y = data("binary")
+    rows = cls().prediction.rows
+    x, y = data("rows" if rows else "binary")
     target = encoded(cls(), y)
-    model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(10 if rows else 1)])
     model.compile(optimizer="sgd", loss=getattr(lossary.keras, cls.__name__)(), **QUICK)
     predicted = model.predict(x, verbose=0)
-    wanted = cls()(prediction=predicted[:, 0], target=target)
+    wanted = cls()(prediction=predicted if rows else predicted[:, 0], target=target)
     assert model.evaluate(x, target, verbose=0) == pytest.approx(float(wanted), rel=1e-5)
     with pytest.raises(DifferentiationError, match=cls.__name__):
         model.fit(x, target, verbose=0)
