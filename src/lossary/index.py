@@ -25,6 +25,7 @@ LOSSES = {
     "Gamma": "lossary.losses.distribution.gamma",
     "GaussianNLL": "lossary.losses.distribution.gaussian_nll",
     "IntervalScore": "lossary.losses.distribution.interval_score",
+    "LaplaceNLL": "lossary.losses.distribution.laplace_nll",
     "MultiQuantile": "lossary.losses.distribution.multi_quantile",
     "NegativeBinomial": "lossary.losses.distribution.negative_binomial",
     "Poisson": "lossary.losses.distribution.poisson",

@@ -31,6 +31,7 @@ _OF = {
     "IntervalScore": "interval intervalscore meanintervalscore scoringrulesintervalscore winkler winklerscore",
     "Jaccard": "iou jaccard keraslossestversky softiou softjaccard",
     "KLDivergence": "keraslosseskldivergence kld kldiv kldivergence kldivergencewithlogtargets kullbackleiblerdivergence optaxkldivergence optaxlosseskldivergencewithlogtargets relativeentropy relentr scipyspecialrelentr torchmetricsfunctionalkldivergence torchnnkldiv",
+    "LaplaceNLL": "laplacenll laplaciannll logslaplace scipystatslaplacelogpdf",
     "LogCosh": "keraslosseslogcosh logcosh logcosherror optaxlogcosh torchmetricsfunctionallogcosherror",
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",
     "MeanSquaredError": "keraslossesmeansquarederror l2 leastsquares meansquarederror mse optaxl2 optaxsquarederror quadratic sklearnmetricsmeansquarederror squarederror statsmodelsrobustnormsleastsquares torchmetricsfunctionalmeansquarederror torchnnmse",
