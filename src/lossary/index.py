@@ -29,6 +29,7 @@ LOSSES = {
     "MultiQuantile": "lossary.losses.distribution.multi_quantile",
     "NegativeBinomial": "lossary.losses.distribution.negative_binomial",
     "Poisson": "lossary.losses.distribution.poisson",
+    "StudentTNLL": "lossary.losses.distribution.student_t_nll",
     "Tweedie": "lossary.losses.distribution.tweedie",
     "KLDivergence": "lossary.losses.divergence.kl_divergence",
     "CosineDistance": "lossary.losses.embedding.cosine_distance",
