@@ -44,9 +44,11 @@ from lossary.losses.distribution.crps_normal import CRPSNormal as CRPSNormal
 from lossary.losses.distribution.gamma import Gamma as Gamma
 from lossary.losses.distribution.gaussian_nll import GaussianNLL as GaussianNLL
 from lossary.losses.distribution.interval_score import IntervalScore as IntervalScore
+from lossary.losses.distribution.laplace_nll import LaplaceNLL as LaplaceNLL
 from lossary.losses.distribution.multi_quantile import MultiQuantile as MultiQuantile
 from lossary.losses.distribution.negative_binomial import NegativeBinomial as NegativeBinomial
 from lossary.losses.distribution.poisson import Poisson as Poisson
+from lossary.losses.distribution.student_t_nll import StudentTNLL as StudentTNLL
 from lossary.losses.distribution.tweedie import Tweedie as Tweedie
 from lossary.losses.divergence.kl_divergence import KLDivergence as KLDivergence
 from lossary.losses.embedding.cosine_distance import CosineDistance as CosineDistance

@@ -298,7 +298,8 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
         # Of what stands for infinity the judge knows no logarithm, and no quotient by another such number.
         logarithms = np.isinf(p[:, 1:]) & np.array([domain.low == 0.0 for _, domain in loss.prediction.columns[1:]])
         quotients = (np.isinf(p[:, 0]) | np.isinf(y)) & (scales > 1e150).any(axis=-1)
-        return ~(quotients | (np.isinf(p[:, 0]) & np.isinf(y)) | (logarithms | (scales == 0)).any(axis=-1))
+        both = (np.isinf(p[:, 0]) & np.isinf(y)) | _is_a_logarithm(loss, p, y)
+        return ~(quotients | both | (logarithms | (scales == 0)).any(axis=-1))
     if isinstance(loss.prediction, Logits):
         held = (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
         if loss.prediction.softmax:
@@ -316,10 +317,10 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
 
 def _is_a_logarithm(loss: Loss, p: Any, y: Any) -> Any:
     """Infinite where the gradient is 0: of what stands for infinity the judge knows no logarithm."""
-    if not loss.trainable or loss.prediction.rows:
+    if not loss.trainable or (loss.prediction.rows and not has_scale(loss.prediction)):
         return np.zeros(len(p), dtype=bool)
     values, slopes = loss.value_and_gradient(prediction=p, target=y, reduction="none")
-    return np.isinf(values) & (slopes == 0.0)
+    return np.isinf(values) & ((slopes[:, 0] if loss.prediction.rows else slopes) == 0.0)
 
 
 def weighted(loss: Loss, p: Any, y: Any) -> tuple[Any, Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.integrate
@@ -16,10 +17,12 @@ from lossary import (
     CRPSLogistic,
     CRPSNormal,
     Gamma,
+    GaussianNLL,
     IntervalScore,
     MultiQuantile,
     NegativeBinomial,
     Poisson,
+    StudentTNLL,
     Tweedie,
 )
 from lossary.errors import DomainError, ShapeError
@@ -196,3 +199,33 @@ def test_a_score_is_the_integral_of_the_squared_difference_of_both_distribution_
 def test_of_a_law_without_scale_a_score_is_the_absolute_error(score: Any, law: Any) -> None:
     prediction, target = np.array([[1.0, -1e4], [1.0, -1e4]]), np.array([3.5, 1.0])
     assert score().values(prediction=prediction, target=target).tolist() == [2.5, 0.0]
+
+
+def test_a_students_t_law_is_a_wide_normal_one_or_cauchys_in_the_end(random: Any) -> None:
+    prediction, target = random.normal(size=(50, 2)), random.normal(scale=3.0, size=50)
+    inputs = {"prediction": prediction, "target": target}
+    normal, wide = GaussianNLL(full=True).values(**inputs), StudentTNLL(1e12, full=True).values(**inputs)
+    np.testing.assert_allclose(wide, normal, rtol=1e-9)
+    cauchy = -scipy.stats.cauchy.logpdf(target, prediction[:, 0], np.exp(prediction[:, 1]))
+    np.testing.assert_allclose(StudentTNLL(1.0, full=True).values(**inputs), cauchy, rtol=1e-12)
+
+
+@pytest.mark.parametrize("degrees", [1.0, 4.0, 30.0])
+def test_far_out_a_students_t_law_costs_what_its_power_does(degrees: float) -> None:
+    """A residual of e^100 scales, of which float32 cannot hold the quotient."""
+    prediction, target = np.float32([[1.0, -100.0], [3e38, 0.0]]), np.float32([0.0, -3e38])
+    ours, slopes = StudentTNLL(degrees).value_and_gradient(prediction=prediction, target=target, reduction="none")
+    log_z = np.array([100.0, np.log(6e38)])
+    wanted = prediction[:, 1] + (degrees + 1.0) * (log_z - 0.5 * np.log(degrees))
+    np.testing.assert_allclose(ours, wanted, rtol=1e-6)
+    np.testing.assert_allclose(slopes[:, 1], -degrees, rtol=1e-6)
+    assert slopes[0, 0] == pytest.approx(degrees + 1.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [1e-3, 0.5, 1.0, 4.0, 30.0, 79.9, 1e4, 1e12])
+def test_the_constant_of_a_students_t_law_keeps_its_digits(degrees: float) -> None:
+    with mpmath.workdps(40):
+        half = mpmath.mpf(degrees) / 2
+        exactly = mpmath.loggamma(half) - mpmath.loggamma(half + 0.5) + mpmath.log(2 * mpmath.pi * half) / 2
+    at_0 = {"prediction": np.zeros((1, 2)), "target": np.zeros(1)}
+    assert StudentTNLL(degrees, full=True)(**at_0) == pytest.approx(float(exactly), rel=2e-14)

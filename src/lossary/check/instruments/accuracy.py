@@ -196,7 +196,7 @@ def distance(got: Any, low: Exact, high: Exact, size: Any, dtype: str, nan: Any,
         finite = np.isfinite(got)
         wrong = np.where(nan, ~np.isnan(got), np.isnan(got))
         at_edge = edge & (np.abs(got) > most * (1 - 4 * float(limits.eps))) & (np.sign(got) == np.sign(low.near))
-        wrong |= ~nan & ~at_edge & np.where(overflows, ~(got == expected), ~finite)
+        wrong |= ~nan & ~at_edge & ~between & np.where(overflows, ~(got == expected), ~finite)
         # A kink's interval may hold 0; elsewhere 0 must be 0.
         wrong |= ~nan & (size == 0) & (got != 0)
     unknown = np.isnan(low.near)  # what the judge cannot say: the neighbours of a NaN

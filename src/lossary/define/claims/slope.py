@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, final
 
 from lossary.define.claims.claim import Claim, first_of, includes
@@ -117,6 +118,10 @@ class UnboundedGradient(Claim):
             tried.append(1e-6 * prediction)
         if probe.is_regression:  # where both are small, too
             tried.append(probe.towards(target, prediction, 1e-3))
+        if probe.loss.prediction.rows and probe.loss.prediction.says_estimate:  # where a location is near its target
+            perfect, follows = probe.perfect(target), probe.np.isnan(probe.perfect(target + math.nan))
+            near = probe.np.where(follows, perfect + 1e-3 * (prediction - perfect), prediction)
+            tried.append(probe.legal(near, prediction))
         steepest = max(float(probe.np.max(probe.size(probe.gradient(each, target)))) for each in tried)
         return None if steepest > 1e3 else f"the steepest gradient found is {steepest:g}"
 
@@ -168,8 +173,8 @@ def _largest_jump(probe: Probe) -> str | None:
         if probe.loss.prediction.takes_all:
             first[:half], second[:half] = target[:half] - 1.5, target[:half] + 2.5
     for place, name in enumerate(getattr(probe.loss.prediction, "names", ())):
-        if name.startswith("log_"):  # of a scale beyond the sampled amounts: a bend so narrow is a jump to every float
-            first[..., place], second[..., place] = (x[..., place].clip(-14.0, 14.0) for x in (first, second))
+        if name.startswith("log_"):  # in the bend of a tiny scale, the gradient jumps from a float to the next
+            first[..., place], second[..., place] = (x[..., place].clip(-5.0, 5.0) for x in (first, second))
     if probe.loss.prediction.takes_all and not probe.rows:
         # Short ones where kinks are, so that no bend beside them changes the gradient more than they do.
         few = len(first) // 4
