@@ -79,6 +79,7 @@ from lossary.losses.regression.barron import Barron as Barron
 from lossary.losses.regression.cauchy import Cauchy as Cauchy
 from lossary.losses.regression.epsilon_insensitive import EpsilonInsensitive as EpsilonInsensitive
 from lossary.losses.regression.expectile import Expectile as Expectile
+from lossary.losses.regression.fair import Fair as Fair
 from lossary.losses.regression.geman_mcclure import GemanMcClure as GemanMcClure
 from lossary.losses.regression.huber import Huber as Huber
 from lossary.losses.regression.log_cosh import LogCosh as LogCosh
@@ -92,6 +93,7 @@ from lossary.losses.regression.pseudo_huber import PseudoHuber as PseudoHuber
 from lossary.losses.regression.quantile import Quantile as Quantile
 from lossary.losses.regression.smooth_l1 import SmoothL1 as SmoothL1
 from lossary.losses.regression.squared_epsilon_insensitive import SquaredEpsilonInsensitive as SquaredEpsilonInsensitive
+from lossary.losses.regression.squared_percentage_error import SquaredPercentageError as SquaredPercentageError
 from lossary.losses.regression.tukey import Tukey as Tukey
 from lossary.losses.regression.welsch import Welsch as Welsch
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice

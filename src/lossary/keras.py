@@ -254,6 +254,11 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         target = self._readied(target, prediction, unmasked=mask is None and weight is None)
         return prediction, target, weight, mask, original_dtype
 
+    @property
+    def _fewer_axes(self) -> int:
+        """How many axes a target has less than the prediction."""
+        return self.loss.prediction.axes - self.loss.target.axes
+
     @final
     def _aligned(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, str | None]:
         """Target and prediction as tensors of fitting shapes, the prediction in the loss's dtype; and the coarse dtype
@@ -268,7 +273,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         target_shape, prediction_shape = _shape(target), _shape(prediction)
         if target_shape is None or prediction_shape is None:
             return self._pinned(target, prediction), prediction, original_dtype
-        if not self.loss.target.indices:
+        if self._fewer_axes == 0:
             target, prediction = squeeze_or_expand_to_same_rank(target, prediction)
         elif len(target_shape) == len(prediction_shape) > 0 and target_shape[-1] in {1, None}:
             # Not a squeeze: where the size is only known when the graph runs, this is an error then if it is not 1.
@@ -282,7 +287,7 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         target_shape, prediction_shape = _shape(target), _shape(prediction)
         if prediction_shape is None:
             return target
-        axes = len(prediction_shape) - self.loss.target.indices
+        axes = len(prediction_shape) - self._fewer_axes
         if target_shape is not None:
             pairs = list(zip(target_shape, prediction_shape[:axes], strict=False))
             fits = len(target_shape) == axes and all(a is None or b is None or a == b for a, b in pairs)

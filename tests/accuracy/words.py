@@ -44,6 +44,7 @@ WORDS = {
     "sqrt": Word(_mp.sqrt, lowest=0.0),
     "power 1.5": Word(lambda x: _mp.power(x, 1.5), lowest=0.0),
     "power -0.75": Word(lambda x: _mp.power(x, -0.75) if x else _mp.inf, lowest=0.0),
+    "excess_over_log1p": Word(lambda x: x - _mp.log1p(x) if x > 1e-20 else x * x / 2, lowest=0.0),
     "tanh": Word(_mp.tanh),
     "softplus": Word(lambda x: x + _mp.log1p(_mp.exp(-x)) if x > 0 else _mp.log1p(_mp.exp(x))),
     "sigmoid": Word(lambda x: 1 / (1 + _mp.exp(-x))),

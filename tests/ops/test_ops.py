@@ -306,7 +306,20 @@ class TestTensorFlow:
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-WORDS_OF_ONE = ("abs", "erf", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "softplus", "sigmoid", "log_cosh")
+WORDS_OF_ONE = (
+    "abs",
+    "erf",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "sqrt",
+    "tanh",
+    "softplus",
+    "sigmoid",
+    "log_cosh",
+    "excess_over_log1p",
+)
 
 
 @pytest.mark.parametrize(

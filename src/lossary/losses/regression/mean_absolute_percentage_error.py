@@ -73,12 +73,7 @@ class MeanAbsolutePercentageError(Pointwise):
         return 100 * xp.abs(p - y) / xp.abs(y)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        # Near the target by their difference, which is exact; elsewhere by their quotient, of which no digit of the
-        # derivative by the target is lost, and which holds where a difference overflows.
-        quotient = p / y
-        is_near = xp.logical_and(quotient > 0.5, quotient < 2.0)
-        near, unit = (self._lifted(xp, xp.where(is_near, x, 1.0), y) for x in (p, y))
-        return 100.0 * xp.abs(xp.where(is_near, (near - unit) / unit, quotient - 1.0))
+        return 100.0 * xp.abs(share_of_target(xp, p, y))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         return xp.where(p > y, 100.0, xp.where(p < y, -100.0, p - y)) / xp.abs(y)
@@ -90,6 +85,14 @@ class MeanAbsolutePercentageError(Pointwise):
         # What the target is divided into, and what it is in the residual; beside it the prediction may be nothing.
         return self.value(xp, p, y) / y, 100.0 / y
 
-    def _lifted(self, xp: Any, x: Array, y: Array) -> Array:
-        """x, by a power of 2 larger where the target is so small that the difference from it may be subnormal."""
-        return xp.where(xp.abs(y) < 2.0**-60, 2.0**66 * x, x)
+
+def share_of_target(xp: Any, p: Array, y: Array) -> Array:
+    """(p − y) / y: near the target by their difference, which is exact; elsewhere by their quotient, of which no digit
+    of the derivative by the target is lost, and which holds where a difference overflows."""
+    quotient = p / y
+    is_near = xp.logical_and(quotient > 0.5, quotient < 2.0)
+    near, unit = xp.where(is_near, p, 1.0), xp.where(is_near, y, 1.0)
+    # By a power of 2 larger where the target is so small that the difference from it may be subnormal.
+    is_small = xp.abs(unit) < 2.0**-60
+    near, unit = (xp.where(is_small, 2.0**66 * x, x) for x in (near, unit))
+    return xp.where(is_near, (near - unit) / unit, quotient - 1.0)
