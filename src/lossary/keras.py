@@ -257,7 +257,8 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     @property
     def _fewer_axes(self) -> int:
         """How many axes a target has less than the prediction."""
-        return self.loss.prediction.axes - self.loss.target.axes
+        fewer: int = self.loss.prediction.axes - self.loss.target.axes
+        return fewer
 
     @final
     def _aligned(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, str | None]:

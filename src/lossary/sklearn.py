@@ -120,7 +120,8 @@ class Scorer(_BaseScorer):  # type: ignore[misc]  # scikit-learn is not typed
             prediction = prediction.astype(np.float64)
         if not self.loss.prediction.rows and prediction.shape == (*target.shape, 1):
             prediction = prediction[..., 0]
-        if target.shape == (*prediction.shape[: prediction.ndim - self.loss.target.indices], 1):
+        fewer = self.loss.prediction.axes - self.loss.target.axes
+        if target.shape == (*prediction.shape[: prediction.ndim - fewer], 1):
             target = target[..., 0]
         weight = None if sample_weight is None else _without_column(np.asarray(sample_weight))
         return float(self.loss.compute(Call((prediction, target), weight, missing=missing), reduction="mean"))

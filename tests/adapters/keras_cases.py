@@ -414,6 +414,15 @@ def test_fit_takes_class_indices_in_every_encoding() -> None:
     assert fitted(ours, labels, 3) == pytest.approx(by_keras, rel=1e-5)
 
 
+@pytest.mark.parametrize("loss", [lossary.GaussianNLL(), lossary.MultiQuantile((0.25,)), lossary.Coral()], ids=repr)
+def test_a_column_of_targets_is_one_for_each_row_of_predictions(loss: Any) -> None:
+    prediction, target = both(loss, np.random.default_rng(4), 6)
+    wanted = float(loss(prediction=prediction, target=target))
+    for given in (target, target[:, None]):
+        assert float(loss.keras()(given, prediction)) == pytest.approx(wanted, rel=1e-6)
+        assert loss.sklearn().metric(given, prediction) == pytest.approx(wanted, rel=1e-6)
+
+
 def test_half_types_are_computed_in_float32() -> None:
     for policy in ("mixed_bfloat16", "mixed_float16"):
         layer = keras.layers.Dense(3, dtype=policy)
