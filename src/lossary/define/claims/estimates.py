@@ -247,11 +247,11 @@ class EstimatesLocationAndScale(Claim):
     name = "estimates location and scale"
 
     def __str__(self) -> str:
-        return f"estimates the {self.estimated}"
+        return f"estimates location and scale of a {self.law} law"
 
     @property
     def estimated(self) -> str:
-        return f"location and scale of a {self.law} law"
+        return f"{self.law} law"
 
     def refute(self, probe: Probe) -> str | None:
         np, generator, prediction = probe.np, probe.generator, probe.loss.prediction
@@ -310,6 +310,8 @@ class EstimatesQuantiles(Claim):
 
     @property
     def estimated(self) -> str:
+        if len(self.levels) > 2:
+            return f"{self.levels[0]:g}- to {self.levels[-1]:g}-quantiles"
         return " and ".join(f"{level:g}-quantile" for level in self.levels)
 
     def refute(self, probe: Probe) -> str | None:

@@ -122,7 +122,10 @@ class UnboundedGradient(Claim):
             perfect, follows = probe.perfect(target), probe.np.isnan(probe.perfect(target + math.nan))
             near = probe.np.where(follows, perfect + 1e-3 * (prediction - perfect), prediction)
             tried.append(probe.legal(near, prediction))
-        steepest = max(float(probe.np.max(probe.size(probe.gradient(each, target)))) for each in tried)
+        pairs, amounts = [(each, target) for each in tried], probe.loss.target
+        if amounts.says_amount and not amounts.rows and math.isinf(amounts.high):  # where a target is large
+            pairs.append((prediction, 1e4 * target))
+        steepest = max(float(probe.np.max(probe.size(probe.gradient(*pair)))) for pair in pairs)
         return None if steepest > 1e3 else f"the steepest gradient found is {steepest:g}"
 
     def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
