@@ -33,6 +33,7 @@ IDENTITIES = (
     *(Identity(lossary.SmoothL1(beta), 1 / beta, lossary.Huber(beta)) for beta in (0.25, 1.0, 24.5)),
     Identity(lossary.Quantile(0.5), 0.5, lossary.MeanAbsoluteError()),
     Identity(lossary.Expectile(0.5), 0.5, lossary.MeanSquaredError()),
+    *(Identity(lossary.HuberQuantile(delta=size), 0.5, lossary.SmoothL1(size)) for size in (0.25, 1.0, 24.5)),
     Identity(lossary.PowerError(1.0), 1.0, lossary.MeanAbsoluteError()),
     Identity(lossary.PowerError(2.0), 1.0, lossary.MeanSquaredError()),
     Identity(lossary.EpsilonInsensitive(0.0), 1.0, lossary.MeanAbsoluteError()),
