@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 
+from lossary.index import LOSSES
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = pathlib.Path("src", "lossary")
 
@@ -53,7 +55,8 @@ def copied(into: pathlib.Path, losses: int = 0) -> pathlib.Path:
     shutil.copytree(ROOT / PACKAGE, into / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "scripts", into / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     families = into / PACKAGE / "losses"
-    sources = [path for path in sorted(families.glob("*/*.py")) if path.name != "__init__.py"]
+    modules = (pathlib.Path(*module.split(".")[2:]).with_suffix(".py") for module in LOSSES.values())
+    sources = sorted(families / module for module in modules)
     for number in range(len(sources), losses):
         source = sources[number % len(sources)]
         family = families / (FAMILIES[number % len(FAMILIES)] if number % 3 else source.parent.name)

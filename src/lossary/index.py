@@ -64,6 +64,7 @@ LOSSES = {
     "Fair": "lossary.losses.regression.fair",
     "GemanMcClure": "lossary.losses.regression.geman_mcclure",
     "Huber": "lossary.losses.regression.huber",
+    "HuberQuantile": "lossary.losses.regression.huber_quantile",
     "LogCosh": "lossary.losses.regression.log_cosh",
     "LogisticDistance": "lossary.losses.regression.logistic_distance",
     "MeanAbsoluteError": "lossary.losses.regression.mean_absolute_error",

@@ -35,6 +35,11 @@ class Word:
     lowest: float = -np.inf
 
 
+def _log1p_bend(x: Any) -> Any:
+    with _mp.workdps(160):
+        return 2 * (x - _mp.log(1 + x)) / (x * x) if x > 1e-50 else 1 - 2 * x / 3
+
+
 WORDS = {
     "erf": Word(_mp.erf),
     "exp": Word(_mp.exp),
@@ -44,7 +49,7 @@ WORDS = {
     "sqrt": Word(_mp.sqrt, lowest=0.0),
     "power 1.5": Word(lambda x: _mp.power(x, 1.5), lowest=0.0),
     "power -0.75": Word(lambda x: _mp.power(x, -0.75) if x else _mp.inf, lowest=0.0),
-    "excess_over_log1p": Word(lambda x: x - _mp.log1p(x) if x > 1e-20 else x * x / 2, lowest=0.0),
+    "log1p_bend": Word(_log1p_bend, lowest=0.0),
     "tanh": Word(_mp.tanh),
     "softplus": Word(lambda x: x + _mp.log1p(_mp.exp(-x)) if x > 0 else _mp.log1p(_mp.exp(x))),
     "sigmoid": Word(lambda x: 1 / (1 + _mp.exp(-x))),
@@ -81,13 +86,8 @@ def _exactly(word: str, x: float) -> Any:
     if word == "log_cosh":
         x = abs(x)
     if np.isinf(x):
-        at_both = {
-            "erf": _mp.erf,
-            "exp": _mp.exp,
-            "sigmoid": lambda x: _mp.mpf(x > 0),
-            "tanh": _mp.tanh,
-            "power -0.75": lambda x: 0.0,
-        }
+        at_both = {"erf": _mp.erf, "exp": _mp.exp, "sigmoid": lambda x: _mp.mpf(x > 0), "tanh": _mp.tanh}
+        at_both |= dict.fromkeys(("power -0.75", "log1p_bend"), lambda x: _mp.mpf(0))
         return at_both.get(word, _at_infinity(word))(x)
     return WORDS[word].exactly(_mp.mpf(x))
 

@@ -50,7 +50,7 @@ def case_for(loss: Loss) -> Case:
         elif not known:  # of a row that predicts no single number
             tried = loss.prediction.sample(generator("constants"), (2000, loss.prediction.size or 3))
             metric, constant = ITSELF, min(float(loss(prediction=np.tile(x, (len(y), 1)), target=y)) for x in tried)
-        elif loss.estimates.endswith("expectile"):
+        elif loss.estimates.endswith(("expectile", "quantile")):
             metric, constant = ITSELF, min(float(loss(prediction=0 * y + x, target=y)) for x in np.linspace(-2, 3, 101))
         else:
             metric, constant = "mae", np.abs(y - np.median(y)).mean()

@@ -318,7 +318,7 @@ WORDS_OF_ONE = (
     "softplus",
     "sigmoid",
     "log_cosh",
-    "excess_over_log1p",
+    "log1p_bend",
 )
 
 

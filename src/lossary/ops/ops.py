@@ -381,16 +381,19 @@ class Operations(ABC):
         return self.where(is_near, 0.0, size - math.log(2.0)) + rest
 
     @final
-    def excess_over_log1p(self, x: Array) -> Array:
-        """x − log(1 + x), for x ≥ 0, to the last digits near 0 too, where it is half the square of x."""
+    def log1p_bend(self, x: Array) -> Array:
+        """2 (x − log(1 + x)) / x², for x ≥ 0: how far the logarithm is below x, beside the parabola that it is next to
+        0, where this is 1; to the last digits."""
         is_near = x < 1.0
         near = self.where(is_near, x, 0.0)
         # The logarithm is 2 (s + s³/3 + s⁵/5 + …) with s = x / (2 + x), and x − 2 s is x s.
-        s = near / (2.0 + near)
-        square = s * s
-        series = self._series(square, [2.0 / k for k in range(3, 37, 2)], 1.0 / 9.0)
+        inverse = 1.0 / (2.0 + near)
+        s = near * inverse
+        series = self._series(s * s, [2.0 / k for k in range(3, 37, 2)], 1.0 / 9.0)
         beyond = self.logical_or(is_near, self.equal(x, math.inf))
-        return self.where(is_near, s * (near - square * series), x - self.log1p(self.where(beyond, 1.0, x)))
+        share = self.log1p(self.where(beyond, 1.0, x)) / self.where(is_near, 1.0, x)
+        far = 2.0 * (1.0 - share) / self.where(is_near, 1.0, x)
+        return self.where(is_near, 2.0 * inverse * (1.0 - s * inverse * series), far)
 
     @final
     def relative_entropy(self, x: Array, y: Array) -> tuple[Array, Array]:

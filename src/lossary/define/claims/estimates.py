@@ -101,6 +101,52 @@ class EstimatesWeighted(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class EstimatesHuberQuantile(Claim):
+    """The expected loss is least where what is missed above, counted up to `delta` and times the level, is what is
+    missed below, counted so and times the rest; and nowhere else."""
+
+    level: float
+    delta: float
+    name = "estimates a Huber quantile"
+
+    def __str__(self) -> str:
+        return f"estimates the {self.estimated}"
+
+    @property
+    def implies(self) -> tuple[Claim, ...]:
+        return (EstimatesCentre(),) if self.level == 0.5 else ()
+
+    @property
+    def estimated(self) -> str:
+        return f"Huber {'median' if self.level == 0.5 else f'{self.level:g}-quantile'}"
+
+    def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.says_class or probe.rows:
+            return _NO_NUMBERS
+        values, shares = probe.laws(max(2, probe.points // 40))
+        ends = tuple(self._end(probe, values, shares, slack) for slack in (-1e-12, 1e-12))
+        return _least_elsewhere(probe, self.estimated, ends, values, shares)
+
+    def _end(self, probe: Probe, values: Any, shares: Any, slack: float) -> Any:
+        """For each law the lowest number at which less is missed above than below, by bisection; with some slack, for
+        there may be many at which it is equal."""
+        np = probe.np
+        low, high = values.min(axis=1), values.max(axis=1)
+        for _ in range(60):
+            middle = 0.5 * low + 0.5 * high
+            missed = np.clip(middle[:, None] - values, -self.delta, self.delta)
+            counted = np.where(missed < 0.0, self.level, 1.0 - self.level) * missed
+            below = (shares * counted).sum(axis=1) < slack * self.delta
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return high
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        same = all(first_of(EstimatesHuberQuantile, each) == self for each in others)
+        return self if same else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class EstimatesTransformed(Claim):
     """The expected loss is least at what the mean of the link's answers for the targets stands for, and nowhere
     else."""

@@ -19,8 +19,8 @@ from lossary.define import (
 
 
 class Fair(Pointwise):
-    """Half the squared error near 0, and c times the residual's size, less a logarithm, far out: the bend between them
-    is the slowest of its kind."""
+    """Half the squared error near 0, and c times the residual's size, less a logarithm, far out: convex as Huber's loss,
+    and slower to reach its cap."""
 
     c: float = parameter(
         default=1.4,
@@ -59,14 +59,15 @@ class Fair(Pointwise):
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         size = xp.abs(p - y)
-        share = size / self.c
-        # Next to 0 its square may be subnormal where the loss is not; far out it may overflow where the loss does not,
-        # and the logarithm is nothing beside it.
-        is_tiny, is_held = size < 1e-17 * self.c, xp.isfinite(share)
-        tiny = xp.where(is_tiny, p - y, 0.0)
-        excess = (self.c * self.c) * xp.excess_over_log1p(xp.where(is_held, share, 0.0))
-        far = xp.where(is_held, excess, xp.abs(xp.scaled_difference(self.c, p, y)))
-        return xp.where(is_tiny, (0.5 * tiny) * tiny, far)
+        is_near = size < self.c
+        near = xp.where(is_near, p - y, 0.0)
+        parabola = (0.5 * near) * near * xp.log1p_bend(xp.abs(near) / self.c)
+        # Far out the loss may be finite where the residual, or what it is in units of c, is not.
+        share = xp.where(is_near, 1.0, size / self.c)
+        is_held = xp.isfinite(share)
+        rest = xp.where(is_held, xp.log1p(xp.where(is_held, share, 1.0)) / share, 0.0)
+        line = xp.abs(xp.scaled_difference(self.c, p, y))
+        return xp.where(is_near, parabola, line * (1.0 - rest))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         r = p - y
