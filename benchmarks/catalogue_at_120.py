@@ -53,7 +53,8 @@ def copied(into: pathlib.Path, losses: int = 0) -> pathlib.Path:
     shutil.copytree(ROOT / PACKAGE, into / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "scripts", into / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     families = into / PACKAGE / "losses"
-    sources = [path for path in sorted(families.glob("*/*.py")) if path.name != "__init__.py"]
+    files = [path for path in sorted(families.glob("*/*.py")) if path.name != "__init__.py"]
+    sources = [path for path in files if "abstract=True" not in path.read_text()]
     for number in range(len(sources), losses):
         source = sources[number % len(sources)]
         family = families / (FAMILIES[number % len(FAMILIES)] if number % 3 else source.parent.name)
