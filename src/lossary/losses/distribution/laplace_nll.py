@@ -20,6 +20,8 @@ from lossary.define import (
 )
 from lossary.losses.distribution.score_of_law import residual_in_scales, symmetric
 
+_UNDERFLOW = "is infinite where the density underflows"
+
 
 class LaplaceNLL(Rowwise):
     """The negative log-likelihood of a number under a Laplace law, of which the prediction is median and scale."""
@@ -47,18 +49,29 @@ class LaplaceNLL(Rowwise):
     )
     sources = ("Koenker & Machado 1999, Goodness of Fit and Related Inference Processes for Quantile Regression",)
     foreign_names = ("LaplaceNLLLoss", "LaplacianNLL", "logs_laplace")
-    same_as = tuple(
+    same_as = (
         Twin(
-            f"-scipy.stats.laplace.logpdf(target, prediction[..., 0], {scale})",
-            offset=0.0 if full else -math.log(2.0),
-            when={"scale": name, "full": full},
-            departs=Departure("is infinite where the density underflows", [[1000.0, second]], [1.0], math.inf),
-        )
-        for name, scale, second in (
-            ("log_scale", "numpy.exp(prediction[..., 1])", 0.0),
-            ("scale", "prediction[..., 1]", 1.0),
-        )
-        for full in (False, True)
+            "-scipy.stats.laplace.logpdf(target, prediction[..., 0], numpy.exp(prediction[..., 1]))",
+            offset=-math.log(2.0),
+            when={"scale": "log_scale", "full": False},
+            departs=Departure(_UNDERFLOW, [[1000.0, 0.0]], [1.0], math.inf),
+        ),
+        Twin(
+            "-scipy.stats.laplace.logpdf(target, prediction[..., 0], numpy.exp(prediction[..., 1]))",
+            when={"scale": "log_scale", "full": True},
+            departs=Departure(_UNDERFLOW, [[1000.0, 0.0]], [1.0], math.inf),
+        ),
+        Twin(
+            "-scipy.stats.laplace.logpdf(target, prediction[..., 0], prediction[..., 1])",
+            offset=-math.log(2.0),
+            when={"scale": "scale", "full": False},
+            departs=Departure(_UNDERFLOW, [[1000.0, 1.0]], [1.0], math.inf),
+        ),
+        Twin(
+            "-scipy.stats.laplace.logpdf(target, prediction[..., 0], prediction[..., 1])",
+            when={"scale": "scale", "full": True},
+            departs=Departure(_UNDERFLOW, [[1000.0, 1.0]], [1.0], math.inf),
+        ),
     )
     claims = (EstimatesLocationAndScale("Laplace"), NotConvex(), Kinked("the target"), UnboundedGradient())
 
