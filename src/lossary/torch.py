@@ -297,10 +297,11 @@ class LossModule(nn.Module):
         rest = names[len(inputs) :]
         if len(inputs) > len(names) or set(named) != set(rest):
             takes = ", ".join(("input", "target") if names == ("prediction", "target") else names)
+            columns = ", ".join(getattr(self._declared.prediction, "names", ()))  # elsewhere inputs of their own
             raise UsageError(
                 f"lossary.torch.{type(self._declared).__name__} takes ({takes}), and weight= and where= by name.",
                 received=f"{len(inputs)} by position{''.join(f', {name}=' for name in named)}.",
-                hint=f"criterion({takes}).",
+                hint=f"criterion({takes})" + (f", with input=torch.stack([{columns}], -1)." if columns else "."),
             )
         return (*inputs, *(named[name] for name in rest))
 

@@ -533,7 +533,7 @@ REFUSED = [
         SparseCategoricalCrossEntropy(),
         "target must be integers, the index of the right class",
         "target of dtype float32",
-        "soft rows: CategoricalCrossEntropy",
+        "soft ones belong to CategoricalCrossEntropy",
         prediction=shape(2, 4),
         target=floats(0.5, 1.0),
     ),

@@ -11,6 +11,7 @@ import scipy.integrate
 import scipy.stats
 from sklearn.metrics import mean_pinball_loss, mean_tweedie_deviance
 
+import lossary
 from lossary import (
     CRPSEnsemble,
     CRPSLaplace,
@@ -229,3 +230,10 @@ def test_the_constant_of_a_students_t_law_keeps_its_digits(degrees: float) -> No
         exactly = mpmath.loggamma(half) - mpmath.loggamma(half + 0.5) + mpmath.log(2 * mpmath.pi * half) / 2
     at_0 = {"prediction": np.zeros((1, 2)), "target": np.zeros(1)}
     assert StudentTNLL(degrees, full=True)(**at_0) == pytest.approx(float(exactly), rel=2e-14)
+
+
+def test_a_scale_as_an_input_of_its_own_is_told_where_it_belongs() -> None:
+    torch = pytest.importorskip("torch")
+    mean, target, var = torch.zeros(4), torch.zeros(4), torch.ones(4)
+    with pytest.raises(lossary.UsageError, match=r"with input=torch.stack\(\[mean, log_std\], -1\)"):
+        lossary.torch.GaussianNLL()(mean, target, var)  # as torch.nn.GaussianNLLLoss takes it

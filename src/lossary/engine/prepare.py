@@ -282,7 +282,7 @@ def _to_indices(xp: Framework, owner: str, name: str, target: Described) -> Arra
             f"{owner}: {name} must be integers, the index of the right class.",
             received=f"{name} of dtype {target.dtype}.",
             hint="whole numbers stored as floats: target.astype('int64'), in PyTorch target.long(); "
-            "one-hot or soft rows: CategoricalCrossEntropy.",
+            "one-hot rows: target.argmax(-1); soft ones belong to CategoricalCrossEntropy.",
         )
     # Narrow integers could not be compared with K.
     return xp.cast(target.array, "int32") if target.dtype in _NARROW else target.array
