@@ -51,6 +51,7 @@ SUBMODULES = {
     "jax": "jax",
     "sklearn": None,
     "metrics": None,
+    "recipes": None,
     "compare": "polars",
     "check": "hypothesis",
     "catalogue": None,

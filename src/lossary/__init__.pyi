@@ -115,6 +115,7 @@ from lossary import compare as compare
 from lossary import jax as jax
 from lossary import keras as keras
 from lossary import metrics as metrics
+from lossary import recipes as recipes
 from lossary import sklearn as sklearn
 from lossary import torch as torch
 
