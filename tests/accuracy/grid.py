@@ -298,8 +298,9 @@ def _is_defined(loss: Loss, p: Any, y: Any) -> Any:
         # Of what stands for infinity the judge knows no logarithm, and no quotient by another such number.
         logarithms = np.isinf(p[:, 1:]) & np.array([domain.low == 0.0 for _, domain in loss.prediction.columns[1:]])
         quotients = (np.isinf(p[:, 0]) | np.isinf(y)) & (scales > 1e150).any(axis=-1)
-        both = (np.isinf(p[:, 0]) & np.isinf(y)) | _is_a_logarithm(loss, p, y)
-        return ~(quotients | both | (logarithms | (scales == 0)).any(axis=-1))
+        apart = np.isinf(p[:, 0]) | np.isinf(y)
+        unknown = (np.isinf(p[:, 0]) & np.isinf(y)) | (apart & _is_a_logarithm(loss, p, y))
+        return ~(quotients | unknown | (logarithms | (scales == 0)).any(axis=-1))
     if isinstance(loss.prediction, Logits):
         held = (np.sum(p == np.inf, axis=-1) < 2) & ~np.all(p == -np.inf, axis=-1)
         if loss.prediction.softmax:
