@@ -74,11 +74,13 @@ class Welsch(Pointwise):
         return xp.where(is_tiny, (0.5 * tiny) * tiny, far)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        return self._held(xp, p, y) * xp.exp(-self._square(xp, p, y)[1])
+        half = self._half(xp, self._square(xp, p, y)[1])
+        return self._held(xp, p, y) * half * half
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         square = self._square(xp, p, y)[1]
-        return (1.0 - 2.0 * square) * xp.exp(-square)
+        half = self._half(xp, square)
+        return (1.0 - 2.0 * square) * half * half
 
     def gradient_terms(self, xp: Any, p: Array, y: Array) -> tuple[Array, ...]:
         # It falls like exp(−(r/c)²), and r is rounded before all else.
@@ -92,6 +94,10 @@ class Welsch(Pointwise):
         square = self._square(xp, p, y)[1]
         bent = (1.0 + 2.0 * square) * xp.exp(-square)
         return bent, square * bent
+
+    def _half(self, xp: Any, square: Array) -> Array:
+        """The root of exp(−square), which alone may be subnormal where a multiple of it is not."""
+        return xp.exp(-0.5 * square)
 
     def _held(self, xp: Any, p: Array, y: Array) -> Array:
         """The residual, and a hundred c beyond, where nothing is left of the exponential of any square."""
