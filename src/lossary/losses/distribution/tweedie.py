@@ -166,11 +166,16 @@ class Tweedie(Pointwise):
         )
 
     def _lowered(self, xp: Any, x: Array, p: Array) -> Array:
-        """x · p^(1 − power); in two steps where the power of the mean alone may overflow."""
-        parts, rate = xp.log_in_parts(p), self.power - 1.0
-        if rate <= 1.0:
-            return xp.discounted(x, rate, *parts)
-        return xp.discounted(xp.discounted(x, 0.5 * rate, *parts), 0.5 * rate, *parts)
+        """x · p^(1 − power): by divisions, as far as they go, and what is left in two steps, for a power of the mean may
+        overflow where the product does not."""
+        rate = self.power - 1.0
+        divisions = min(int(rate), 2)
+        for _ in range(divisions):
+            x = x / p
+        parts, left = xp.log_in_parts(p), rate - divisions
+        if left <= 1.0:
+            return xp.discounted(x, left, *parts)
+        return xp.discounted(xp.discounted(x, 0.5 * left, *parts), 0.5 * left, *parts)
 
     def _less(self, xp: Any, unit: Array, of_mean: Array, of_target: Array) -> Array:
         """unit · (of_mean − of_target), of which the latter is larger where both are infinite."""
