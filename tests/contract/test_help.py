@@ -149,7 +149,7 @@ def test_dir_lists_the_losses_and_nothing_internal(host: ModuleType) -> None:
 @hosts
 def test_completion_finds_the_losses(host: ModuleType) -> None:
     complete = rlcompleter.Completer({"home": host}).attr_matches
-    assert [found.rstrip("()") for found in complete("home.Hub")] == ["home.Huber"]
+    assert {found.rstrip("()") for found in complete("home.Hub")} == {"home.Huber", "home.HuberQuantile"}
     assert {found.rstrip("()") for found in complete("home.")} == {f"home.{name}" for name in dir(host)}
 
 
