@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance, mean_tweedie_deviance
 
 import lossary
 from lossary import metrics
@@ -116,7 +117,8 @@ def test_of_named_columns_the_mean_is_measured(measured):
 def test_of_a_logarithm_the_amount_is_measured(measured):
     logarithms = np.log(np.abs(NUMBERS))
     wanted = measured(lossary.MeanSquaredError(), np.abs(NUMBERS), np.abs(REAL))
-    assert measured(lossary.Poisson(), logarithms, np.abs(REAL)) == pytest.approx(wanted, abs=1e-6)
+    of_logarithms = measured(lossary.Poisson(), logarithms, np.abs(REAL))
+    assert {name: of_logarithms[name] for name in wanted} == pytest.approx(wanted, abs=1e-6)
 
 
 def test_columns_without_a_mean_are_refused():
@@ -134,7 +136,29 @@ def test_pinball_has_the_level_of_the_loss():
     assert "pinball" not in metrics.sklearn(lossary.MeanSquaredError())
 
 
-TASKS = ("regression", "binary", "multiclass", "distribution")
+TASKS = ("regression", "binary", "multilabel", "multiclass", "distribution")
+
+
+def test_amounts_are_judged_by_the_deviance_of_their_law(random):
+    mean, target = random.uniform(0.5, 3.0, size=20), random.uniform(0.5, 3.0, size=20)
+    for loss, name, wanted in (
+        (lossary.Poisson(), "poisson_deviance", mean_poisson_deviance(target, mean)),
+        (lossary.Gamma(), "gamma_deviance", mean_gamma_deviance(target, mean)),
+        (lossary.Tweedie(1.3), "tweedie_deviance", mean_tweedie_deviance(target, mean, power=1.3)),
+    ):
+        assert metrics.sklearn(loss)[name](target, np.log(mean)) == pytest.approx(wanted), name
+    percentage = metrics.sklearn(lossary.MeanAbsolutePercentageError())["mape"]
+    assert percentage(target, mean) == pytest.approx(np.mean(np.abs(mean - target) / target))
+    logarithmic = metrics.sklearn(lossary.MeanSquaredLogarithmicError())["msle"]
+    assert logarithmic(target, mean) == pytest.approx(np.mean((np.log1p(mean) - np.log1p(target)) ** 2))
+
+
+def test_of_several_labels_each_counts_like_one_alone():
+    logits, labels = np.array([[1.0, -1.0, 2.0], [1.0, 1.0, -3.0]]), np.array([[1, 1, 0], [0, 1, 0]])
+    rows, one = metrics.sklearn(lossary.MultiLabelSoftMargin()), metrics.sklearn(lossary.BinaryCrossEntropy())
+    assert rows.keys() == one.keys()
+    for name, metric in rows.items():
+        assert metric(labels, logits) == pytest.approx(one[name](labels.ravel(), logits.ravel())), name
 
 
 def test_losses_of_other_tasks_have_none():
@@ -157,7 +181,7 @@ MEASURED = tuple(
 def test_every_loss_has_metrics_in_every_library(cls):
     loss = cls()
     settings = {"classes": 3} if loss.prediction.rows else {}
-    names = set(metrics.sklearn(loss)) - {"pinball"}
+    names = set(metrics.sklearn(loss)) - {"pinball", *(metric.name for metric in loss.judged_by)}
     assert names == set(metrics.torchmetrics(loss, **settings))
     assert names == {metric.name for metric in metrics.keras(loss, **settings)}
 

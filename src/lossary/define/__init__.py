@@ -39,6 +39,7 @@ from lossary.define.domains.numbers import Group, Indicator, NonZero, Positive, 
 from lossary.define.domains.rows import Boxes, Columns, Quantiles, Row
 from lossary.define.identity import Identity
 from lossary.define.loss import Batchwise, Pointwise, Rowwise
+from lossary.define.metric import Metric
 from lossary.define.notation import Notation
 from lossary.define.parameters import Levels, NumberOrTable, Pair, Table, parameter
 from lossary.define.penalty import Penalty
@@ -83,6 +84,7 @@ __all__ = [
     "Levels",
     "Lipschitz",
     "Logits",
+    "Metric",
     "NonNegative",
     "NonZero",
     "NotConvex",

@@ -16,6 +16,7 @@ from lossary.ops.reduce import Total
 if TYPE_CHECKING:
     from lossary.define.claims.claim import Claim
     from lossary.define.identity import Identity
+    from lossary.define.metric import Metric
     from lossary.define.notation import Notation
     from lossary.define.objective import Objective
     from lossary.define.twin import Twin
@@ -65,6 +66,7 @@ class Loss(Definition, abstract=True):
     weaknesses: ClassVar[tuple[str, ...]] = ()
     sources: ClassVar[tuple[str, ...]] = ()
     same_as: ClassVar[tuple[Twin, ...]] = ()
+    judged_by: ClassVar[tuple[Metric, ...]] = ()  # metrics for what it estimates, beside those of its task
     identities: ClassVar[tuple[Identity, ...]] = ()  # what else in the catalogue it is, up to a factor
     no_twin: ClassVar[str] = ""  # why it has none, or none at some of its settings
     # What other libraries call it. These names teach; they are not accepted, except by `lossary.get`.

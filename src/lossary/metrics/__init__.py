@@ -64,10 +64,14 @@ def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[s
         level = _level(loss)
         if level is not None:
             chosen["pinball"] = InScikitLearn(library.mean_pinball_loss, {"alpha": level})
+        for metric in getattr(loss, "judged_by", ()):  # an objective is judged by its task alone
+            settings = {argument: getattr(loss, name) for argument, name in metric.settings.items()}
+            chosen[metric.name] = InScikitLearn(getattr(library, metric.function), settings)
         domain = None if loss.prediction.says_amount else loss.prediction
         return {name: dataclasses.replace(metric, missing=missing, domain=domain) for name, metric in chosen.items()}
-    decision = Decision(loss.prediction, loss.target, missing=missing)
-    settings = {"average": "macro" if loss.prediction.rows else "binary", "zero_division": 0}
+    # Of several labels at once each counts like one alone.
+    decision = Decision(loss.prediction.innermost, loss.target.innermost, missing=missing)
+    settings = {"average": "macro" if decision.prediction.rows else "binary", "zero_division": 0}
     return {
         "accuracy": InScikitLearn(library.accuracy_score, {}, decision),
         "precision": InScikitLearn(library.precision_score, settings, decision),
@@ -146,7 +150,7 @@ def torchmetrics(
         }
         return library.MetricCollection(of_mean, compute_groups=False)  # as below
     kinds = ("Accuracy", "Precision", "Recall", "F1Score")
-    if loss.prediction.rows:
+    if loss.prediction.innermost.rows:
         count = _counted(loss, classes)
         chosen = [
             getattr(classification, f"Multiclass{kind}")(
@@ -158,7 +162,8 @@ def torchmetrics(
         chosen = [getattr(classification, f"Binary{kind}")(ignore_index=ignored) for kind in kinds]
     if class_axis is None:
         class_axis = 1 if loss.task == "multiclass" else -1
-    decision = Decision(loss.prediction, loss.target, axis=class_axis, missing=missing, ignored=ignored)
+    each, label = loss.prediction.innermost, loss.target.innermost
+    decision = Decision(each, label, axis=class_axis, missing=missing, ignored=ignored)
     return library.MetricCollection(
         {
             name: wrappers.LambdaInputTransformer(metric, decision.tensor_prediction, decision.tensor_target)
@@ -204,7 +209,7 @@ def keras(
         return [OfMean(loss, kind(), name=name) for name, kind in amounts.items()]
     from lossary.metrics.decided import Decided
 
-    if not loss.prediction.rows:
+    if not loss.prediction.innermost.rows:
         chosen = {
             "accuracy": [library.BinaryAccuracy()],
             "precision": [library.Precision()],
@@ -272,7 +277,7 @@ def _want_a_loss(host: str, loss: object) -> None:
             received=f"{loss!r}.",
             hint=f"lossary.metrics.{host}(lossary.Huber()); lossary.get('bce') finds a loss by name.",
         )
-    if loss.task not in ("regression", "binary", "multiclass", "distribution"):
+    if loss.task not in ("regression", "binary", "multilabel", "multiclass", "distribution"):
         raise UsageError(
             f"lossary.metrics knows metrics of numbers and of classes, none of {loss.task}.",
             received=f"{loss!r}.",

@@ -35,7 +35,7 @@ class Decided(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
         self.metrics = list(metrics)
         self.ignore_class = ignore_class
         self.missing = missing
-        self.decision = Decision(loss.prediction, loss.target, missing=missing)
+        self.decision = Decision(loss.prediction.innermost, loss.target.innermost, missing=missing)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         mask = getattr(y_pred, "_keras_mask", None)

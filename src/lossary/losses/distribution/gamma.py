@@ -8,6 +8,7 @@ from lossary.define import (
     Differentiable,
     Domain,
     Estimates,
+    Metric,
     NotConvex,
     Pointwise,
     Positive,
@@ -44,6 +45,7 @@ class Gamma(Pointwise):
     )
     sources = ("McCullagh & Nelder 1989, Generalized Linear Models, 2nd edition, chapter 8",)
     foreign_names = ("GammaNLL", "GammaNLLLoss", "HalfGammaLoss", "GammaDeviance", "ExponentialNLL")
+    judged_by = (Metric("gamma_deviance", "mean_gamma_deviance"),)
     same_as = (
         Twin("sklearn._loss.loss.HalfGammaLoss().loss(target, prediction)", when={"from_log": True}),
         Twin("-scipy.stats.expon.logpdf(target, scale=prediction)", when={"from_log": False}),

@@ -11,6 +11,7 @@ from lossary.define import (
     Differentiable,
     Domain,
     Estimates,
+    Metric,
     Pointwise,
     Positive,
     Real,
@@ -50,6 +51,7 @@ class Poisson(Pointwise):
     )
     sources = ("Nelder & Wedderburn 1972, doi:10.2307/2344614",)
     foreign_names = ("PoissonNLLLoss", "PoissonNLL", "HalfPoissonLoss", "PoissonDeviance")
+    judged_by = (Metric("poisson_deviance", "mean_poisson_deviance"),)
     same_as = (
         Twin("torch.nn.PoissonNLLLoss(reduction='none')(prediction, target)", when={"from_log": True}),
         Twin(

@@ -10,6 +10,7 @@ from lossary.define import (
     Differentiable,
     Domain,
     Estimates,
+    Metric,
     NotConvex,
     Pointwise,
     Positive,
@@ -57,6 +58,7 @@ class Tweedie(Pointwise):
     )
     sources = ("Jørgensen 1987, doi:10.1111/j.2517-6161.1987.tb01685.x",)
     foreign_names = ("TweedieLoss", "TweedieNLL", "HalfTweedieLoss", "TweedieDeviance", "InverseGaussian")
+    judged_by = (Metric("tweedie_deviance", "mean_tweedie_deviance", {"power": "power"}),)
     same_as = (
         Twin(
             "sklearn._loss.loss.HalfTweedieLoss(power=power).loss(target, prediction) - 1 / (2 - power) + target / (1 - power)",

@@ -9,6 +9,7 @@ from lossary.define import (
     Departure,
     EstimatesWeighted,
     Kinked,
+    Metric,
     NonZero,
     NotSymmetricInArguments,
     Pointwise,
@@ -39,6 +40,7 @@ class MeanAbsolutePercentageError(Pointwise):
     )
     sources = ("Gneiting 2011, arXiv:0912.0902",)
     foreign_names = ("MAPE", "MAPELoss", "AbsolutePercentageError")
+    judged_by = (Metric("mape", "mean_absolute_percentage_error"),)
     same_as = (
         Twin(
             "keras.losses.MeanAbsolutePercentageError()(target, prediction)",

@@ -7,6 +7,7 @@ from lossary.define import (
     Claim,
     Differentiable,
     EstimatesTransformed,
+    Metric,
     NotConvex,
     Pointwise,
     Positive,
@@ -40,6 +41,7 @@ class MeanSquaredLogarithmicError(Pointwise):
         "Kolmogorov 1930; Hardy, Littlewood & Pólya 1934, Inequalities, chapter 3 (means by a function)",
     )
     foreign_names = ("MSLE", "RMSLE", "SquaredLogError", "mean_squared_log_error")
+    judged_by = (Metric("msle", "mean_squared_log_error"),)
     same_as = (
         Twin("keras.losses.MeanSquaredLogarithmicError()(target, prediction)"),
         Twin("sklearn.metrics.mean_squared_log_error(target, prediction)"),
