@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(ke
 # terms.
 APART = 12
 # Those of masks, too, which are tried by whole batches elsewhere.
-FITTING = (*PAIRS, *(loss for loss in SHAPED if kernels.fits(loss)))
+FITTING = (*PAIRS, *(loss for loss in SHAPED if loss.paired and kernels.fits(loss)))
 PLAIN = tuple(loss for loss in PAIRS if not getattr(loss, "class_weight", ()))
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)

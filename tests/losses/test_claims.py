@@ -235,7 +235,7 @@ def test_what_is_estimated_is_a_claim() -> None:
         # Masks, embeddings and boxes stand for no number that somebody could ask for; and of the scores of several
         # classes the largest is the likeliest class's only where that has most of the probability.
         its = loss.prediction
-        number = not its.rows or its.probabilities or hasattr(its, "names")
+        number = loss.paired and (not its.rows or its.probabilities or hasattr(its, "names"))
         assert loss.estimates or loss.pooled or not number
     assert CoxPartialLikelihood().estimates == "log hazard ratio"
     assert BinaryCrossEntropy(pos_weight=(1.0, 0.5)).estimates == "biased probability"

@@ -133,9 +133,12 @@ def _plain(factor: float) -> float:
 
 
 def _candidates(subject: Subject) -> Iterator[Loss]:
-    """Every loss whose arguments fit: that of the subject's own name first, then those that people know."""
+    """Every loss whose arguments fit: that of the subject's own name first, then those that people know, then special
+    cases, which have fewer hyper-parameters, before general ones."""
     named = _named(subject)
-    for cls in sorted(catalogue.classes(), key=lambda cls: (cls is not named, not cls.everyday)):
+    for cls in sorted(
+        catalogue.classes(), key=lambda cls: (cls is not named, not cls.everyday, len(parameters_of(cls)))
+    ):
         for settings in _settings(cls, subject):
             try:
                 loss = cls(**settings)
