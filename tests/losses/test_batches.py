@@ -11,8 +11,8 @@ import pytest
 import lossary
 from lossary import errors
 from lossary.check.backends import backend
+from lossary.check.instruments.accuracy import size_of_terms
 from lossary.judge.exact import judge_total
-from lossary.ops import dispatch
 from lossary.ops.arrays import of_one
 from tests.grid import FRAMEWORKS, HALVES, SHAPED, cases, losses, of_losses, ordinary, points
 
@@ -20,7 +20,6 @@ AUTODIFF = tuple(name for name in FRAMEWORKS if name != "numpy")
 N = 6
 CLOSE = {"float32": {"rtol": 2e-5, "atol": 2e-6}, "float64": {"rtol": 1e-11, "atol": 1e-12}}
 # ULP of the value, and of the largest slope of the batch: slopes are sums of terms of both signs.
-NUMPY = dispatch.ops("numpy")
 MOST = {"numpy": (4.0, 8.0), "torch": (4.0, 8.0), "tensorflow": (12.0, 12.0), "jax": (12.0, 12.0)}
 
 
@@ -72,21 +71,14 @@ def flat(loss: Any, inputs: dict[str, Any], weight: Any) -> tuple[dict[str, Any]
     return {name: x.reshape(-1, *x.shape[x.ndim - axes[name] :]) for name, x in inputs.items()}, weight.reshape(-1)
 
 
-def terms_of_gradient(loss: Any, inputs: dict[str, Any]) -> Any:
-    """What the terms add up to that the loss states of its gradient; 0 where there are none but its own."""
-    if not loss.paired or loss.pooled:
-        return 0.0
-    prediction, *others = inputs.values()
-    return sum(map(np.abs, loss.gradient_terms(NUMPY, prediction.astype("float64"), *others)), start=0.0)
-
-
 def check_exact(loss: Any, framework: Any, inputs: dict[str, Any], weight: Any, dtype: str) -> None:
     value, gradients = value_and_gradients(framework, loss, inputs, dtype, weight=weight, reduction="sum")
     exact, slopes = judge_total(loss, *flat(loss, inputs, weight))
     spacing, (of_value, of_slope) = float(np.finfo(dtype).eps), MOST[framework.name]
     smallest = float(np.finfo(dtype).tiny)
     assert abs(float(value) - float(exact)) <= of_value * spacing * max(abs(float(exact)), smallest)
-    stated = terms_of_gradient(loss, inputs)
+    paired = loss.paired and not loss.pooled
+    stated = size_of_terms(loss, "gradient", *inputs.values()) if paired else 0.0
     for gradient, slope in zip(gradients, slopes, strict=True):
         wanted = slope.astype(float).reshape(gradient.shape)
         sizes = np.maximum(np.abs(wanted), stated)

@@ -140,9 +140,7 @@ def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
             batch[name] = np.full(x.shape, 0 if low else 1)
             continue
         batch[name] = np.where((np.arange(x.size).reshape(x.shape) % 2 == 0) | low, max(-size, domain.low), x)
-        if domain.indices:
-            batch[name] = domain.edges("float32", 2)[[0, -1, 0] if low else [-1, 0, -1]]
-        elif domain.discrete:
+        if domain.discrete:
             batch[name] = np.where(batch[name] > domain.low, domain.high, domain.low)
     return batch
 

@@ -59,7 +59,7 @@ def pulls(loss: Any, prediction: Any, target: Any) -> Any:
     loss states."""
     amounts = target.shape == prediction.shape and not loss.target.says_class
     usual = np.maximum(1.0, np.abs(target)) if amounts else np.ones(prediction.shape)
-    return np.maximum(usual, 10.0 * size_of_terms(loss, "gradient", prediction, target))
+    return np.maximum(usual, size_of_terms(loss, "gradient", prediction, target))
 
 
 def exactly(of_class: Any, judged: Any, weight: Any, along: Any, reduction: str) -> tuple[Any, ...]:

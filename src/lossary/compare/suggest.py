@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import lossary
 from lossary.compare.profile import Numbers, Profile, Task
-from lossary.define.choice import AgainstNoise, Balance, Choice, Counted, Facts
+from lossary.define.choice import AgainstNoise, Choice, Facts
 from lossary.define.claims.claim import closure
 from lossary.define.claims.estimates import Estimates, Proper
 from lossary.define.claims.slope import Lipschitz
@@ -385,7 +385,7 @@ def _class_key(candidate: Candidate, facts: Facts, metric: str) -> tuple[bool, .
         return not proper, choice is not None
     weights_first = facts.imbalanced and metric not in _OF_ALL_ROWS
     return (
-        isinstance(choice, Balance | Counted) != weights_first,
+        (choice is not None and choice.balances) != weights_first,
         not (isinstance(choice, AgainstNoise) and facts.noise > 0),
         not proper,
         choice is None,

@@ -6,6 +6,8 @@ import dataclasses
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, final
 
+from lossary.recipes import balanced
+
 if TYPE_CHECKING:
     from lossary.define.parameters import Setting
 
@@ -37,6 +39,8 @@ class Choice(ABC):
     replaces_default: ClassVar[bool] = False
     # Whether each value answers a question of its own, so that data cannot choose among them.
     for_the_user: ClassVar[bool] = False
+    # Whether it makes rare classes count as frequent ones do.
+    balances: ClassVar[bool] = False
 
     def applies(self, facts: Facts) -> bool:
         """Whether the data give a reason to use the rule."""
@@ -90,13 +94,15 @@ class Balance(Choice):
     A number is the weight of the positive class (the second); a table has one weight for each class, 1 on average.
     """
 
+    balances: ClassVar[bool] = True
+
     def applies(self, facts: Facts) -> bool:
         return facts.imbalanced
 
     def values(self, default: Setting, facts: Facts) -> tuple[Setting, ...]:
         counts = [max(count, 1) for count in facts.counts]
         if isinstance(default, tuple):
-            full = tuple(sum(counts) / (len(counts) * count) for count in counts)
+            full = balanced(counts)
             roots = [weight**0.5 for weight in full]
             mean = sum(root * count for root, count in zip(roots, counts, strict=True)) / sum(counts)
             return full, tuple(root / mean for root in roots)
@@ -113,6 +119,7 @@ class Counted(Choice):
     """How many rows each class has, for losses that are told what is frequent."""
 
     replaces_default: ClassVar[bool] = True
+    balances: ClassVar[bool] = True
 
     def applies(self, facts: Facts) -> bool:
         return facts.imbalanced

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from lossary import catalogue
 from lossary.define.claims.claim import Claim, closure
@@ -16,7 +17,7 @@ from lossary.errors import ParameterError
 from lossary.index import FAMILIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 # One word for the curve and one for its slope: the first that a loss claims.
 _CURVE = (StronglyConvex, StrictlyConvex, Convex, NotConvex)
@@ -31,8 +32,14 @@ and its like those that have a property. lossary show NAME says more of a loss."
 
 def flags() -> dict[str, type[Claim]]:
     """What can be asked of a loss, one flag for each kind of claim: "strictly-convex" and so on."""
-    kinds = [kind for kind in Claim.__subclasses__() if kind is not Estimates]
+    kinds = [kind for kind in _kinds(Claim) if kind is not Estimates]
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower(): kind for kind in kinds}
+
+
+def _kinds(of: type[Any]) -> Iterator[type[Claim]]:
+    """Those that can be claimed; what is abstract is what several have in common."""
+    for kind in of.__subclasses__():
+        yield from _kinds(kind) if inspect.isabstract(kind) else (kind,)
 
 
 def meaning(kind: type[Claim]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from abc import abstractmethod
 from typing import Any, final
 
 from lossary.define.claims.claim import NO_ENTRIES, Claim, first_of, if_alone, includes
@@ -12,14 +13,45 @@ from lossary.define.link import Link
 from lossary.define.probe import Probe
 
 _NO_PROBABILITIES = "its predictions are no probabilities"
-
-
 _NO_NUMBERS = "its predictions are no estimates of a number"
+
+
+@dataclasses.dataclass(frozen=True)
+class EstimatesFunctional(Claim):
+    """The expected loss is least at a functional of the targets' law, a number, and nowhere else."""
+
+    @final
+    def __str__(self) -> str:
+        return f"estimates the {self.estimated}"
+
+    @abstractmethod
+    def of_laws(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
+        """The lowest and the highest value of the functional, for each law."""
+
+    @final
+    def refute(self, probe: Probe) -> str | None:
+        if probe.loss.prediction.says_class or probe.rows or not probe.loss.paired:
+            return _NO_NUMBERS
+        np = probe.np
+        values, shares = probe.laws(max(2, probe.points // 40))
+        lowest, highest = self.of_laws(probe, values, shares)
+        candidates = _between_ends(probe, values, lowest)
+        costs = probe.mean_costs(candidates, values, shares)
+        least = probe.mean_costs(np.stack([lowest, highest], axis=1), values, shares).max(axis=1)[:, None]
+        slack = 1e-12 * np.abs(least)
+        away = np.ptp(values, axis=1)[:, None] * 1e-3
+        outside = (candidates < lowest[:, None] - away) | (candidates > highest[:, None] + away)
+        cheaper = (costs < least - slack) | (outside & (costs <= least + slack))
+        return _cheaper_than(probe, cheaper, candidates, self.estimated, lowest, values, shares)
+
+    @final
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return self if all(first_of(type(self), each) == self for each in others) else None
 
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Estimates(Claim):
+class Estimates(EstimatesFunctional):
     """The expected loss is least at this functional of the targets' law, and nowhere else.
 
     Without a level the functional is the mean; with one, the quantile of that level (all of them, where there are
@@ -31,9 +63,6 @@ class Estimates(Claim):
     expectile: float | None = dataclasses.field(default=None, kw_only=True)
     name = "estimates"
 
-    def __str__(self) -> str:
-        return f"estimates the {self.functional}"
-
     @property
     def implies(self) -> tuple[Claim, ...]:
         return (EstimatesCentre(),) if {self.level, self.expectile} <= {None, 0.5} else ()
@@ -42,14 +71,7 @@ class Estimates(Claim):
     def estimated(self) -> str:
         return self.functional
 
-    def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.says_class or probe.rows or not probe.loss.paired:
-            return _NO_NUMBERS
-        values, shares = probe.laws(max(2, probe.points // 40))
-        return _least_elsewhere(probe, self.functional, self.of_laws(probe, values, shares), values, shares)
-
     def of_laws(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
-        """The lowest and the highest value of the functional, for each law."""
         if self.level is not None:
             return _quantiles(probe, values, shares, self.level)
         np = probe.np
@@ -62,14 +84,10 @@ class Estimates(Claim):
         found = means.max(axis=1) if level >= 0.5 else means.min(axis=1)
         return found, found
 
-    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        same = all(first_of(Estimates, each) == self for each in others)
-        return self if same else None
-
 
 @final
 @dataclasses.dataclass(frozen=True)
-class EstimatesWeighted(Claim):
+class EstimatesWeighted(EstimatesFunctional):
     """The expected loss is least at the mean (with a level, at that quantile) of the law in which each target counts as
     much as this power of its size, and nowhere else."""
 
@@ -78,39 +96,25 @@ class EstimatesWeighted(Claim):
     level: float | None = None
     name = "estimates a weighted functional"
 
-    def __str__(self) -> str:
-        return f"estimates the {self.functional}"
-
     @property
     def estimated(self) -> str:
         return self.functional
 
-    def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.says_class or probe.rows:
-            return _NO_NUMBERS
-        values, shares = probe.laws(max(2, probe.points // 40))
+    def of_laws(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
         weighted = shares * probe.np.abs(values) ** self.power
         weighted = weighted / weighted.sum(axis=1, keepdims=True)
-        functional = Estimates(self.functional, self.level).of_laws(probe, values, weighted)
-        return _least_elsewhere(probe, self.functional, functional, values, shares)
-
-    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        same = all(first_of(EstimatesWeighted, each) == self for each in others)
-        return self if same else None
+        return Estimates(self.functional, self.level).of_laws(probe, values, weighted)
 
 
 @final
 @dataclasses.dataclass(frozen=True)
-class EstimatesHuberQuantile(Claim):
+class EstimatesHuberQuantile(EstimatesFunctional):
     """The expected loss is least where what is missed above, counted up to `delta` and times the level, is what is
     missed below, counted so and times the rest; and nowhere else."""
 
     level: float
     delta: float
     name = "estimates a Huber quantile"
-
-    def __str__(self) -> str:
-        return f"estimates the {self.estimated}"
 
     @property
     def implies(self) -> tuple[Claim, ...]:
@@ -120,12 +124,8 @@ class EstimatesHuberQuantile(Claim):
     def estimated(self) -> str:
         return f"Huber {'median' if self.level == 0.5 else f'{self.level:g}-quantile'}"
 
-    def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.says_class or probe.rows:
-            return _NO_NUMBERS
-        values, shares = probe.laws(max(2, probe.points // 40))
-        ends = tuple(self._end(probe, values, shares, slack) for slack in (-1e-12, 1e-12))
-        return _least_elsewhere(probe, self.estimated, ends, values, shares)
+    def of_laws(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
+        return self._end(probe, values, shares, -1e-12), self._end(probe, values, shares, 1e-12)
 
     def _end(self, probe: Probe, values: Any, shares: Any, slack: float) -> Any:
         """For each law the lowest number at which less is missed above than below, by bisection; with some slack, for
@@ -140,14 +140,10 @@ class EstimatesHuberQuantile(Claim):
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return high
 
-    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        same = all(first_of(EstimatesHuberQuantile, each) == self for each in others)
-        return self if same else None
-
 
 @final
 @dataclasses.dataclass(frozen=True)
-class EstimatesTransformed(Claim):
+class EstimatesTransformed(EstimatesFunctional):
     """The expected loss is least at what the mean of the link's answers for the targets stands for, and nowhere
     else."""
 
@@ -155,23 +151,13 @@ class EstimatesTransformed(Claim):
     link: Link
     name = "estimates a transformed mean"
 
-    def __str__(self) -> str:
-        return f"estimates the {self.functional}"
-
     @property
     def estimated(self) -> str:
         return self.functional
 
-    def refute(self, probe: Probe) -> str | None:
-        if probe.loss.prediction.says_class or probe.rows:
-            return _NO_NUMBERS
-        values, shares = probe.laws(max(2, probe.points // 40))
+    def of_laws(self, probe: Probe, values: Any, shares: Any) -> tuple[Any, Any]:
         mean = self.link.inverse((shares * self.link.apply(values)).sum(axis=1))
-        return _least_elsewhere(probe, self.functional, (mean, mean), values, shares)
-
-    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
-        same = all(first_of(EstimatesTransformed, each) == self for each in others)
-        return self if same else None
+        return mean, mean
 
 
 @final
@@ -599,20 +585,6 @@ def _quantiles(probe: Probe, values: Any, shares: Any, level: float) -> tuple[An
     last = values.shape[1] - 1
     lowest, highest = (np.take_along_axis(ordered, np.minimum(each, last)[:, None], axis=1)[:, 0] for each in places)
     return lowest, highest
-
-
-def _least_elsewhere(probe: Probe, functional: str, of_laws: tuple[Any, Any], values: Any, shares: Any) -> str | None:
-    """A prediction that costs less than the functional of a law, or lies outside of the lowest and the highest one and
-    costs no more, in words."""
-    np, (lowest, highest) = probe.np, of_laws
-    candidates = _between_ends(probe, values, lowest)
-    costs = probe.mean_costs(candidates, values, shares)
-    least = probe.mean_costs(np.stack([lowest, highest], axis=1), values, shares).max(axis=1)[:, None]
-    slack = 1e-12 * np.abs(least)
-    away = np.ptp(values, axis=1)[:, None] * 1e-3
-    outside = (candidates < lowest[:, None] - away) | (candidates > highest[:, None] + away)
-    cheaper = (costs < least - slack) | (outside & (costs <= least + slack))
-    return _cheaper_than(probe, cheaper, candidates, functional, lowest, values, shares)
 
 
 def _between_ends(probe: Probe, values: Any, best: Any) -> Any:
