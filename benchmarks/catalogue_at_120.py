@@ -1,4 +1,4 @@
-"""What one loss costs to find among eleven, and among 120: the processor's time, and the ratio.
+"""What one loss costs to find among the losses that there are, and among 120: the processor's time, and the ratio.
 
     python benchmarks/catalogue_at_120.py [--rounds N]
 
@@ -113,7 +113,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as directory:
         packages = [copied(pathlib.Path(directory, str(losses)), losses) for losses in (0, 120)]
-        print(f"{'':<42}{'11':>9}{'120':>9}  ratio")
+        print(f"{'':<42}{len(LOSSES):>9}{'120':>9}  ratio")
         for case, (before, timed) in CASES.items():
             times = [[milliseconds(package, before, timed) for package in packages] for _ in range(rounds + 1)]
             few, many = (statistics.median(each) for each in zip(*times[1:], strict=True))  # the first one compiles
