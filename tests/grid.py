@@ -8,14 +8,17 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import numpy as np
 import pytest
 
 from lossary import catalogue
+from lossary.define.domains.domain import Domain
+from lossary.define.domains.rows import Columns, Quantiles
 from lossary.define.loss import Loss
 from lossary.define.parameters import parameters_of
+from lossary.ops.numpy import ops as NUMPY
 
 SEED = 20260711
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
@@ -69,7 +72,7 @@ def losses(
 ) -> Callable[[Law], Law]:
     """A test for each loss, whatever the framework, at one point of the further axes: see `cases`. Of those that are
     `alike`, all but one are thorough."""
-    return _sampled([loss for loss in of if only(loss)], {}, axes, lambda loss: not alike, alike)
+    return _sampled([loss for loss in of if only(loss)], {}, axes, lambda loss: True, alike, alike)
 
 
 def cases(
@@ -79,6 +82,7 @@ def cases(
     only: Callable[[Loss], bool] = lambda loss: True,
     settings: Callable[[Loss], bool] = lambda loss: True,
     alike: bool = False,
+    compiled: bool = False,
     **axes: tuple[Any, ...],
 ) -> Callable[[Law], Law]:
     """A test for each loss × framework × dtype × further axes: a sample of them; the others are thorough.
@@ -88,30 +92,71 @@ def cases(
     depends on names alone.
 
     A law of the engine or of an adapter asks of a loss how it takes its inputs, and never its formula: with `alike`,
-    one of the losses that take them alike is tried in every framework, and the others are each tried once, in a quick
-    framework where there is one.
+    one of the losses that take them alike is tried in every framework, and where none does at its defaults, in one.
+    Which one, depends on the law's name. What is `compiled` takes long, and each word is compiled everywhere by the
+    tests of the words: a loss is tried by one compiler, and one of those that take their inputs alike by all.
     """
     of_each = [loss for loss in of if only(loss)]
-    return _sampled(of_each, {"framework": frameworks}, {"dtype": dtypes, **axes}, settings, alike)
+    return _sampled(of_each, {"framework": frameworks}, {"dtype": dtypes, **axes}, settings, alike, alike or compiled)
 
 
 def one_of_each(of: Sequence[Loss], *names: Any) -> tuple[Loss, ...]:
-    """Of the losses at their defaults that take their inputs alike, one, which the names choose."""
+    """Of the losses that take their inputs alike, one, which the names choose: at its defaults, if any does there."""
     kinds: dict[Any, list[Loss]] = {}
-    for loss in of:
-        if loss in EACH:
-            kinds.setdefault(_inputs_of(loss), []).append(loss)
+    for loss in sorted(of, key=lambda loss: loss not in EACH):
+        kind = kinds.setdefault(_inputs_of(loss), [])
+        if not kind or loss in EACH:
+            kind.append(loss)
     return tuple(chosen(kind, *names) for kind in kinds.values())
+
+
+def covering(of: Sequence[Loss]) -> tuple[Loss, ...]:
+    """So many of these losses that together they use every word, and take their inputs in every way."""
+    seen: set[Any] = set()
+    kept = []
+    for loss in of:
+        if new := {*words_of(loss), _inputs_of(loss)} - seen:
+            seen |= new
+            kept.append(loss)
+    return tuple(kept)
+
+
+def words_of(loss: Loss) -> set[str]:
+    """The operations that its value and its gradient are written in."""
+    heard: set[str] = set()
+
+    @final
+    class Listening:
+        def __getattr__(self, name: str) -> Any:
+            heard.add(name)
+            return getattr(NUMPY, name)
+
+    arrays = ordinary(loss, generator("words"))
+    with np.errstate(all="ignore"):
+        for name in ("value", "gradient") if loss.trainable else ("value",):
+            getattr(loss, name)(Listening(), *arrays.values())
+    return heard
 
 
 def _inputs_of(loss: Loss) -> Any:
     """All that the engine and the adapters ask of a loss: what it takes, what of that is learned, how it is called."""
-    domains, kinds = tuple(loss.domains.values()), (loss.pooled, loss.trainable, loss.has_gradient, bool(loss.tables))
-    return domains, len(loss.learned), kinds
+    kinds = loss.pooled, loss.trainable, loss.has_gradient, bool(loss.tables), has_table(loss)
+    return tuple(map(_without_names, loss.domains.values())), len(loss.learned), kinds
+
+
+def _without_names(domain: Domain) -> Any:
+    """What columns and quantiles are called is for errors and pages alone."""
+    match domain:
+        case Columns():
+            return tuple(column for _, column in domain.columns)
+        case Quantiles():
+            return Quantiles
+        case _:
+            return domain
 
 
 def _sampled(
-    of: list[Loss], everywhere: Axes, elsewhere: Axes, settings: Callable[[Loss], bool], alike: bool
+    of: list[Loss], everywhere: Axes, elsewhere: Axes, settings: Callable[[Loss], bool], alike: bool, compiled: bool
 ) -> Callable[[Law], Law]:
     points = list(itertools.product(*everywhere.values(), *elsewhere.values()))
     first = tuple(values[0] for values in elsewhere.values())
@@ -119,17 +164,17 @@ def _sampled(
 
     def decorate(law: Law) -> Law:
         params = []
-        throughout = one_of_each(of, law.__name__) if alike else EACH
+        standing = one_of_each(of, law.__name__)
+        throughout = {loss for loss in (standing if compiled else of) if loss in EACH}
+        once = {*standing} if alike else {loss for loss in of if loss in EACH or settings(loss)}
         for loss in of:
-            always = first_points if loss in throughout else set()
-            others = [point for point in points if point not in always]
-            if alike:
-                others = [point for point in others if {*QUICK}.intersection(point)] or others
-            kept = always | {chosen(others, law.__name__, loss)} if others and settings(loss) else always
-            params += [
-                pytest.param(loss, *point, id=_named(loss, *point), marks=() if point in kept else pytest.mark.thorough)
-                for point in points
-            ]
+            tried = first_points if loss in throughout else set()
+            others = [point for point in points if point not in tried]
+            if others and loss in once:
+                tried = tried | {chosen(others, law.__name__, loss)}
+            for point in points:
+                marks = () if point in tried else pytest.mark.thorough
+                params.append(pytest.param(loss, *point, id=_named(loss, *point), marks=marks))
         indirect = [name for name in (*everywhere, *elsewhere) if name == "framework"]
         return pytest.mark.parametrize(("loss", *everywhere, *elsewhere), params, indirect=indirect)(law)
 

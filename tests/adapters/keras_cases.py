@@ -9,7 +9,6 @@ import copy
 import functools
 import pathlib
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -86,27 +85,35 @@ def settings_of(cls: type[Any]) -> list[dict[str, Any]]:
     return [{"from_logits": said, **example} for said in (True, False) for example in examples]
 
 
-def sampled(cases: list[Any], always: Callable[..., bool] = lambda *values: False) -> list[Any]:
-    """Each on one of the backends, which its name chooses, and some on all of them; the others are thorough."""
+def sampled(cases: list[Any]) -> list[Any]:
+    """Each on one of the backends, which its name chooses; on the others it is thorough."""
     return [
         pytest.param(*case.values, id=case.id, marks=() if kept else pytest.mark.thorough)
         for case in cases
-        for kept in [always(*case.values) or grid.chosen(BACKENDS, case.id) == BACKEND]
+        for kept in [grid.chosen(BACKENDS, case.id) == BACKEND]
     ]
 
 
-THROUGHOUT = grid.one_of_each(grid.DEFAULTS, "Keras")
+def alike(cases: list[Any], everywhere: bool = True) -> list[Any]:
+    """One of the losses that take their inputs alike, whose formulas the laws of an adapter never ask for; at its
+    defaults `everywhere`, on all backends, else on one. The others are thorough."""
+    losses = [cls(**settings) for cls, settings in (case.values for case in cases)]
+    standing = grid.one_of_each(losses, "Keras")
+
+    def kept(case: Any, loss: Any) -> bool:
+        of_all = everywhere and loss in grid.EACH
+        return loss in standing and (of_all or grid.chosen(BACKENDS, case.id) == BACKEND)
+
+    return [
+        pytest.param(*case.values, id=case.id, marks=() if kept(case, loss) else pytest.mark.thorough)
+        for case, loss in zip(cases, losses, strict=True)
+    ]
 
 
-def is_everywhere(cls: type[Any], settings: dict[str, Any]) -> bool:
-    """One of the losses that take their inputs alike, whose formulas the laws of an adapter never ask for."""
-    return cls(**settings) in THROUGHOUT
-
-
-CASES = sampled(
-    [pytest.param(cls, s, id=f"{cls.__name__}-{s}") for cls in map(type, grid.DEFAULTS) for s in settings_of(cls)],
-    always=is_everywhere,
-)
+SETTINGS = [
+    pytest.param(cls, s, id=f"{cls.__name__}-{s}") for cls in map(type, grid.DEFAULTS) for s in settings_of(cls)
+]
+CASES = alike(SETTINGS)
 TWINS = [
     pytest.param(cls(**s), twin, id=f"{cls(**s)!r}-{s}")
     for cls in map(type, grid.DEFAULTS)
@@ -118,16 +125,11 @@ TWINS = [
     and twin.call.endswith("(target, prediction)")
 ]
 TRAINABLE = [
-    pytest.param(cls, said, id=f"{cls.__name__}{'' if said is None else '-logits' if said else '-probabilities'}")
+    pytest.param(cls, said, id=f"{cls.__name__}{''.join(f'-{name}-{value}' for name, value in said.items())}")
     for cls in map(type, grid.DEFAULTS)
     if cls.trainable
-    for said in ((True, False) if "from_logits" in parameters_of(cls) else (None,))
+    for said in ([{"from_logits": True}, {"from_logits": False}] if "from_logits" in parameters_of(cls) else [{}])
 ]
-
-
-def logits(said: bool | None) -> dict[str, Any]:
-    """What must be said where a loss takes both logits and probabilities."""
-    return {} if said is None else {"from_logits": said}
 
 
 def both(loss: Any, rng: Any, *lead: int) -> tuple[Any, Any]:
@@ -195,7 +197,7 @@ def test_it_reduces_as_keras_own_losses_do(loss: Any, twin: Any, reduction: Any)
             np.testing.assert_allclose(came.reshape(wanted.shape), wanted, rtol=5e-6)
 
 
-@pytest.mark.parametrize(("cls", "settings"), CASES)
+@pytest.mark.parametrize(("cls", "settings"), sampled(SETTINGS))
 def test_mean_with_sample_weight_is_the_mean_of_the_free_call(cls: type[Any], settings: dict[str, Any]) -> None:
     rng = np.random.default_rng(1)
     loss = cls(**settings)
@@ -293,12 +295,12 @@ def test_an_ignored_class_counts_as_if_it_were_not_there(ignored: int, reduction
 
 @pytest.mark.parametrize(
     ("cls", "said"),
-    sampled([each for each in TRAINABLE if not each.values[0](**logits(each.values[1])).target.indices]),
+    alike([each for each in TRAINABLE if not each.values[0](**each.values[1]).target.indices], everywhere=False),
 )
 @pytest.mark.parametrize("missing", ["skip", -999.0])
 def test_missing_targets_count_as_behind_a_mask(cls: Any, said: Any, missing: Any) -> None:
     rng = np.random.default_rng(0)
-    hosted, plain = (getattr(lossary.keras, cls.__name__)(**logits(said), **o) for o in ({"missing": missing}, {}))
+    hosted, plain = (getattr(lossary.keras, cls.__name__)(**said, **o) for o in ({"missing": missing}, {}))
     prediction, target = both(hosted.loss, rng, 8)
     mask = rng.uniform(size=(8,) if hosted.loss.prediction.rows else (8, 4)) < 0.6
     holes = target.copy()
@@ -529,16 +531,17 @@ def has_data(loss: Any) -> bool:
     return loss.task != "ordinal" and (loss.target.says_class or not loss.target.rows)
 
 
-@pytest.mark.parametrize(("cls", "from_logits"), sampled([case for case in TRAINABLE if has_data(case.values[0]())]))
-def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(
+    ("cls", "said"), alike([case for case in TRAINABLE if has_data(case.values[0]())], everywhere=False)
+)
+def test_it_trains_a_real_model(cls: type[Any], said: dict[str, Any], tmp_path: pathlib.Path) -> None:
     keras.utils.set_random_seed(1)
-    said = {} if from_logits is None else {"from_logits": from_logits}
     hosted = getattr(lossary.keras, cls.__name__)(**said)
     loss = hosted.loss
     rows = loss.prediction.rows
     x, y = data("rows" if loss.prediction.says_class and rows else loss.task)
     target = encoded(loss, y)
-    activation = None if from_logits is not False else "softmax" if rows else "sigmoid"
+    activation = None if said.get("from_logits", True) else "softmax" if rows else "sigmoid"
     if loss.prediction.says_amount and loss.prediction.low == 0.0:
         activation = "softplus"
     model = keras.Sequential(
@@ -554,8 +557,8 @@ def test_it_trains_a_real_model(cls: type[Any], from_logits: bool | None, tmp_pa
     assert losses[-1] < (0.8 if NonNegative() in closure(loss.claims) else 1.0) * losses[0]
     predicted = numpy(model(x))
     if loss.prediction.says_estimate:
-        said = loss.prediction.estimate(predicted).reshape(len(x), -1)[:, 0]
-        assert np.abs(said - target).mean() < 0.85 * np.abs(np.median(target) - target).mean()
+        estimate = loss.prediction.estimate(predicted).reshape(len(x), -1)[:, 0]
+        assert np.abs(estimate - target).mean() < 0.85 * np.abs(np.median(target) - target).mean()
     if loss.prediction.says_class:
         chosen = predicted.argmax(-1) if rows else predicted[:, 0] > loss.prediction.threshold
         constant = max(np.bincount(y)) / len(y)

@@ -40,7 +40,7 @@ TABLES = (
     SparseCategoricalCrossEntropy(label_smoothing=0.1),
 )
 THOROUGH = "LOSSARY_THOROUGH" in os.environ
-LOSSES = grid.PAIRS if THOROUGH else (*grid.DEFAULTS, *TABLES)
+LOSSES = grid.PAIRS if THOROUGH else (*grid.covering(grid.DEFAULTS), Huber(), *TABLES)
 SAMPLE = (Huber(), TABLES[1])
 
 

@@ -27,7 +27,7 @@ from tests import grid
 
 RANKS, ROWS = 2, 8
 LOSSES = (
-    *grid.DEFAULTS,
+    *grid.covering(grid.DEFAULTS),
     BinaryCrossEntropy(pos_weight=(0.5, 2.0, 1.0, 0.25)),
     SparseCategoricalCrossEntropy(class_weight=(0.5, 2.0, 1.0, 0.25)),
     SparseCategoricalCrossEntropy(label_smoothing=0.1),

@@ -192,7 +192,7 @@ def test_forward_mode_agrees_with_the_gradient(loss: Any, framework: Any, dtype:
     np.testing.assert_allclose(framework.numpy(tangent), (gradient * along).sum(), **CLOSE[dtype])
 
 
-@cases(of=SHAPED, frameworks=AUTODIFF, dtypes=("float32",), settings=lambda loss: False)
+@cases(of=SHAPED, frameworks=AUTODIFF, dtypes=("float32",), settings=lambda loss: False, compiled=True)
 def test_compiled_equals_eager(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     inputs = arrays_of(framework, ordinary(loss, random, N), dtype)
     names = list(inputs)

@@ -218,7 +218,7 @@ def test_all_frameworks_give_the_same_number(loss: Any, framework: Any, dtype: s
         same(*answers, dtype)
 
 
-@cases(frameworks=AUTODIFF, of=DEFAULTS, dtypes=("float32",))
+@cases(frameworks=AUTODIFF, of=DEFAULTS, dtypes=("float32",), compiled=True)
 def test_compiled_equals_eager(loss: Any, framework: Any, dtype: str, random: Any) -> None:
     _compiled_equals_eager(loss, framework, dtype, random)
 

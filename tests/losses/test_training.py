@@ -118,7 +118,7 @@ TRAINABLE = [loss for cls in map(type, DEFAULTS) if cls.trainable for loss in se
 def trained_in(framework: str) -> list[Any]:
     """A loss in one of the frameworks, and in both where it stands for all that take their inputs so; else it is
     thorough."""
-    both = one_of_each(TRAINABLE, "training")
+    both = one_of_each(DEFAULTS, "training")
     return [
         pytest.param(
             loss,

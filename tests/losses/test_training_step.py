@@ -55,7 +55,8 @@ def close(came: Any, wanted: Any) -> None:
 
 def _at_other_settings(losses: tuple[Loss, ...]) -> list[Any]:
     """All but one that takes its inputs so, and one with a table, are thorough: the laws are about the adapter."""
-    usual = [*grid.one_of_each(losses, "a training step"), next(loss for loss in losses if grid.has_table(loss))]
+    defaults = [loss for loss in losses if loss in grid.EACH]
+    usual = [*grid.one_of_each(defaults, "a training step"), next(loss for loss in losses if grid.has_table(loss))]
     return [pytest.param(loss, id=repr(loss), marks=() if loss in usual else pytest.mark.thorough) for loss in losses]
 
 

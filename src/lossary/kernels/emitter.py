@@ -270,7 +270,7 @@ class _Emitter:
         align = 1 if kind is _BYTE else 8 if kind == _DOUBLE else 4
         if place.mask is None:
             return self.builder.load(address, typ=vector, align=align)
-        nothing = ir.Constant(vector, [0] * place.lanes)
+        nothing = ir.Constant(vector, 0)
         return self.call("llvm.masked.load", vector, address, _INT(align), place.mask, nothing, ending=".p0")
 
     def _store(self, name: str, value: Any, place: _Place) -> None:
@@ -305,15 +305,13 @@ class _Emitter:
             return value
         vector = ir.VectorType(value.type, lanes)
         if isinstance(value, ir.Constant):
-            return ir.Constant(vector, [value.constant] * lanes)
+            return ir.Constant(vector, value)
         one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, _INT(0))
-        places = ir.Constant(ir.VectorType(_INT, lanes), [0] * lanes)
+        places = ir.Constant(ir.VectorType(_INT, lanes), 0)
         return self.builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), places)
 
     def like(self, value: Any, number: float) -> Any:
         """A constant of the same type."""
-        if isinstance(value.type, ir.VectorType):
-            return ir.Constant(value.type, [number] * value.type.count)
         return ir.Constant(value.type, number)
 
     def positions(self, place: _Place) -> Any:
@@ -420,7 +418,7 @@ class ExactSum:
 
     def __init__(self, emitter: _Emitter, kind: Any) -> None:
         self.emitter = emitter
-        zero = ir.Constant(kind, [0.0] * kind.count if isinstance(kind, ir.VectorType) else 0.0)
+        zero = ir.Constant(kind, 0.0)
         self.sum, self.lost = emitter.slot(kind, zero), emitter.slot(kind, zero)
         self.kind = kind
 
@@ -466,7 +464,7 @@ class RowSum:
         self.kind = ir.VectorType(_DOUBLE, emitter.lanes)
         exactly = emitter.number == _DOUBLE or "rest" in operations
         self.total = ExactSum(emitter, self.kind) if exactly else None
-        self.sum = None if self.total else emitter.slot(self.kind, ir.Constant(self.kind, [0.0] * emitter.lanes))
+        self.sum = None if self.total else emitter.slot(self.kind, ir.Constant(self.kind, 0.0))
 
     def add(self, value: Any, place: _Place) -> None:
         b = self.emitter.builder
@@ -506,7 +504,7 @@ class RowAny:
     def __init__(self, emitter: _Emitter) -> None:
         self.emitter = emitter
         self.kind = ir.VectorType(_BIT, emitter.lanes)
-        self.flags = emitter.slot(self.kind, ir.Constant(self.kind, [0] * emitter.lanes))
+        self.flags = emitter.slot(self.kind, ir.Constant(self.kind, 0))
 
     def add(self, value: Any, place: _Place) -> None:
         b = self.emitter.builder
@@ -531,9 +529,9 @@ class Largest:
         lanes, number = emitter.lanes, emitter.number
         self.numbers, self.indices = ir.VectorType(number, lanes), ir.VectorType(_INT, lanes)
         self.truths = ir.VectorType(_BIT, lanes)
-        self.best = emitter.slot(self.numbers, ir.Constant(self.numbers, [float("-inf")] * lanes))
+        self.best = emitter.slot(self.numbers, ir.Constant(self.numbers, float("-inf")))
         self.index = emitter.slot(self.indices, emitter.counting())
-        self.undefined = emitter.slot(self.truths, ir.Constant(self.truths, [0] * lanes))
+        self.undefined = emitter.slot(self.truths, ir.Constant(self.truths, 0))
         self.result: tuple[Any, Any] | None = None
 
     def add(self, value: Any, place: _Place) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from lossary.kernels import machine, threads
 from lossary.kernels.emitter import TOTALS, arguments, emit
-from lossary.kernels.program import Variant, program
+from lossary.kernels.program import Program, Variant, program
 from lossary.ops.labels import may_be_labels
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Kernel:
     def __init__(self, loss: Loss, variant: Variant) -> None:
         read = program(loss, variant)
         names = arguments(read)
-        self._code = _compiled(emit(read, avx512=machine.has_avx512()), len(names))
+        self._code = _compiled(read)
         # What tells the weight of all losses, before a mean's gradient can be scaled; None where all count alike.
         self._weigher = (
             Kernel(loss, variant._replace(outputs=("weight",))) if read.weighs and "weight" not in read.totals else None
@@ -106,7 +107,14 @@ class Kernel:
         return totals[0], totals[1], totals[2]
 
 
-@functools.cache
-def _compiled(text: str, arguments: int) -> machine.MachineCode:
-    """One for all losses that differ in their numbers only; never unloaded, for somebody may be in it."""
-    return machine.MachineCode(text, arguments)
+_KNOWN: dict[Hashable, machine.MachineCode] = {}  # never unloaded, for somebody may be in it
+
+
+def _compiled(read: Program) -> machine.MachineCode:
+    """One for all losses that differ in their numbers only."""
+    avx512 = machine.has_avx512()
+    recipe = read.recipe, avx512
+    if recipe not in _KNOWN:
+        code = machine.MachineCode(emit(read, avx512=avx512), len(arguments(read)))
+        return _KNOWN.setdefault(recipe, code)
+    return _KNOWN[recipe]

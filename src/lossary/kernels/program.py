@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 from lossary.kernels import fits
@@ -50,6 +51,21 @@ class Program:
     @property
     def inputs(self) -> tuple[str, ...]:
         return tuple(each.detail for each in self.nodes if each.operation == "input")
+
+    @property
+    def recipe(self) -> Hashable:
+        """All that its code depends on, which losses that differ in their numbers only have in common."""
+        places = {node: place for place, node in enumerate(self.nodes)}
+        nodes = tuple(
+            (each.operation, each.detail, each.kind, each.row, *(places[operand] for operand in each.operands))
+            for each in self.nodes
+        )
+        stores, totals = (
+            tuple((name, places[each]) for name, each in named.items()) for named in (self.stores, self.totals)
+        )
+        factor = None if self.factor is None else places[self.factor]
+        kept = tuple((places[each], place) for each, place in self.kept.items())
+        return self.dtype, self.rows, nodes, stores, totals, factor, self.setting_names, kept
 
     @property
     def last_pass(self) -> int:
