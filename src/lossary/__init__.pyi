@@ -89,6 +89,7 @@ from lossary.losses.regression.mean_absolute_error import MeanAbsoluteError as M
 from lossary.losses.regression.mean_absolute_percentage_error import MeanAbsolutePercentageError as MeanAbsolutePercentageError
 from lossary.losses.regression.mean_squared_error import MeanSquaredError as MeanSquaredError
 from lossary.losses.regression.mean_squared_logarithmic_error import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
+from lossary.losses.regression.periodic import Periodic as Periodic
 from lossary.losses.regression.power_error import PowerError as PowerError
 from lossary.losses.regression.pseudo_huber import PseudoHuber as PseudoHuber
 from lossary.losses.regression.quantile import Quantile as Quantile

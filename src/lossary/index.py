@@ -71,6 +71,7 @@ LOSSES = {
     "MeanAbsolutePercentageError": "lossary.losses.regression.mean_absolute_percentage_error",
     "MeanSquaredError": "lossary.losses.regression.mean_squared_error",
     "MeanSquaredLogarithmicError": "lossary.losses.regression.mean_squared_logarithmic_error",
+    "Periodic": "lossary.losses.regression.periodic",
     "PowerError": "lossary.losses.regression.power_error",
     "PseudoHuber": "lossary.losses.regression.pseudo_huber",
     "Quantile": "lossary.losses.regression.quantile",

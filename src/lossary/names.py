@@ -61,6 +61,7 @@ _OF = {
     "MulticlassZeroOne": "kerasmetricssparsecategoricalaccuracy misclass multiclassaccuracy multiclasserrorrate multiclasszeroone sparsecategoricalaccuracy toponeerror torchmetricsfunctionalclassificationmulticlassaccuracy",
     "NegativeBinomial": "nb2 negativebinomial negativebinomialdistribution negativebinomialnll",
     "PairwiseLogistic": "bayesianpersonalizedranking pairwiselogistic ranknet rankpairwise softplus torchnnfunctionalsoftplus",
+    "Periodic": "circular circulardistance periodic vonmises",
     "Poisson": "halfpoisson keraslossespoisson poisson poissondeviance poissonnll sklearnlosslosshalfpoisson torchnnpoissonnll",
     "PolyCrossEntropy": "optaxlossespolylosscrossentropy poly poly1 poly1crossentropy polycrossentropy polylosscrossentropy",
     "PowerError": "lp lpdist lpdistance meanpowererror powererror",

@@ -40,6 +40,16 @@ def _log1p_bend(x: Any) -> Any:
         return 2 * (x - _mp.log(1 + x)) / (x * x) if x > 1e-50 else 1 - 2 * x / 3
 
 
+def _remainder(x: Any, by: float) -> Any:
+    with _mp.workdps(360):
+        return x - by * _mp.ceil(x / by - 0.5)
+
+
+def _sinpi(x: Any) -> Any:
+    with _mp.workdps(360):
+        return _mp.sinpi(x)
+
+
 WORDS = {
     "erf": Word(_mp.erf),
     "exp": Word(_mp.exp),
@@ -50,11 +60,15 @@ WORDS = {
     "power 1.5": Word(lambda x: _mp.power(x, 1.5), lowest=0.0),
     "power -0.75": Word(lambda x: _mp.power(x, -0.75) if x else _mp.inf, lowest=0.0),
     "log1p_bend": Word(_log1p_bend, lowest=0.0),
+    **{f"remainder {by:g}": Word(functools.partial(_remainder, by=by)) for by in (1.0, 24.0, 0.0625)},
+    "sinpi": Word(_sinpi),
+    "versinpi": Word(lambda x: 2 * _sinpi(x / 2) ** 2),
     "tanh": Word(_mp.tanh),
     "softplus": Word(lambda x: x + _mp.log1p(_mp.exp(-x)) if x > 0 else _mp.log1p(_mp.exp(x))),
     "sigmoid": Word(lambda x: 1 / (1 + _mp.exp(-x))),
     "log_cosh": Word(lambda x: _mp.log1p(2 * _mp.sinh(x / 2) ** 2) if abs(x) < 100 else abs(x) - _mp.log(2)),
 }
+_AROUND = ("remainder", "sinpi", "versinpi")  # which are nowhere at infinity
 _SPECIALS = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan)
 
 
@@ -88,6 +102,7 @@ def _exactly(word: str, x: float) -> Any:
     if np.isinf(x):
         at_both = {"erf": _mp.erf, "exp": _mp.exp, "sigmoid": lambda x: _mp.mpf(x > 0), "tanh": _mp.tanh}
         at_both |= dict.fromkeys(("power -0.75", "log1p_bend"), lambda x: _mp.mpf(0))
+        at_both |= dict.fromkeys((each for each in WORDS if each.startswith(_AROUND)), lambda x: _mp.nan)
         return at_both.get(word, _at_infinity(word))(x)
     return WORDS[word].exactly(_mp.mpf(x))
 

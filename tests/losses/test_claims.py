@@ -210,6 +210,7 @@ def test_who_uses_a_word_of_a_claim_makes_it(loss: Any) -> None:
 # What is no expression in the symbols of hyper-parameters.
 CAPS: dict[str, Callable[[Any], float]] = {
     "1 (or than pos_weight, where that is more)": lambda loss: max(1.0, *np.atleast_1d(loss.pos_weight)),
+    "2π/T": lambda loss: 2.0 * np.pi / loss.period,
     "the larger of level and 1 − level": lambda loss: max(loss.level, 1.0 - loss.level),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
+from fractions import Fraction
 from typing import Any, final
 
 import ml_dtypes
@@ -313,8 +314,10 @@ WORDS_OF_ONE = (
     "expm1",
     "log",
     "log1p",
+    "sinpi",
     "sqrt",
     "tanh",
+    "versinpi",
     "softplus",
     "sigmoid",
     "log_cosh",
@@ -350,6 +353,7 @@ def test_nan_passes_every_word(framework: Any, dtype: str, compiled: bool) -> No
         rows = (xp.sum(x), xp.max(x), *xp.softmax_and_complement(x), xp.surprisal(x))
         rest += (xp.scaled_difference(0.5, x, one), xp.shifted_difference(0.5, x, one))
         powers = [xp.power(x, exponent) for exponent in (0.0, 1.0, 1.5, 2.0, -1.0)]
+        powers += [xp.remainder(x, divisor) for divisor in (0.5, 24.0)]
         return [*(getattr(xp, word)(x) for word in WORDS_OF_ONE), *powers, *both, *rest, *rows, xp.minimum(0.5, x)]
 
     x, one = framework.array(np.full((3, 17), nan), dtype), framework.array(np.ones((3, 17)), dtype)
@@ -411,7 +415,8 @@ def test_plain_numbers_keep_their_digits(framework: Any, dtype: str) -> None:
 def test_composed_words_have_their_derivatives_at_0(framework: Any, dtype: str) -> None:
     xp = framework.ops
     zero = framework.array(np.zeros(3), dtype)
-    for word, slope in (("sigmoid", 0.25), ("softplus", 0.5), ("log_cosh", 0.0), ("tanh", 1.0)):
+    slopes = {"sigmoid": 0.25, "softplus": 0.5, "log_cosh": 0.0, "tanh": 1.0, "sinpi": math.pi, "versinpi": 0.0}
+    for word, slope in slopes.items():
         _close(framework.numpy(framework.pulled(getattr(xp, word), zero)[1]), [slope] * 3)
     # 0 · x changes with its weight by x, which a perfect prediction's target gradient needs.
     seven = framework.array(np.full(3, 7.0), dtype)
@@ -425,6 +430,25 @@ def test_powers_have_their_derivatives_at_0(framework: Any, dtype: str) -> None:
     x = framework.array(np.array([0.0, 4.0]), dtype)
     for exponent, slopes in ((0.0, [0, 0]), (1.0, [1, 1]), (1.5, [0, 3]), (2.0, [0, 8]), (3.0, [0, 48])):
         _close(framework.numpy(framework.pulled(lambda x, e=exponent: xp.power(x, e), x)[1]), slopes)
+
+
+@DTYPE
+@FRAMEWORK
+def test_remainders_are_exact(framework: Any, dtype: str) -> None:
+    """Beside arithmetic in fractions; also where the quotient is beyond every float."""
+    xp, most = framework.ops, float(np.finfo(dtype).max)
+    x = np.array([0.0, 0.3, -0.6, 1.5, -1.5, 7.0, 1e7 + 0.5, 1e30, -most, most / 3], dtype)
+    for divisor in (0.1, 1.0, 24.0, 2.0**-60):
+        by = Fraction(float(np.dtype(dtype).type(divisor)))
+        wanted = [float(x - by * math.ceil(x / by - Fraction(1, 2))) for x in map(Fraction, x.tolist())]
+        got = framework.numpy(xp.remainder(framework.array(x, dtype), divisor))
+        assert got.tolist() == wanted
+        with np.errstate(invalid="ignore"):
+            unknown = framework.numpy(xp.remainder(framework.array(np.array([inf, -inf, nan]), dtype), divisor))
+        assert np.isnan(unknown).all()
+        if framework.differentiates:
+            slope = framework.pulled(lambda x, by=divisor: xp.remainder(x, by), framework.array(x, dtype))[1]
+            assert (framework.numpy(slope) == 1.0).all()
 
 
 @FRAMEWORK

@@ -17,10 +17,10 @@ from lossary.ops.ops import Array, Operations
 
 _LATEX = {
     "ŷ": r"\hat{y}", "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon",
-    "θ": r"\theta", "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
+    "θ": r"\theta", "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "ρ": r"\rho", "σ": r"\sigma",
+    "τ": r"\tau", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
 }  # fmt: skip
-_TEX = {"log", "max", "min", "tanh"}  # functions that TeX has names for
+_TEX = {"cos", "log", "max", "min", "sin", "tanh"}  # functions that TeX has names for
 _SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "k": "ₖ"}
 _OPPOSITE = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}
 
@@ -135,6 +135,13 @@ class _Expression(ABC):
 
 def _unsigned(x: _Expression) -> _Expression:
     return x.of if isinstance(x, _Negative) else x
+
+
+def _times_pi(x: _Expression) -> _Expression:
+    """π x, behind the number that x begins with."""
+    if isinstance(x, _Product) and isinstance(x.left, _Number):
+        return _Product(x.left * _Symbol("π"), x.right)
+    return _Symbol("π") * x
 
 
 def _expression(x: Any) -> _Expression:
@@ -490,6 +497,15 @@ class LaTeX(Operations):
 
     def _power(self, x: Array, exponent: float) -> Array:
         return _Power(_expression(x), _expression(exponent))
+
+    def remainder(self, x: Array, divisor: float) -> Array:
+        return _Function("remainder", (_expression(x), _expression(divisor)))
+
+    def sinpi(self, x: Array) -> Array:
+        return _Function("sin", (_times_pi(_expression(x)),))
+
+    def versinpi(self, x: Array) -> Array:
+        return 1 - _Function("cos", (_times_pi(_expression(x)),))
 
     def tanh(self, x: Array) -> Array:
         return _Function("tanh", (_expression(x),))

@@ -44,7 +44,9 @@ class Exact(Operations):
                 "expm1": self._mp.expm1,
                 "log": lambda x: self._mp.nan if x < 0 else -self._huge if x == 0 else self._mp.log(x),
                 "sqrt": lambda x: self._mp.nan if x < 0 else self._mp.sqrt(x),
+                "sinpi": self._sinpi,
                 "tanh": self._mp.tanh,
+                "versinpi": lambda x: 2 * self._sinpi(x / 2) ** 2,
                 "isnan": self._mp.isnan,
                 "isfinite": self._mp.isfinite,
             }.items()
@@ -92,6 +94,26 @@ class Exact(Operations):
         if x == 0:
             return self._huge if exponent < 0 else self._mp.mpf(0)
         return self._mp.nan if x < 0 else self._mp.power(x, exponent)
+
+    def remainder(self, x: Array, divisor: float) -> Array:
+        # What stands for infinity is at no place between two multiples.
+        def rest(x: Any) -> Any:
+            return self._mp.nan if self._is_infinite(x) else x - divisor * self._mp.ceil(x / divisor - 0.5)
+
+        return np.frompyfunc(rest, 1, 1)(x)
+
+    def sinpi(self, x: Array) -> Array:
+        return self._functions["sinpi"](x)
+
+    def versinpi(self, x: Array) -> Array:
+        return self._functions["versinpi"](x)
+
+    def _sinpi(self, x: Any) -> Any:
+        return self._mp.nan if self._is_infinite(x) else self._mp.sinpi(x)
+
+    def _is_infinite(self, x: Any) -> bool:
+        """Whether it stands for infinity, or is next to it."""
+        return bool(abs(x) > self._mp.sqrt(self._huge))
 
     def tanh(self, x: Array) -> Array:
         return self._functions["tanh"](x)

@@ -388,6 +388,34 @@ class _Emitter:
         )
         return self.builder.call(function, operands)
 
+    def remainder(self, x: Any, divisor: Any) -> Any:
+        """What is left of x without so many divisors that it is smaller than one; NaN where x is infinite.
+
+        By long division: each step takes a multiple of the divisor times 2ⁿ away that has few digits, which is exact.
+        One is enough for most numbers; as long as one of the lanes is not done, all go on.
+        """
+        b, digits = self.builder, self.mantissa - 3
+        before = b.block
+        head, body, after = (b.append_basic_block() for _ in range(3))
+        b.branch(head)
+        b.position_at_end(head)
+        rest = b.phi(x.type)
+        rest.add_incoming(x, before)
+        size = self.call("llvm.fabs", x.type, rest)
+        far = b.fcmp_ordered(">=", size, divisor)
+        more = self.call("llvm.vector.reduce.or", _BIT, far, of=far.type) if far.type != _BIT else far
+        b.cbranch(more, body, after)
+        b.position_at_end(body)
+        power = b.fsub(b.fsub(self.exponent(size), self.exponent(divisor)), self.like(x, digits))
+        power = b.select(b.fcmp_ordered(">", power, self.like(x, 0.0)), power, self.like(x, 0.0))
+        step, magic = self.scale(divisor, power), self.like(x, PRECISIONS[self.program.dtype].magic)
+        times = b.fsub(b.fadd(b.fdiv(rest, step), magic), magic)
+        lower = self.call("llvm.fma", x.type, b.fneg(times), step, rest)
+        rest.add_incoming(b.select(far, lower, rest), b.block)
+        b.branch(head)
+        b.position_at_end(after)
+        return rest
+
     def _exponent_bits(self, x: Any) -> tuple[Any, Any]:
         """The bits of x > 0 and the k for which x / 2ᵏ lies between √½ and √2."""
         b, bits = self.builder, self._as_bits(x)
@@ -593,6 +621,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "or": lambda e, x, y: e.builder.or_(x, y),
     "not": lambda e, x: e.builder.not_(x),
     "scale": _Emitter.scale,
+    "remainder": _Emitter.remainder,
     "exponent": _Emitter.exponent,
     "exponent_between": _Emitter.exponent_between,
     "fraction": _Emitter.fraction,

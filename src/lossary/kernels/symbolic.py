@@ -384,6 +384,9 @@ class Scalar(Operations):
         outside = self.where(self.equal(x, 0.0), at_0, math.nan)
         return self.where(x > 0.0, self.where(x < math.inf, near, at_infinity), outside)
 
+    def remainder(self, x: Array, divisor: float) -> Array:
+        return self._nearest(self._node("remainder", (self._lifted(x), self._lifted(divisor))), divisor)
+
     def tanh(self, x: Array) -> Array:
         beyond = self.expm1(-2.0 * self.abs(x))
         size = -beyond / (2.0 + beyond)

@@ -51,6 +51,9 @@ class JAX(XLA):
     def _power(self, x: Array, exponent: float) -> Array:
         return jnp.power(x, exponent)
 
+    def remainder(self, x: Array, divisor: float) -> Array:
+        return self._nearest(jnp.fmod(x, divisor), divisor)
+
     def tanh(self, x: Array) -> Array:
         return self._tanh_with_derivatives(x, _tanh)
 

@@ -48,6 +48,9 @@ class NumPy(Framework):
     def _power(self, x: Array, exponent: float) -> Array:
         return np.power(x, exponent)
 
+    def remainder(self, x: Array, divisor: float) -> Array:
+        return self._nearest(np.fmod(x, divisor), divisor)
+
     def tanh(self, x: Array) -> Array:
         return np.tanh(x)
 

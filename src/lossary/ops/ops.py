@@ -61,6 +61,14 @@ class Operations(ABC):
         """`power`, for an exponent that is not 0."""
 
     @abstractmethod
+    def remainder(self, x: Array, divisor: float) -> Array:
+        """How far x is above or below the nearest multiple of a number above 0, or above the lower of two that are as
+        near: exactly; NaN where x is infinite.
+
+        In float32, the divisor is a float32 too. The derivative is 1.
+        """
+
+    @abstractmethod
     def tanh(self, x: Array) -> Array: ...
 
     @abstractmethod
@@ -214,6 +222,24 @@ class Operations(ABC):
         """
         return self.where(self.isnan(x), x, 1.0) if exponent == 0.0 else self._power(x, exponent)
 
+    def sinpi(self, x: Array) -> Array:
+        """sin(πx), to the last digits for every x, however large; 0 for whole numbers, and NaN for infinite ones."""
+        turned = self.remainder(x, 2.0)
+        near = self.where(turned > 0.5, 1.0 - turned, self.where(turned < -0.5, -1.0 - turned, turned))
+        # The larger part of the series, 2x, is exact.
+        terms = [(-1.0) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(13)]
+        return 2.0 * near + near * self._series(near * near, [terms[0] - 2.0, *terms[1:]], 0.25)
+
+    def versinpi(self, x: Array) -> Array:
+        """1 − cos(πx), the versine, to the last digits for every x, however large; 0 for even numbers, and NaN for
+        infinite ones."""
+        near = self.remainder(x, 2.0)
+        raised = 2.0**30 * near  # the square alone may be subnormal
+        square = raised * raised
+        # The larger part of the series, 4x², is exact but for the square.
+        terms = [-((-1.0) ** k) * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(1, 15)]
+        return 2.0**-60 * (4.0 * square + square * self._series(near * near, [terms[0] - 4.0, *terms[1:]]))
+
     def relu(self, x: Array) -> Array:
         """max(0, x), with the derivative 0 at 0, where `maximum` has a half."""
         return self.where(x <= 0.0, 0.0, x)
@@ -265,6 +291,12 @@ class Operations(ABC):
         for coefficient in reversed(coefficients[:-1]):
             total = x * total + coefficient
         return total
+
+    @final
+    def _nearest(self, rest: Array, divisor: float) -> Array:
+        """`remainder`, from what is left of a number that was divided towards 0."""
+        half = 0.5 * divisor
+        return self.where(rest > half, rest - divisor, self.where(rest <= -half, rest + divisor, rest))
 
     def _share(self, part: Array, total: Array) -> Array:
         """part / total, for a total of at least 1 and finite."""

@@ -50,6 +50,11 @@ class TensorFlow(XLA):
     def _power(self, x: Array, exponent: float) -> Array:
         return tf.pow(x, tf.constant(exponent, x.dtype))
 
+    def remainder(self, x: Array, divisor: float) -> Array:
+        constant = tf.stop_gradient(x)  # of which TensorFlow knows no derivative
+        rest = tf.truncatemod(constant, tf.constant(divisor, x.dtype))
+        return self._nearest(rest + (x - constant), divisor)
+
     def tanh(self, x: Array) -> Array:
         return self._tanh_with_derivatives(x, tf.tanh)
 

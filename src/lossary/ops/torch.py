@@ -56,6 +56,11 @@ class PyTorch(Framework):
     def _power(self, x: Array, exponent: float) -> Array:
         return torch.pow(x, exponent)
 
+    def remainder(self, x: Array, divisor: float) -> Array:
+        if divisor < 1.0:  # PyTorch gives NaN where the quotient overflows: in two steps, the first by a multiple
+            x = torch.fmod(x, divisor * 2.0**60)
+        return self._nearest(torch.fmod(x, divisor), divisor)
+
     def tanh(self, x: Array) -> Array:
         return self._tanh_with_derivatives(x, torch.tanh)
 

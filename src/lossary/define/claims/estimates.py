@@ -225,6 +225,44 @@ class EstimatesBulk(Claim):
 
 @final
 @dataclasses.dataclass(frozen=True)
+class EstimatesCircularMean(Claim):
+    """On a circle of this circumference the expected loss is least in the direction of the mean of the targets' points,
+    so many turns away as well, and nowhere else. Where the points' mean is the circle's centre it says nothing."""
+
+    circumference: float
+    name = "estimates the circular mean"
+
+    @property
+    def estimated(self) -> str:
+        return "circular mean"
+
+    def refute(self, probe: Probe) -> str | None:
+        np, loss = probe.np, probe.loss
+        if not probe.is_regression or probe.rows or not (loss.prediction.takes_all and loss.target.takes_all):
+            return _NO_NUMBERS
+        values, shares = probe.laws(max(2, probe.points // 40))
+        values = 0.2 * self.circumference * values  # so that most are apart by some share of a turn, and some by more
+        points = (shares * np.exp(2j * math.pi / self.circumference * values)).sum(axis=1)
+        mean = np.angle(points) / (2.0 * math.pi)
+        # In turns from the mean: over a whole one, ever closer, and further away than a turn.
+        close = [sign * 0.5 * 10.0**-k for k in range(1, 5) for sign in (1.0, -1.0)]
+        away = np.concatenate([[0.0, 1.0, -3.0], close, np.linspace(-0.5, 0.5, 12), [1.9, 2.3]])
+        candidates = self.circumference * (mean[:, None] + away)
+        costs = probe.mean_costs(candidates, values, shares)
+        least, said = costs[:, :1], np.abs(points)[:, None] > 0.05
+        slack = 1e-12 * np.abs(least)
+        if ((np.abs(costs - least)[:, :3] > 1e3 * slack) & said).any():
+            return "a whole turn away it costs something else"
+        outside = np.abs(away - np.round(away)) > 1e-3
+        cheaper = said & ((costs < least - slack) | (outside & (costs <= least + slack)))
+        return _cheaper_than(probe, cheaper, candidates, self.estimated, candidates[:, 0], values, shares)
+
+    def combine(self, factors: tuple[float, ...], others: tuple[tuple[Claim, ...], ...]) -> Claim | None:
+        return self if all(first_of(type(self), each) == self for each in others) else None
+
+
+@final
+@dataclasses.dataclass(frozen=True)
 class EstimatesMoments(Claim):
     """The expected loss is least where each column is what its name says of the targets' law, whatever that law is, and
     nowhere else: the mean, and the spread as `std`, `variance` or `log_std`."""
