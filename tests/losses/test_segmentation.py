@@ -65,6 +65,66 @@ def test_multiclass_dice_is_the_mean_of_its_classes_and_leaves_void_pixels_out(r
     )
 
 
+@pytest.mark.parametrize("kind", [lossary.MulticlassDice, lossary.MulticlassTversky])
+def test_masks_say_the_same_by_index_and_one_hot_and_predictions_by_logits_and_shares(random: Any, kind: Any) -> None:
+    logits, index = random.normal(size=(5, 3, 4, 3)), random.integers(0, 3, size=(5, 3, 4))
+    shares, rows = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True), np.eye(3)[index]
+    wanted = kind().values(prediction=logits, target=index)
+    for loss, prediction, target in (
+        (kind(one_hot=True), logits, rows),
+        (kind(from_logits=False), shares, index),
+        (kind(from_logits=False, one_hot=True), shares, rows),
+    ):
+        np.testing.assert_allclose(loss.values(prediction=prediction, target=target), wanted, rtol=1e-12)
+
+
+def test_of_soft_masks_dice_is_the_mean_of_its_classes(random: Any) -> None:
+    shares, soft = (random.dirichlet(np.ones(3), size=(5, 3, 4)) for _ in range(2))
+    losses = lossary.MulticlassDice(from_logits=False, one_hot=True).values(prediction=shares, target=soft)
+    for got, p, y in zip(losses, shares, soft, strict=True):
+        assert got == pytest.approx(np.mean([dice_of(p[..., k], y[..., k], 1.0) for k in range(3)]))
+
+
+def test_void_pixels_do_not_pull_shares_either(random: Any) -> None:
+    shares, index = random.dirichlet(np.ones(3), size=(2, 3, 4)), random.integers(0, 3, size=(2, 3, 4))
+    index[:, 1] = 255
+    loss = lossary.MulticlassDice(from_logits=False, void=255)
+    value, gradient = loss.value_and_gradient(prediction=shares, target=index)
+    assert (gradient[:, 1] == 0.0).all()
+    assert (gradient[:, 0] != 0.0).all()
+    assert value == pytest.approx(loss(prediction=shares[:, ::2], target=index[:, ::2]))
+
+
+def test_masks_written_the_other_way_are_refused_with_the_flag_that_takes_them(random: Any) -> None:
+    torch = pytest.importorskip("torch")
+    logits, index = random.normal(size=(2, 3, 4, 5)), random.integers(0, 5, size=(2, 3, 4))
+    rows, takes_rows = np.eye(5)[index], r"rows belong to MulticlassDice\(one_hot=True\)"
+    by_index, first = lossary.MulticlassDice(), torch.tensor(logits).movedim(-1, 1)
+    for call in (
+        lambda: by_index(prediction=logits, target=rows.astype(int)),
+        lambda: by_index.torch()(first, torch.tensor(rows).movedim(-1, 1).long()),
+    ):
+        with pytest.raises(lossary.ShapeError, match=takes_rows):
+            call()
+    with pytest.raises(lossary.DtypeError, match=r"soft ones belong to MulticlassDice\(one_hot=True\)"):
+        by_index.torch()(first, torch.tensor(rows).movedim(-1, 1))
+    shares = lossary.MulticlassDice(from_logits=False, one_hot=True)
+    with pytest.raises(lossary.ShapeError, match=r"indices belong to MulticlassDice\(one_hot=False\)"):
+        shares(prediction=rows, target=index)
+
+
+def test_pytorch_has_the_classes_of_one_hot_masks_behind_the_batch_too(random: Any) -> None:
+    torch = pytest.importorskip("torch")
+    logits, index = random.normal(size=(2, 3, 3, 3)), random.integers(0, 3, size=(2, 3, 3))
+    wanted = lossary.MulticlassDice()(prediction=np.moveaxis(logits, 1, -1), target=index)
+    criterion, rows = lossary.torch.MulticlassDice(one_hot=True), np.moveaxis(np.eye(3)[index], -1, 1)
+    for target in (torch.tensor(rows), rows, rows.tolist()):
+        assert criterion(torch.tensor(logits), target).item() == pytest.approx(wanted)
+    last = lossary.torch.MulticlassDice(one_hot=True, class_axis=-1)
+    came = last(torch.tensor(logits).movedim(1, -1), torch.tensor(rows).movedim(1, -1))
+    assert came.item() == pytest.approx(wanted)
+
+
 def test_of_two_classes_multiclass_tversky_is_that_of_each_mask(random: Any) -> None:
     score, true = random.normal(size=(4, 6)), random.integers(0, 2, size=(4, 6))
     loss = lossary.MulticlassTversky(alpha=0.3, beta=0.9, axes=1)
