@@ -81,6 +81,7 @@ LOSSES = {
     "Welsch": "lossary.losses.regression.welsch",
     "BatchDice": "lossary.losses.segmentation.batch_dice",
     "Dice": "lossary.losses.segmentation.dice",
+    "FocalTversky": "lossary.losses.segmentation.focal_tversky",
     "Jaccard": "lossary.losses.segmentation.jaccard",
     "LovaszHinge": "lossary.losses.segmentation.lovasz_hinge",
     "MulticlassDice": "lossary.losses.segmentation.multiclass_dice",

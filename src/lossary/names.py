@@ -27,6 +27,7 @@ _OF = {
     "Expectile": "asymmetricleastsquares asymmetricsquarederror expectile",
     "Exponential": "adaboost exp exponential sklearnlosslossexponential",
     "Fair": "fair fairobj",
+    "FocalTversky": "focaltversky",
     "Gamma": "exponentialnll gamma gammadeviance gammanll halfgamma scipystatsexponlogpdf sklearnlosslosshalfgamma",
     "GaussianNLL": "gaussiannll logpdf meanvarianceestimation normalnll scipystatsnormlogpdf torchnngaussiannll",
     "GemanMcClure": "gemanmcclure gm",

@@ -65,6 +65,30 @@ def test_multiclass_dice_is_the_mean_of_its_classes_and_leaves_void_pixels_out(r
     )
 
 
+@pytest.mark.parametrize("gamma", [0.75, 1.0, 2.5])
+def test_focal_tversky_is_a_power_of_what_is_false_of_a_mask(random: Any, gamma: float) -> None:
+    chance, soft = random.uniform(size=(2, 4, 3, 5))
+    loss = lossary.FocalTversky(from_logits=False, alpha=0.2, beta=0.9, gamma=gamma, smooth=0.5)
+    both, false = ((x).sum(axis=(1, 2)) for x in (chance * soft, 0.2 * chance * (1 - soft) + 0.9 * (1 - chance) * soft))
+    wanted = (1.0 - (both + 0.5) / (both + 0.5 + false)) ** gamma
+    np.testing.assert_allclose(loss.values(prediction=chance, target=soft), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+@pytest.mark.parametrize("empty", [False, True])
+def test_focal_tversky_pulls_at_all_masks_but_the_perfect_one(smooth: float, empty: bool) -> None:
+    """Where it pulls more and more the nearer it is; a step of that size would leave the domain."""
+    true = np.zeros((1, 2, 3)) if empty else np.eye(3)[None, :2]
+    loss = lossary.FocalTversky(from_logits=False, smooth=smooth)
+    value, gradient = loss.value_and_gradient(prediction=true, target=true)
+    assert value == 0.0
+    assert (gradient == 0.0).all()
+    near = true + 1e-12 * (1.0 - 2.0 * true)
+    _, gradient = loss.value_and_gradient(prediction=near, target=true)
+    # Without smoothing, whatever is predicted beside an empty mask is all false.
+    assert np.abs(gradient).max() < 1e-6 if empty and not smooth else (np.sign(gradient) == 1.0 - 2.0 * true).all()
+
+
 @pytest.mark.parametrize("kind", [lossary.MulticlassDice, lossary.MulticlassTversky])
 def test_masks_say_the_same_by_index_and_one_hot_and_predictions_by_logits_and_shares(random: Any, kind: Any) -> None:
     logits, index = random.normal(size=(5, 3, 4, 3)), random.integers(0, 3, size=(5, 3, 4))
