@@ -102,6 +102,7 @@ from lossary.losses.segmentation.dice import Dice as Dice
 from lossary.losses.segmentation.focal_tversky import FocalTversky as FocalTversky
 from lossary.losses.segmentation.jaccard import Jaccard as Jaccard
 from lossary.losses.segmentation.lovasz_hinge import LovaszHinge as LovaszHinge
+from lossary.losses.segmentation.lovasz_softmax import LovaszSoftmax as LovaszSoftmax
 from lossary.losses.segmentation.multiclass_dice import MulticlassDice as MulticlassDice
 from lossary.losses.segmentation.multiclass_tversky import MulticlassTversky as MulticlassTversky
 from lossary.losses.segmentation.tversky import Tversky as Tversky

@@ -84,6 +84,7 @@ LOSSES = {
     "FocalTversky": "lossary.losses.segmentation.focal_tversky",
     "Jaccard": "lossary.losses.segmentation.jaccard",
     "LovaszHinge": "lossary.losses.segmentation.lovasz_hinge",
+    "LovaszSoftmax": "lossary.losses.segmentation.lovasz_softmax",
     "MulticlassDice": "lossary.losses.segmentation.multiclass_dice",
     "MulticlassTversky": "lossary.losses.segmentation.multiclass_tversky",
     "Tversky": "lossary.losses.segmentation.tversky",

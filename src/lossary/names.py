@@ -46,6 +46,7 @@ _OF = {
     "LogisticDistance": "logisticdistance logisticregressionerror logisticresidual logitdist scipystatslogisticlogpdf",
     "LogitAdjusted": "balancedsoftmax logitadjust logitadjusted logitadjustment",
     "LovaszHinge": "binarylovasz lovasz lovaszhinge",
+    "LovaszSoftmax": "lovaszsoftmax multiclasslovasz",
     "MeanAbsoluteError": "absoluteerror keraslossesmeanabsoluteerror l1 leastabsolutedeviations mae meanabsoluteerror sklearnmetricsmeanabsoluteerror torchmetricsfunctionalmeanabsoluteerror torchnnl1",
     "MeanAbsolutePercentageError": "absolutepercentageerror keraslossesmeanabsolutepercentageerror mape meanabsolutepercentageerror sklearnmetricsmeanabsolutepercentageerror torchmetricsfunctionalmeanabsolutepercentageerror",
     "MeanSquaredError": "keraslossesmeansquarederror l2 leastsquares meansquarederror mse optaxl2 optaxsquarederror quadratic sklearnmetricsmeansquarederror squarederror statsmodelsrobustnormsleastsquares torchmetricsfunctionalmeansquarederror torchnnmse",

@@ -567,7 +567,7 @@ def _refuse_unusable(loss: Any, class_axis: int | None, ignore_index: int | None
 
 def _usual_class_axis(loss: Any) -> int:
     """Where PyTorch has the classes: of one row of them for each loss, and of one for each pixel, behind the batch."""
-    of_pixels = loss.prediction.axes > loss.prediction.innermost.axes > 0
+    of_pixels = loss.task == "segmentation" and loss.prediction.innermost.rows
     return 1 if loss.task == "multiclass" or of_pixels else -1
 
 

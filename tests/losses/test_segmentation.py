@@ -46,6 +46,62 @@ def test_lovasz_hinge_of_masks_far_apart_or_the_same_is_how_much_does_not_overla
     assert loss(prediction=2.0 * predicted - 1.0, target=true) == pytest.approx(2.0 * (1.0 - 2.0 / 4.0))
 
 
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("classes", ["present", "all"])
+@pytest.mark.parametrize("weight", [(), (0.0, 1.0, 3.0, 0.5)])
+def test_lovasz_softmax_is_the_mean_of_the_extensions_of_its_classes(
+    random: Any, tied: bool, classes: str, weight: Any
+) -> None:
+    loss = lossary.LovaszSoftmax(from_logits=False, classes=classes, class_weight=weight)
+    rows = lossary.LovaszSoftmax(from_logits=False, classes=classes, class_weight=weight, one_hot=True)
+    for _ in range(20):
+        index = random.integers(0, 3, size=(3, 4))  # without class 3
+        shares = (
+            random.multinomial(8, np.full(4, 0.25), size=(3, 4)) / 8.0 if tied else random.dirichlet(np.ones(4), (3, 4))
+        )
+        true, of_class = np.eye(4)[index], weight or np.ones(4)
+        each = [lovasz(np.abs(true - shares)[..., k].ravel(), true[..., k].ravel() > 0.5) for k in range(4)]
+        counted = [classes == "all" or true[..., k].any() for k in range(4)]
+        wanted = np.average(each, weights=np.where(counted, of_class, 0.0))
+        assert loss(prediction=shares, target=index) == pytest.approx(wanted, rel=1e-12)
+        assert rows(prediction=shares, target=true) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_lovasz_softmax_of_certain_masks_is_1_less_the_mean_intersection_over_union(random: Any) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    said, true = random.integers(0, 4, size=(2, 3, 50))
+    cost = lossary.LovaszSoftmax(from_logits=False)(prediction=np.eye(4)[said], target=true)
+    assert cost == pytest.approx(1.0 - metrics.jaccard_score(true.ravel(), said.ravel(), average="macro"))
+    assert lossary.LovaszSoftmax()(prediction=1e3 * np.eye(4)[true], target=true) == 0.0
+
+
+def test_a_pixel_that_weighs_twice_is_there_twice(random: Any) -> None:
+    logits, index = random.normal(size=(12, 4)), random.integers(0, 4, size=12)
+    weight = random.integers(0, 4, size=12)
+    loss, often = lossary.LovaszSoftmax(), np.repeat(np.arange(12), weight)
+    value, gradient = loss.value_and_gradient(prediction=logits, target=index, weight=weight)
+    wanted, slopes = loss.value_and_gradient(prediction=logits[often], target=index[often])
+    assert value == pytest.approx(wanted, rel=1e-13)
+    summed = np.zeros_like(logits)
+    np.add.at(summed, often, slopes)
+    np.testing.assert_allclose(gradient, summed, rtol=1e-12, atol=1e-15)
+
+
+def test_pytorch_has_the_classes_of_lovasz_softmax_behind_the_batch_and_leaves_pixels_out(random: Any) -> None:
+    torch = pytest.importorskip("torch")
+    logits, index = random.normal(size=(2, 3, 3, 3)), random.integers(0, 3, size=(2, 3, 3))
+    index[:, 1] = 255
+    wanted = lossary.LovaszSoftmax()(prediction=np.moveaxis(logits, 1, -1), target=index, where=index != 255)
+    criterion = lossary.torch.LovaszSoftmax(ignore_index=255)
+    assert criterion(torch.tensor(logits), torch.tensor(index)).item() == pytest.approx(wanted)
+    rows = np.moveaxis(np.eye(3)[np.where(index == 255, 0, index)], -1, 1)
+    by_rows = lossary.torch.LovaszSoftmax(one_hot=True)
+    came = by_rows(torch.tensor(logits), torch.tensor(rows), where=torch.tensor(index != 255))
+    assert came.item() == pytest.approx(wanted)
+    with pytest.raises(lossary.DtypeError, match=r"belong to LovaszSoftmax\(one_hot=True\)"):
+        criterion(torch.tensor(logits), torch.tensor(rows))
+
+
 def dice_of(predicted: Any, true: Any, smooth: float) -> float:
     return 1.0 - (2.0 * (predicted * true).sum() + smooth) / ((predicted + true).sum() + smooth)
 

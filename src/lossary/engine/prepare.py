@@ -137,7 +137,8 @@ def _pooled(
 ) -> tuple[list[Array], Array]:
     """Inputs and weights with one axis of entries, as a loss of the whole batch sees them."""
     if weight is None:
-        weight = xp.where(xp.equal(_like_losses(xp, domains, arrays), 0.0), 1.0, 1.0)  # ones, in the losses' shape
+        like = _like_losses(xp, domains, arrays)
+        weight = xp.where(xp.equal(like, like), 1.0, 1.0)  # ones, in the losses' shape; class indices are integers
     flat = [xp.flat(x, domain.axes) for x, domain in zip(arrays, domains, strict=True)]
     return flat, xp.flat(xp.cast(weight, dtype), 0)
 
