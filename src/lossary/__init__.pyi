@@ -100,6 +100,7 @@ from lossary.losses.regression.welsch import Welsch as Welsch
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
 from lossary.losses.segmentation.focal_tversky import FocalTversky as FocalTversky
+from lossary.losses.segmentation.generalized_dice import GeneralizedDice as GeneralizedDice
 from lossary.losses.segmentation.jaccard import Jaccard as Jaccard
 from lossary.losses.segmentation.lovasz_hinge import LovaszHinge as LovaszHinge
 from lossary.losses.segmentation.lovasz_softmax import LovaszSoftmax as LovaszSoftmax

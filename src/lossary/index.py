@@ -82,6 +82,7 @@ LOSSES = {
     "BatchDice": "lossary.losses.segmentation.batch_dice",
     "Dice": "lossary.losses.segmentation.dice",
     "FocalTversky": "lossary.losses.segmentation.focal_tversky",
+    "GeneralizedDice": "lossary.losses.segmentation.generalized_dice",
     "Jaccard": "lossary.losses.segmentation.jaccard",
     "LovaszHinge": "lossary.losses.segmentation.lovasz_hinge",
     "LovaszSoftmax": "lossary.losses.segmentation.lovasz_softmax",

@@ -32,6 +32,7 @@ _OF = {
     "GaussianNLL": "gaussiannll logpdf meanvarianceestimation normalnll scipystatsnormlogpdf torchnngaussiannll",
     "GemanMcClure": "gemanmcclure gm",
     "GeneralizedCrossEntropy": "categoricalgeneralizedcrossentropy gce generalizedcrossentropy keraslossescategoricalgeneralizedcrossentropy lq",
+    "GeneralizedDice": "gdl generalizeddice",
     "GeneralizedIoU": "generalizedboxiou generalizediou giou torchvisionopsgeneralizedboxiou",
     "Hinge": "hinge keraslosseshinge maxmargin optaxhinge sklearnmetricshinge svm",
     "Huber": "huber hubernorm hubert keraslosseshuber optaxhuber scipyspecialhuber statsmodelsrobustnormshubert torchnnhuber",

@@ -165,6 +165,32 @@ def test_of_soft_masks_dice_is_the_mean_of_its_classes(random: Any) -> None:
         assert got == pytest.approx(np.mean([dice_of(p[..., k], y[..., k], 1.0) for k in range(3)]))
 
 
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("weight", [(), (0.0, 1.0, 3.0, 0.5)])
+def test_generalized_dice_is_one_share_of_all_classes_that_are_there(random: Any, exponent: float, weight: Any) -> None:
+    shares, index = (
+        random.dirichlet(np.ones(4), size=(5, 3, 4)),
+        random.integers(0, 3, size=(5, 3, 4)),
+    )  # without class 3
+    index[0] = 1
+    loss = lossary.GeneralizedDice(from_logits=False, exponent=exponent, class_weight=weight)
+    for got, p, y in zip(loss.values(prediction=shares, target=index), shares, np.eye(4)[index], strict=True):
+        of_class = [
+            (weight[k] if weight else 1.0) / y[..., k].sum() ** exponent if y[..., k].any() else 0.0 for k in range(4)
+        ]
+        both, sizes = ((of_class * x).sum() for x in (p * y, p + y))
+        assert got == pytest.approx(1.0 - 2.0 * both / sizes)
+
+
+def test_an_image_whose_classes_all_count_nothing_costs_0_by_generalized_dice(random: Any) -> None:
+    logits, index = random.normal(size=(2, 3, 4, 3)), random.integers(0, 2, size=(2, 3, 4))
+    index[0], index[1] = 255, 0
+    loss = lossary.GeneralizedDice(class_weight=(0.0, 1.0, 1.0), void=255)
+    value, gradient = loss.value_and_gradient(prediction=logits, target=index)
+    assert value == 0.0
+    assert (gradient == 0.0).all()
+
+
 def test_void_pixels_do_not_pull_shares_either(random: Any) -> None:
     shares, index = random.dirichlet(np.ones(3), size=(2, 3, 4)), random.integers(0, 3, size=(2, 3, 4))
     index[:, 1] = 255

@@ -77,12 +77,19 @@ def cost(xp: Any, loss: Any, p: Array, y: Array, alpha: float, beta: float, smoo
 
 
 def pull(xp: Any, loss: Any, p: Array, y: Array, alpha: float, beta: float, smooth: float) -> tuple[Array, ...]:
-    """The derivative of `cost`; and of the terms that it is the sum of, each pixel's own and what its other classes have,
-    the sizes."""
+    """The derivative of `cost`, as `by_prediction` has it."""
     share, complement, right = masks(xp, loss, p, y)
     sizes = missed(share, complement, right, add(xp), alpha, beta, smooth)
     false, both = (xp.transpose(xp.row(x)) for x in sizes)
     by_share = weights(xp, loss, p) * slope(xp, right, false, both, alpha, beta)
+    return by_prediction(xp, loss, p, y, share, complement, by_share)
+
+
+def by_prediction(
+    xp: Any, loss: Any, p: Array, y: Array, share: Array, complement: Array, by_share: Array
+) -> tuple[Array, ...]:
+    """A derivative by what each pixel is likely to be, as one by what is predicted; and of the terms that it is the sum
+    of, each pixel's own and what its other classes have, the sizes."""
     if not loss.from_logits:
         by_share = xp.reshape_like(known(xp, loss, y, by_share), p)
         return by_share, xp.abs(by_share)
@@ -92,12 +99,17 @@ def pull(xp: Any, loss: Any, p: Array, y: Array, alpha: float, beta: float, smoo
 
 def textbook(xp: Any, loss: Any, p: Array, y: Array, alpha: float, beta: float, smooth: float) -> Array:
     """`cost`, from sums of shares."""
-    p = xp.flatten(p, loss.axes, 1)
-    share = known(xp, loss, y, xp.exp(p) / xp.row(xp.sum(xp.exp(p))) if loss.from_logits else p)
-    right = of_class(xp, loss, share, y)
+    share, right = textbook_masks(xp, loss, p, y)
     both, predicted, true = (add(xp)(x) for x in (share * right, share, right))
     union = both + alpha * (predicted - both) + beta * (true - both) + smooth
     return xp.sum(weights(xp, loss, both) * (1 - (both + smooth) / union))
+
+
+def textbook_masks(xp: Any, loss: Any, p: Array, y: Array) -> tuple[Array, Array]:
+    """For each pixel and class how likely it is, and whether it is right."""
+    p = xp.flatten(p, loss.axes, 1)
+    share = known(xp, loss, y, xp.exp(p) / xp.row(xp.sum(xp.exp(p))) if loss.from_logits else p)
+    return share, of_class(xp, loss, share, y)
 
 
 def in_optax(smooth: str) -> tuple[Twin, ...]:
