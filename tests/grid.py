@@ -26,6 +26,7 @@ QUICK = ("numpy", "torch")  # XLA and TensorFlow compile every operation for eve
 DTYPES = ("float32", "float64")
 HALVES = ("float16", "bfloat16")
 CLASSES = 4  # as many as tables of class weights have in their examples
+PIXELS = (3, 2)  # of axes before the last, no two of one size
 ROWS = 10
 HALF = 5  # two sizes of batch are enough for every law, and JAX compiles anew for each
 
@@ -217,7 +218,7 @@ def _tied(loss: Loss, inputs: dict[str, Any]) -> dict[str, Any]:
 def shapes_of(loss: Loss, rows: int = ROWS) -> list[tuple[int, ...]]:
     """What `Domain.sample` is asked for, for each input: the rows that it has, or of which each has one number."""
     first = loss.prediction
-    shape = (rows, *(first.size or CLASSES for _ in range(max(first.axes, 1))))
+    shape = (rows, *PIXELS[: max(first.axes - 1, 0)], first.size or CLASSES)
     return [shape, *(domain.shape_beside(first, shape) for domain in list(loss.domains.values())[1:])]
 
 

@@ -100,8 +100,11 @@ from lossary.losses.regression.tukey import Tukey as Tukey
 from lossary.losses.regression.welsch import Welsch as Welsch
 from lossary.losses.segmentation.batch_dice import BatchDice as BatchDice
 from lossary.losses.segmentation.dice import Dice as Dice
+from lossary.losses.segmentation.focal_tversky import FocalTversky as FocalTversky
+from lossary.losses.segmentation.generalized_dice import GeneralizedDice as GeneralizedDice
 from lossary.losses.segmentation.jaccard import Jaccard as Jaccard
 from lossary.losses.segmentation.lovasz_hinge import LovaszHinge as LovaszHinge
+from lossary.losses.segmentation.lovasz_softmax import LovaszSoftmax as LovaszSoftmax
 from lossary.losses.segmentation.multiclass_dice import MulticlassDice as MulticlassDice
 from lossary.losses.segmentation.multiclass_tversky import MulticlassTversky as MulticlassTversky
 from lossary.losses.segmentation.tversky import Tversky as Tversky

@@ -333,7 +333,8 @@ class KerasLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
             raise DomainError(
                 f"{type(self.loss).__name__}: y_true must be class indices, whole numbers of 32 bits.",
                 received=f"{ops.convert_to_numpy(target)[~ops.convert_to_numpy(whole)].flat[0]}.",
-                hint="soft or one-hot rows belong to CategoricalCrossEntropy.",
+                hint="soft or one-hot rows belong to "
+                f"{self.loss.for_targets_of(self.loss.prediction.axes) or 'CategoricalCrossEntropy'}.",
             )
         # −1 is no class: an error where values can be read, NaN where they cannot, nothing behind a mask.
         return ops.cast(ops.where(whole, target, ops.full_like(target, -1)), "int32")

@@ -341,15 +341,15 @@ class LossModule(nn.Module):
         if _under_autocast(input) and input.is_floating_point():
             original_dtype = ops.dtype(input)
             input = input.to(torch.promote_types(input.dtype, torch.float32))
-        if loss.target.indices:
-            target = torch.as_tensor(target, device=input.device) if not isinstance(target, Tensor) else target
+        if loss.target.indices or (self.class_axis != -1 and loss.target.rows):  # whose axes are looked at, and moved
+            target = target if isinstance(target, Tensor) else ops.convert(target, like=input)
         if self.class_axis != -1 and input.dim() > 1:
             self._check_class_axis(input, target)
             if not loss.prediction.rows:
                 weight = _with_labels_last("weight", weight, input, self.class_axis)
                 where = _with_labels_last("where", where, input, self.class_axis)
             input = input.movedim(self.class_axis, -1)
-            if not loss.target.indices and isinstance(target, Tensor) and target.dim() == input.dim():
+            if isinstance(target, Tensor) and target.dim() == input.dim():  # rows, refused where it takes indices
                 target = target.movedim(self.class_axis, -1)
         missing = self.missing if self.ignore_index is None else self.ignore_index
         return Call((input, target, *others), weight, where, self.validate, original_dtype, missing)
@@ -567,7 +567,7 @@ def _refuse_unusable(loss: Any, class_axis: int | None, ignore_index: int | None
 
 def _usual_class_axis(loss: Any) -> int:
     """Where PyTorch has the classes: of one row of them for each loss, and of one for each pixel, behind the batch."""
-    of_pixels = loss.prediction.axes > loss.prediction.innermost.axes > 0
+    of_pixels = loss.task == "segmentation" and loss.prediction.innermost.rows
     return 1 if loss.task == "multiclass" or of_pixels else -1
 
 

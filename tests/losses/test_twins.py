@@ -139,7 +139,11 @@ def _at_edges(loss: Any, size: float, low: bool) -> dict[str, Any]:
         if domain.indices:  # the class that is likely, and no other
             batch[name] = np.full(x.shape, 0 if low else 1)
             continue
-        batch[name] = np.where((np.arange(x.size).reshape(x.shape) % 2 == 0) | low, max(-size, domain.low), x)
+        lower = (np.arange(x.size).reshape(x.shape) % 2 == 0) | low
+        if domain.innermost.rows and not domain.takes_all:
+            batch[name] = domain.activate(NUMPY, np.where(lower, -size, size))
+            continue
+        batch[name] = np.where(lower, max(-size, domain.low), x)
         if domain.discrete:
             batch[name] = np.where(batch[name] > domain.low, domain.high, domain.low)
     return batch

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, final
 from lossary.define import late, spelling
 from lossary.define.definition import Definition
 from lossary.define.domains.domain import Domain, Learned
+from lossary.define.parameters import parameters_of
 from lossary.engine import evaluate
 from lossary.errors import DifferentiationError, UsageError
 from lossary.ops.call import Call
@@ -328,6 +329,15 @@ class Loss(Definition, abstract=True):
         """Whether each entry or row has a loss of its own, which depends on nothing else; `Separable` tries to refute
         it."""
         return not self.pooled
+
+    @final
+    def for_targets_of(self, axes: int) -> str | None:
+        """This loss with a flag the other way around, as code, where its targets have so many axes then; else None."""
+        flags = {name: getattr(self, name) for name, known in parameters_of(self).items() if known.is_flag}
+        for name, value in flags.items():
+            if type(self)(**{**flags, name: not value}).target.axes == axes != self.target.axes:
+                return f"{type(self).__name__}({name}={not value})"
+        return None
 
     @final
     @property

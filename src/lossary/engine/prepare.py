@@ -108,7 +108,7 @@ def _inputs(
         if name in loss.learned:
             _check_floating(owner, name, each)
         inputs.append(each)
-        arrays.append(_to_indices(xp, owner, name, each) if domain.indices else _to_float(xp, each, computed_in))
+        arrays.append(_to_indices(xp, loss, name, each) if domain.indices else _to_float(xp, each, computed_in))
     return inputs, arrays, scores.dtype
 
 
@@ -137,7 +137,8 @@ def _pooled(
 ) -> tuple[list[Array], Array]:
     """Inputs and weights with one axis of entries, as a loss of the whole batch sees them."""
     if weight is None:
-        weight = xp.where(xp.equal(_like_losses(xp, domains, arrays), 0.0), 1.0, 1.0)  # ones, in the losses' shape
+        like = _like_losses(xp, domains, arrays)
+        weight = xp.where(xp.equal(like, like), 1.0, 1.0)  # ones, in the losses' shape; class indices are integers
     flat = [xp.flat(x, domain.axes) for x, domain in zip(arrays, domains, strict=True)]
     return flat, xp.flat(xp.cast(weight, dtype), 0)
 
@@ -276,13 +277,14 @@ def _to_mask(owner: str, where: Described) -> Array:
     return where.array
 
 
-def _to_indices(xp: Framework, owner: str, name: str, target: Described) -> Array:
+def _to_indices(xp: Framework, loss: Loss, name: str, target: Described) -> Array:
     if "float" in target.dtype:
+        soft = loss.for_targets_of(loss.prediction.axes) or "CategoricalCrossEntropy"
         raise DtypeError(
-            f"{owner}: {name} must be integers, the index of the right class.",
+            f"{type(loss).__name__}: {name} must be integers, the index of the right class.",
             received=f"{name} of dtype {target.dtype}.",
             hint="whole numbers stored as floats: target.astype('int64'), in PyTorch target.long(); "
-            "one-hot rows: target.argmax(-1); soft ones belong to CategoricalCrossEntropy.",
+            f"one-hot rows: target.argmax(-1); soft ones belong to {soft}.",
         )
     # Narrow integers could not be compared with K.
     return xp.cast(target.array, "int32") if target.dtype in _NARROW else target.array
@@ -372,9 +374,10 @@ def _consequence(shape: tuple[int | None, ...], other: tuple[int | None, ...]) -
 def _shape_hint(loss: Loss, shape: tuple[int | None, ...], other: tuple[int | None, ...]) -> str:
     if loss.target.indices:
         if _same(shape, other):
-            if not loss.prediction.says_class:
+            soft = loss.for_targets_of(loss.prediction.axes)
+            if not (soft or loss.prediction.says_class):
                 return loss.target.advice("target")
-            return "one-hot or soft rows belong to CategoricalCrossEntropy."
+            return f"one-hot or soft rows belong to {soft or 'CategoricalCrossEntropy'}."
         if _same((*shape[:-1], 1), other):
             return "target.squeeze(-1), or target[..., 0]."
         if len(shape) == len(other) + 1 and _same((shape[0], *shape[2:]), other):
@@ -385,7 +388,8 @@ def _shape_hint(loss: Loss, shape: tuple[int | None, ...], other: tuple[int | No
     if _same((*shape, 1), other):
         return "target.squeeze(-1), or prediction[:, None]." if len(shape) == 1 else "target.squeeze(-1)."
     if loss.target.rows and _same(shape[:-1], other):
-        return "class indices belong to SparseCategoricalCrossEntropy."
+        its_indices = loss.for_targets_of(loss.prediction.axes - 1)
+        return f"class indices belong to {its_indices or 'SparseCategoricalCrossEntropy'}."
     if _same(shape, other[::-1]):
         return "one of them is transposed."
     return f"one {loss.inputs[1]} for each {loss.inputs[0]}."

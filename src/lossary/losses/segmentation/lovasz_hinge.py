@@ -19,20 +19,21 @@ from lossary.define import (
 from lossary.losses.segmentation.dice import mask
 
 
-def steps(xp: Any, errors: Array, true: Array) -> Array:
+def steps(xp: Any, errors: Array, true: Array, false: Array) -> Array:
     """For each pixel of a row, by how much 1 − intersection over union grows when it turns wrong after all that are more
-    wrong than itself; `true` is 1 for pixels of the mask, 0 for others.
+    wrong than itself; `true` is what pixels of the mask count, 0 for others, and `false` what these count.
 
-    A true pixel leaves the union as it is, and takes 1 from the intersection; a false one adds 1 to the union. Nothing
-    is subtracted from what it is close to, as two neighbouring shares would be.
+    A true pixel leaves the union as it is, and takes itself from the intersection; a false one adds itself to the union.
+    Nothing is subtracted from what it is close to, as two neighbouring shares would be.
     """
     order = xp.argsort(-errors)
-    sorted_true = xp.gather(true, order)
-    count, missed = xp.row(xp.sum(true)), xp.cumulative_sum(sorted_true)
-    union = count + xp.cumulative_sum(1.0 - sorted_true)
-    of_false = xp.where(union > 1.0, (count - missed) / (union * xp.where(union > 1.0, union - 1.0, 1.0)), 1.0)
-    of_each = xp.where(sorted_true > 0.5, 1.0 / xp.where(union > 0.0, union, 1.0), of_false)
-    return xp.gather(of_each, xp.argsort(order))
+    true, false = xp.gather(true, order), xp.gather(false, order)
+    size = xp.row(xp.sum(true))
+    right, union = size - xp.cumulative_sum(true), size + xp.cumulative_sum(false)
+    before = union - false
+    first = xp.where(false > 0.0, 1.0, 0.0 * false)  # beside an empty mask
+    of_false = xp.where(before > 0.0, right * false / (union * xp.where(before > 0.0, before, 1.0)), first)
+    return xp.gather(true / xp.where(union > 0.0, union, 1.0) + of_false, xp.argsort(order))
 
 
 class LovaszHinge(Rowwise):
@@ -96,11 +97,11 @@ class LovaszHinge(Rowwise):
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
         short = 1.0 - (2.0 * y - 1.0) * p
-        return xp.sum(xp.product(xp.stop_gradient(steps(xp, short, y)), xp.relu(short)))
+        return xp.sum(xp.product(xp.stop_gradient(steps(xp, short, y, 1.0 - y)), xp.relu(short)))
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
         scores, true = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
         sign = 2.0 * true - 1.0
         short = 1.0 - sign * scores
-        pull = xp.where(short > 0.0, -sign * steps(xp, short, true), xp.where(short <= 0.0, 0.0, short))
+        pull = xp.where(short > 0.0, -sign * steps(xp, short, true, 1.0 - true), xp.where(short <= 0.0, 0.0, short))
         return xp.reshape_like(pull + xp.row(xp.sum(xp.where(xp.isnan(scores), scores, 0.0))), p)

@@ -23,6 +23,12 @@ class MulticlassDice(Rowwise):
     """How much of the predicted and the true masks of an image's classes do not overlap, in the mean over the classes: 0
     where they are the same, 1 where they have nothing in common."""
 
+    from_logits: bool = parameter(
+        default=True, doc="whether predictions are logits (no activation) or probabilities (after a softmax)"
+    )
+    one_hot: bool = parameter(
+        default=False, doc="whether masks have a row of K for each pixel, one-hot or soft, instead of a class index"
+    )
     smooth: float = parameter(
         default=1.0,
         at_least=0,
@@ -42,7 +48,7 @@ class MulticlassDice(Rowwise):
     )
     void: float = parameter(
         default=-100.0,
-        doc="the index of pixels whose class is not known: they count for nothing",
+        doc="the index of pixels whose class is not known: they count for nothing; one-hot masks have none",
         foreign=("ignore_index", "ignore_class", "ignore_label"),
     )
     axes: int = parameter(
@@ -56,7 +62,7 @@ class MulticlassDice(Rowwise):
     everyday = True
     task = "segmentation"
     tried = False
-    output_layer = "K linear units for each pixel: the loss takes logits alone"
+    output_layer = "K linear units for each pixel (from_logits=True), or K units with a softmax (from_logits=False)"
     choosing = (
         "where classes differ much in how many pixels they have; often added to SparseCategoricalCrossEntropy, which is "
         "smoother far out"
@@ -83,7 +89,7 @@ class MulticlassDice(Rowwise):
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return NonNegative(), NotConvex(), Differentiable(), ShiftInvariant()
+        return NonNegative(), NotConvex(), Differentiable(), *((ShiftInvariant(),) if self.from_logits else ())
 
     @property
     def notation(self) -> Notation:

@@ -38,6 +38,42 @@ def slope(xp: Any, y: Array, false: Array, both: Array, alpha: float, beta: floa
     return xp.where(nothing, 0.0, (alpha * (1.0 - y) * kept - y * (beta * kept + cost)) / union)
 
 
+def cost(xp: Any, loss: Any, p: Array, y: Array) -> Array:
+    """The false share of an image's mask."""
+    p, not_p = shares(xp, loss, xp.flatten(p, loss.axes))
+    false, both = missed(p, not_p, xp.flatten(y, loss.axes), xp.sum, loss.alpha, loss.beta, loss.smooth)
+    return xp.quotient(false, both + false)
+
+
+def pull(xp: Any, loss: Any, p: Array, y: Array) -> Array:
+    """The derivative of `cost`, the pixels in a row."""
+    chances, not_p = shares(xp, loss, xp.flatten(p, loss.axes))
+    true = xp.flatten(y, loss.axes)
+    false, both = map(xp.row, missed(chances, not_p, true, xp.sum, loss.alpha, loss.beta, loss.smooth))
+    by_chance = slope(xp, true, false, both, loss.alpha, loss.beta)
+    return by_chance * chances * not_p if loss.from_logits else by_chance
+
+
+def textbook(xp: Any, loss: Any, p: Array, y: Array) -> Array:
+    """`cost`, from sums of probabilities."""
+    p, y = xp.flatten(p, loss.axes), xp.flatten(y, loss.axes)
+    p = 1 / (1 + xp.exp(-p)) if loss.from_logits else p
+    both = xp.sum(p * y) + loss.smooth
+    false = loss.alpha * xp.sum(p * (1 - y)) + loss.beta * xp.sum((1 - p) * y)
+    return 1 - both / (both + false)
+
+
+def written(loss: Any) -> Notation:
+    """`cost`, for readers."""
+    chance = "\npₖ = 1 / (1 + exp(-zₖ))" if loss.from_logits else ""
+    in_latex = r", \quad p_k = \frac{1}{1 + e^{-z_k}}" if loss.from_logits else ""
+    both, false = r"\sum_k p_k y_k + \varepsilon", r"\alpha \sum_k p_k (1 - y_k) + \beta \sum_k (1 - p_k) y_k"
+    return Notation(
+        latex=rf"1 - \frac{{{both}}}{{{both} + {false}}}{in_latex}",
+        text=f"1 - (I + ε) / (I + ε + α Σₖ pₖ (1 - yₖ) + β Σₖ (1 - pₖ) yₖ)\nI = Σₖ pₖ yₖ{chance}",
+    )
+
+
 class Tversky(Rowwise):
     """How much of a predicted mask of an image is false, pixels too many and pixels that are missing counting
     differently: 0 where it is the true one, 1 where they have nothing in common.
@@ -111,29 +147,13 @@ class Tversky(Rowwise):
 
     @property
     def notation(self) -> Notation:
-        chance = "\npₖ = 1 / (1 + exp(-zₖ))" if self.from_logits else ""
-        in_latex = r", \quad p_k = \frac{1}{1 + e^{-z_k}}" if self.from_logits else ""
-        both, false = r"\sum_k p_k y_k + \varepsilon", r"\alpha \sum_k p_k (1 - y_k) + \beta \sum_k (1 - p_k) y_k"
-        return Notation(
-            latex=rf"1 - \frac{{{both}}}{{{both} + {false}}}{in_latex}",
-            text=f"1 - (I + ε) / (I + ε + α Σₖ pₖ (1 - yₖ) + β Σₖ (1 - pₖ) yₖ)\nI = Σₖ pₖ yₖ{chance}",
-        )
+        return written(self)
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
-        p, y = xp.flatten(p, self.axes), xp.flatten(y, self.axes)
-        p = 1 / (1 + xp.exp(-p)) if self.from_logits else p
-        both = xp.sum(p * y) + self.smooth
-        false = self.alpha * xp.sum(p * (1 - y)) + self.beta * xp.sum((1 - p) * y)
-        return 1 - both / (both + false)
+        return textbook(xp, self, p, y)
 
     def value(self, xp: Any, p: Array, y: Array) -> Array:
-        p, not_p = shares(xp, self, xp.flatten(p, self.axes))
-        false, both = missed(p, not_p, xp.flatten(y, self.axes), xp.sum, self.alpha, self.beta, self.smooth)
-        return xp.quotient(false, both + false)
+        return cost(xp, self, p, y)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
-        chances, not_p = shares(xp, self, xp.flatten(p, self.axes))
-        true = xp.flatten(y, self.axes)
-        false, both = map(xp.row, missed(chances, not_p, true, xp.sum, self.alpha, self.beta, self.smooth))
-        by_chance = slope(xp, true, false, both, self.alpha, self.beta)
-        return xp.reshape_like(by_chance * chances * not_p if self.from_logits else by_chance, p)
+        return xp.reshape_like(pull(xp, self, p, y), p)
