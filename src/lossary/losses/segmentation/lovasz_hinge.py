@@ -32,7 +32,7 @@ def steps(xp: Any, errors: Array, true: Array) -> Array:
     union = count + xp.cumulative_sum(1.0 - sorted_true)
     of_false = xp.where(union > 1.0, (count - missed) / (union * xp.where(union > 1.0, union - 1.0, 1.0)), 1.0)
     of_each = xp.where(sorted_true > 0.5, 1.0 / xp.where(union > 0.0, union, 1.0), of_false)
-    return xp.gather(of_each, xp.argsort(order))
+    return xp.gather(of_each, xp.inverse_permutation(order))
 
 
 class LovaszHinge(Rowwise):
