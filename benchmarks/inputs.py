@@ -72,10 +72,10 @@ def name(loss: Loss) -> str:
     return type(loss).__name__
 
 
-def words(size: int | tuple[int, int]) -> str:
+def words(size: int | tuple[int, ...]) -> str:
     """ "64 k", "1 M", "128 × 1000"."""
     if isinstance(size, tuple):
-        return f"{size[0]} × {size[1]}"
+        return " × ".join(map(str, size))
     for unit, letter in ((1 << 20, " M"), (1 << 10, " k")):
         if size >= unit:
             return f"{size // unit}{letter}"

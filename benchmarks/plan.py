@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from benchmarks.measurement import Measurement
 
@@ -17,6 +18,12 @@ RESULTS = ROOT / "build" / "bench"
 def result(section: str) -> Path:
     """The file that a section writes."""
     return RESULTS / f"{section}.json"
+
+
+def write(section: str, content: dict[str, Any]) -> None:
+    """Keep what a section found for the report."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    result(section).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 @final
@@ -56,6 +63,11 @@ def worst_ratio(found: list[Measurement]) -> float:
     return min(_ratios(found))
 
 
+def most_memory(found: list[Measurement]) -> float:
+    """As a multiple of the peer's; what is less than a page more than the peer's is not more."""
+    return max(each.memory / max(each.peer_memory, 1) for each in found if each.memory and each.peer_memory)
+
+
 def worst_time(found: list[Measurement]) -> float:
     """As a multiple of the peer's."""
     return 1.0 / worst_ratio(found)
@@ -71,6 +83,7 @@ def _ratios(found: list[Measurement]) -> list[float]:
 
 SECTIONS = {
     "pytorch": "PyTorch, eager",
+    "pointwise": "PyTorch, eager, every pointwise loss",
     "pytorch_compiled": "PyTorch, compiled",
     "memory_limit": "The memory limit",
     "small_calls": "Small calls",
@@ -78,7 +91,14 @@ SECTIONS = {
     "jax": "JAX",
     "keras": "Keras on TensorFlow",
     "first_call": "The first call",
+    "peers.monai": "Beside MONAI",
+    "peers.exacta": "Beside exacta",
+    "peers.metric_learning": "Beside pytorch-metric-learning",
+    "peers.torchsurv": "Beside torchsurv",
+    "peers.forecasting": "Beside pytorch-forecasting",
+    "peers.scoringrules": "Beside scoringrules",
 }
+_PEERS = tuple(section for section in SECTIONS if section.startswith("peers."))
 
 _POLYNOMIAL = ("MeanSquaredError", "MeanAbsoluteError", "Huber", "Quantile", "Hinge")
 _TRANSCENDENTAL = ("LogCosh", "BinaryCrossEntropy")
@@ -146,6 +166,8 @@ TARGETS = (
         Target("pytorch", f"softmax cross-entropy, {shape}", worst_ratio, least, sizes=(shape,), limit=_ROWS_LIMIT)
         for shape, least in (("4096 × 10", 4.0), ("128 × 1000", 2.0), ("512 × 32000", 1.8), ("256 × 128256", 1.8))
     ),
+    Target("pointwise", "geometric mean at 1 M", mean_ratio, 4.0),
+    Target("pointwise", "worst at 1 M", worst_ratio, 1.0),
     Target("pytorch_compiled", "slowest step", worst_time, at_most=1.0, limit=_STEP_LIMIT),
     *(
         Target("memory_limit", f"slowest {kind}", worst_time, at_most=most, losses=losses, limit=_ARITHMETIC_LIMIT)
@@ -186,4 +208,12 @@ TARGETS = (
     Target("keras", "worst with jit_compile", worst_ratio, 0.95, kind="jit_compile", limit=_XLA_LIMIT),
     Target("first_call", "longest with an empty cache", longest, at_most=3.0, unit=" s", kind="empty cache"),
     Target("first_call", "longest with a warm cache", longest, at_most=0.3, unit=" s", kind="warm cache"),
+    *(
+        target
+        for section in _PEERS
+        for target in (
+            Target(section, "worst", worst_ratio, 1.2),
+            Target(section, "most memory", most_memory, at_most=1.0),
+        )
+    ),
 )

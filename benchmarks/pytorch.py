@@ -48,12 +48,14 @@ def threads() -> int:
     return torch.get_num_threads()
 
 
-def step(criterion: Callable[[Tensor, Tensor], Tensor], input: Tensor, target: Tensor) -> Callable[[], None]:
-    """Forward and backward; the gradient is let go, so that every call makes a fresh one."""
+def step(criterion: Callable[..., Tensor], *inputs: Tensor) -> Callable[[], None]:
+    """Forward and backward; the gradients are let go, so that every call makes fresh ones."""
+    learned = [x for x in inputs if x.requires_grad]
 
     def run() -> None:
-        criterion(input, target).backward()  # type: ignore[no-untyped-call]  # torch has no types for it
-        input.grad = None
+        criterion(*inputs).backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        for x in learned:
+            x.grad = None
 
     return run
 

@@ -26,6 +26,18 @@ ABOUT = {
     "jax": "`jax.jit(jax.value_and_grad(...))` of the mean. There are no kernels here: XLA compiles the formulas.",
     "keras": "`tf.function` of loss and gradient, plain and with `jit_compile=True`. No kernels here either.",
     "first_call": "`value_and_gradient` in a fresh process, with what the call imports.",
+    "pointwise": "Every pointwise loss of the catalogue that can be trained, against PyTorch's own loss or, where it "
+    "has none, the textbook formula in PyTorch's operations, differentiated by PyTorch.",
+    "peers.monai": "Masks of 8 images; MONAI makes one-hot rows of class indices. It has no Lovász hinge.",
+    "peers.exacta": "The same masks; exacta computes overlaps in C++.",
+    "peers.metric_learning": "Its triplets are picked from the distances of all pairs, and its InfoNCE holds every "
+    "pair beside every negative: at 1024 rows that would be half a dozen arrays of 4 GB each, so 512 rows are the most "
+    "that is measured.",
+    "peers.torchsurv": "Times are whole days out of 2000, many of them shared, and half of the entries are censored.",
+    "peers.forecasting": "As the library trains, its metric is called as a whole and keeps count of what it has seen; "
+    "its `loss` alone does not. Means and scales are two columns here, two of four there, and tensors of their own in "
+    "PyTorch.",
+    "peers.scoringrules": "Means and scales are two columns here, and tensors of their own there.",
 }
 
 
@@ -34,38 +46,52 @@ def write() -> Path:
     found = {
         section: json.loads(result(section).read_text("utf-8")) for section in SECTIONS if result(section).exists()
     }
-    measured = {
-        section: [Measurement(**each) for each in content["measurements"]] for section, content in found.items()
-    }
     CHART.parent.mkdir(exist_ok=True)
-    CHART.write_text(chart.drawn(measured), encoding="utf-8")
-    parts = [
+    CHART.write_text(chart.drawn(_measurements(found)), encoding="utf-8")
+    before, _, rest = DOCUMENT.read_text("utf-8").partition(START)
+    after = rest.partition(END)[2]
+    DOCUMENT.write_text(before + "\n\n".join([START, *parts(found), END]) + after, encoding="utf-8")
+    return DOCUMENT
+
+
+def parts(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """The paragraphs, from what each section has written."""
+    measured = _measurements(found)
+    yield from (
         f"![How many times as fast as the peer](images/{CHART.name})",
-        *_conditions({section: content["machine"] for section, content in found.items()}),
+        *_conditions([content["machine"] for content in found.values() if "machine" in content]),
         "## Targets",
         "Times are compared as ratios, in one process by turns; a figure is the median over rounds.",
         _table(("where", "figure", "target", "measured", ""), _judged(measured)),
         *_limits(measured),
-    ]
-    for section, measurements in measured.items():
-        parts += [f"## {SECTIONS[section]}", ABOUT[section]]
-        for kind in dict.fromkeys(each.kind for each in measurements):
-            parts += _of_kind(kind, [each for each in measurements if each.kind == kind])
-    before, _, rest = DOCUMENT.read_text("utf-8").partition(START)
-    after = rest.partition(END)[2]
-    DOCUMENT.write_text(before + "\n\n".join([START, *parts, END]) + after, encoding="utf-8")
-    return DOCUMENT
+    )
+    for section, content in found.items():
+        yield f"## {SECTIONS[section]}"
+        if "unavailable" in content:
+            yield f"Not measured: it cannot be had on this machine. `{content['unavailable']}`"
+            continue
+        yield ABOUT[section]
+        for kind in dict.fromkeys(each.kind for each in measured[section]):
+            yield from _of_kind(kind, [each for each in measured[section] if each.kind == kind])
 
 
-def _conditions(machines: dict[str, dict[str, Any]]) -> Iterator[str]:
-    first = next(iter(machines.values()))
-    versions = {name: version for each in machines.values() for name, version in each["versions"].items()}
-    threads = sorted({each["threads"] for each in machines.values()})
+def _measurements(found: dict[str, dict[str, Any]]) -> dict[str, list[Measurement]]:
+    return {
+        section: [Measurement(**each) for each in content["measurements"]]
+        for section, content in found.items()
+        if "measurements" in content
+    }
+
+
+def _conditions(machines: list[dict[str, Any]]) -> Iterator[str]:
+    first = machines[0]
+    versions = {name: version for each in machines for name, version in each["versions"].items()}
+    threads = sorted({each["threads"] for each in machines})
     yield (
         f"Measured on {first['cores']} cores of {first['processor']}, {first['system']}, Python {first['python']}, "
         f"with {' or '.join(map(str, threads))} threads: "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f". {sum(each['took'] for each in machines.values()) / 60:.0f} minutes."
+        + f". {sum(each['took'] for each in machines) / 60:.0f} minutes."
     )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
 import sys
 import time
 
 from benchmarks import machine
 from benchmarks.inputs import Effort
-from benchmarks.plan import RESULTS, result
+from benchmarks.plan import write
 
 
 def run(section: str, effort: Effort) -> None:
@@ -24,8 +23,7 @@ def run(section: str, effort: Effort) -> None:
         return
     took = {"took": round(time.perf_counter() - started)}
     described = machine.described(module.PACKAGES, module.threads()) | took
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    result(section).write_text(json.dumps({"machine": described, "measurements": found}, indent=1), encoding="utf-8")
+    write(section, {"machine": described, "measurements": found})
 
 
 if __name__ == "__main__":

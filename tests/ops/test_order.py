@@ -56,19 +56,22 @@ def compiled(framework: Any, function: Any) -> Any:
     return function
 
 
+@pytest.mark.parametrize("count", [COUNT, 3000])
 @in_both
 @in_each
-def test_the_order_of_each_row(framework: Any, dtype: str, random: Any) -> None:
+def test_the_order_of_each_row(framework: Any, dtype: str, count: int, random: Any) -> None:
     xp = framework.ops
-    x = random.integers(-3, 4, size=(3, COUNT)).astype(dtype)
+    x = random.integers(-3, 4, size=(3, count)).astype(dtype)
     x[1, ::5], x[1, 3], x[2, 7] = np.inf, -np.inf, np.nan
+    x[0, ::3], x[0, 5], x[0, 8], x[2, 20] = -0.0, np.finfo(dtype).tiny, -np.finfo(dtype).tiny, -np.nan
     wanted = np.argsort(x, axis=-1, kind="stable")
     order = xp.argsort(framework.array(x))
     assert framework.numpy(order).tolist() == wanted.tolist()
     sorted_rows = framework.numpy(xp.gather(framework.array(x), order))
     np.testing.assert_array_equal(sorted_rows, np.sort(x, axis=-1))
-    back = framework.numpy(xp.gather(xp.gather(framework.array(x), order), xp.argsort(order)))
+    back = framework.numpy(xp.gather(xp.gather(framework.array(x), order), xp.inverse_permutation(order)))
     np.testing.assert_array_equal(back, x)
+    assert framework.numpy(xp.inverse_permutation(order)).tolist() == np.argsort(wanted, axis=-1).tolist()
     few = framework.array(np.array([[1, 1], [0, 36], [2, 5]]))
     assert framework.numpy(xp.gather(framework.array(wanted.astype(dtype)), few)).tolist() == [
         wanted[row, list(places)].tolist() for row, places in enumerate([(1, 1), (0, 36), (2, 5)])

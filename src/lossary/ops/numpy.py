@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     from lossary.ops.reduce import Exact
 
 
+_LONG = 1024  # entries of a row from which on ranking them pays
+
+
+def stable_argsort(x: Any) -> Any:
+    """The indices that put the last axis in order, NaN last; equal ones stay as they stand.
+
+    Of long rows in float32, NumPy sorts whole numbers that have an entry's rank among all floats before its index: none
+    are equal, so that its fastest sort will do, which is many times as fast as the one that leaves equal ones alone.
+    """
+    if x.dtype != np.float32 or x.shape[-1] < _LONG:
+        return np.argsort(x, axis=-1, kind="stable")
+    bits = np.ascontiguousarray(x).view(np.int32)
+    # The larger a negative number's size, the smaller it is; and −0 is 0.
+    ranks = np.where(bits < 0, np.where(x == 0.0, 0, bits ^ 0x7FFFFFFF), bits)
+    keys = np.where(np.isnan(x), 0x7FFFFFFF, ranks).astype(np.int64) << 32
+    keys |= np.arange(x.shape[-1])
+    keys.sort(axis=-1)
+    return keys & 0xFFFFFFFF
+
+
 @final
 class NumPy(Framework):
     """NumPy knows no derivatives: `evaluate` is the value, and the hosts call `gradient` themselves."""
@@ -103,7 +123,12 @@ class NumPy(Framework):
         return np.arange(like.shape[-1])
 
     def argsort(self, x: Array) -> Array:
-        return np.argsort(x, axis=-1, kind="stable")
+        return stable_argsort(x)
+
+    def inverse_permutation(self, order: Array) -> Array:
+        inverse = np.empty_like(order)
+        np.put_along_axis(inverse, order, self.positions(order), axis=-1)
+        return inverse
 
     def gather(self, x: Array, index: Array) -> Array:
         return np.take_along_axis(x, index.astype(np.intp), axis=-1)

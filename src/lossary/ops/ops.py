@@ -134,6 +134,11 @@ class Operations(ABC):
         """The indices that put the last axis in order, the smallest entry first and NaN last, beside ∞ or behind it;
         equal ones stay as they stand."""
 
+    def inverse_permutation(self, order: Array) -> Array:
+        """Where each place of the last axis is found in `order`, which `argsort` has made: what was gathered by that is
+        gathered back by this."""
+        return self.argsort(order)
+
     @abstractmethod
     def gather(self, x: Array, index: Array) -> Array:
         """The entries of the last axis that `index` (the other axes' shape, and a last axis of indices) names."""

@@ -15,6 +15,7 @@ from torch.autograd import forward_ad
 
 from lossary.ops import dispatch
 from lossary.ops.arrays import Described, Differentiable, Framework, Look, flat_shape, of_one
+from lossary.ops.numpy import stable_argsort
 from lossary.ops.ops import Array
 
 if TYPE_CHECKING:
@@ -120,7 +121,15 @@ class PyTorch(Framework):
         return _replicated(torch.arange(like.shape[-1], device=like.device), like)
 
     def argsort(self, x: Array) -> Array:
+        # Within a transform of torch.func, whatever is made of a plain tensor is none.
+        if x.dtype == torch.float32 and self.readable(x) and torch._C._functorch.peek_interpreter_stack() is None:
+            return torch.from_numpy(stable_argsort(x.detach().resolve_neg().numpy()))
         return torch.argsort(x, dim=-1, stable=True)
+
+    def inverse_permutation(self, order: Array) -> Array:
+        if _mesh(order) is not None:  # each device has some of the places
+            return self.argsort(order)
+        return torch.scatter(order, -1, order, self.positions(order).expand_as(order))
 
     def gather(self, x: Array, index: Array) -> Array:
         return torch.gather(x, -1, index.long())

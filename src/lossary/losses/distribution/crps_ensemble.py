@@ -113,4 +113,4 @@ class CRPSEnsemble(Rowwise):
         ones = xp.where(xp.isnan(ordered), ordered, 1.0)
         alike, place = xp.run_sum(ones, starts), xp.cumulative_sum(ones) - 1.0
         below = xp.run_sum(xp.where(starts, place, 0.0), starts)
-        return xp.gather(2.0 * below + alike, xp.argsort(order)) - xp.classes(p)
+        return xp.gather(2.0 * below + alike, xp.inverse_permutation(order)) - xp.classes(p)

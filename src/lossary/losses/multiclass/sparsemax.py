@@ -103,5 +103,5 @@ class Sparsemax(Rowwise):
         ordered = xp.gather(scores, order)
         ones = xp.where(xp.isnan(ordered), ordered, 1.0)
         among = xp.where(1.0 + xp.cumulative_sum(ones) * ordered > xp.cumulative_sum(ordered), ones, 0.0)
-        has_share = xp.gather(among, xp.argsort(order)) > 0.5  # back in their places
+        has_share = xp.gather(among, xp.inverse_permutation(order)) > 0.5  # back in their places
         return (xp.sum(xp.where(has_share, scores, 0.0)) - 1.0) / xp.maximum(xp.sum(among), 1.0), has_share

@@ -33,7 +33,7 @@ def steps(xp: Any, errors: Array, true: Array, false: Array) -> Array:
     before = union - false
     first = xp.where(false > 0.0, 1.0, 0.0 * false)  # beside an empty mask
     of_false = xp.where(before > 0.0, right * false / (union * xp.where(before > 0.0, before, 1.0)), first)
-    return xp.gather(true / xp.where(union > 0.0, union, 1.0) + of_false, xp.argsort(order))
+    return xp.gather(true / xp.where(union > 0.0, union, 1.0) + of_false, xp.inverse_permutation(order))
 
 
 class LovaszHinge(Rowwise):

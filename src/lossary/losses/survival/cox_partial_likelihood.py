@@ -140,7 +140,7 @@ class CoxPartialLikelihood(Batchwise):
         excess = xp.where(sets.count > 1.0, sets.tied - sets.hazard * sets.of_tied, 0.0)
         of_event = at_risk * later - sets.weight * (sets.others * whole + excess * left)
         slope = xp.where(happens, of_event, at_risk * (later + sets.of_tied * whole))
-        return xp.gather(slope, xp.argsort(sets.order)) + xp.row(nan_of(xp, p, time, event, weight))
+        return xp.gather(slope, xp.inverse_permutation(sets.order)) + xp.row(nan_of(xp, p, time, event, weight))
 
     def denominator(self, xp: Any, p: Array, time: Array, *, event: Array, weight: Array) -> Array:
         return xp.sum(event * weight)
