@@ -109,7 +109,7 @@ class CoxPartialLikelihood(Batchwise):
         at_risk = xp.sum(xp.where(time >= xp.row(time), weight * xp.exp(p), 0.0))
         if self.ties == "breslow":
             return xp.sum(weight * event * (xp.log(at_risk) - p))
-        tied, rank = xp.equal(time, xp.row(time)), xp.argsort(xp.argsort(time))
+        tied, rank = xp.equal(time, xp.row(time)), xp.inverse_permutation(xp.argsort(time))
         count = xp.maximum(xp.sum(xp.where(tied, event, 0.0)), 1.0)
         before = xp.sum(xp.where(xp.logical_and(tied, rank < xp.row(rank)), event, 0.0))
         of_tied = xp.sum(xp.where(tied, weight * event, 0.0))
