@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance, mean_tweedie_deviance
+from sklearn.metrics import cohen_kappa_score, mean_gamma_deviance, mean_poisson_deviance, mean_tweedie_deviance
 
 import lossary
 from lossary import metrics
@@ -127,7 +127,53 @@ def test_columns_without_a_mean_are_refused():
         rows.estimate(np.ones((3, 2)))
     for library in (metrics.sklearn, metrics.torchmetrics, metrics.keras):
         with pytest.raises(UsageError, match="no prediction is one number"):
-            library(lossary.IntervalScore())
+            library(lossary.CRPSEnsemble())
+
+
+def test_intervals_are_judged_by_what_they_hold_and_how_wide_they_are():
+    ends = np.array([[0.0, 1.0], [0.0, 4.0], [2.0, 2.0], [5.0, 3.0]])
+    target, weight = np.array([1.0, 5.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0, 0.0])
+    levels = np.stack([ends[:, 0], np.zeros(4), ends[:, 1]], axis=1)
+    for loss, prediction in ((lossary.IntervalScore(), ends), (lossary.MultiQuantile((0.1, 0.3, 0.9)), levels)):
+        judged = metrics.sklearn(loss)
+        assert set(judged) == {"coverage", "width"}
+        assert judged["coverage"](target, prediction) == 0.5
+        assert judged["coverage"](target, prediction, weight) == pytest.approx(4.0 / 6.0)
+        assert judged["width"](target, prediction) == pytest.approx((1.0 + 4.0 + 0.0 - 2.0) / 4.0)
+        missing = metrics.sklearn(loss, missing="skip")["coverage"]
+        assert missing(np.where(target == 4.0, np.nan, target), prediction) == pytest.approx(2.0 / 3.0)
+        for wrong in (np.where(target == 4.0, np.nan, target), target[:3]):
+            with pytest.raises((DomainError, ShapeError), match="intervals need"):
+                judged["width"](wrong, prediction)
+        for library in (metrics.torchmetrics, metrics.keras):
+            with pytest.raises(UsageError, match="no prediction is one number"):
+                library(loss)
+    assert {"mae", "coverage", "width"} < set(metrics.sklearn(lossary.MultiQuantile((0.1, 0.5, 0.9))))
+    for domain in (lossary.Huber().prediction, lossary.GaussianNLL().prediction):
+        with pytest.raises(TypeError, match="has no lower and upper end"):
+            domain.interval(ends)
+
+
+def test_ranks_are_judged_by_how_far_they_are_apart(random):
+    logits, target = 3.0 * random.normal(size=(200, 4)), random.integers(0, 5, size=200)
+    weight = random.uniform(size=200)
+    passed = {lossary.Coral(): logits > 0.0, lossary.Corn(): np.cumprod(1.0 / (1.0 + np.exp(-logits)), axis=1) > 0.5}
+    for loss, steps in passed.items():
+        rank = steps.sum(axis=1)
+        assert len(set(rank)) == 5
+        judged = {name: metric(target, logits, weight) for name, metric in metrics.sklearn(loss).items()}
+        assert judged == pytest.approx(
+            {
+                "accuracy": np.average(rank == target, weights=weight),
+                "mae": np.average(np.abs(rank - target), weights=weight),
+                "quadratic_kappa": cohen_kappa_score(target, rank, weights="quadratic", sample_weight=weight),
+            }
+        )
+        with pytest.raises(ValueError, match="NaN"):
+            metrics.sklearn(loss)["mae"](target, np.where(logits > 5.0, np.nan, logits))
+        for library in (metrics.torchmetrics, metrics.keras):
+            with pytest.raises(UsageError, match="none of ordinal"):
+                library(loss)
 
 
 def test_pinball_has_the_level_of_the_loss():
@@ -164,7 +210,7 @@ def test_of_several_labels_each_counts_like_one_alone():
 def test_losses_of_other_tasks_have_none():
     for library in (metrics.sklearn, metrics.torchmetrics, metrics.keras):
         for loss in EACH:
-            if loss.task not in TASKS:
+            if loss.task not in (*TASKS, "ordinal"):
                 with pytest.raises(UsageError, match=f"none of {loss.task}"):
                     library(loss)
 
@@ -181,7 +227,7 @@ MEASURED = tuple(
 def test_every_loss_has_metrics_in_every_library(cls):
     loss = cls()
     settings = {"classes": 3} if loss.prediction.rows else {}
-    names = set(metrics.sklearn(loss)) - {"pinball", *(metric.name for metric in loss.judged_by)}
+    names = set(metrics.sklearn(loss)) - {"pinball", "coverage", "width", *(metric.name for metric in loss.judged_by)}
     assert names == set(metrics.torchmetrics(loss, **settings))
     assert names == {metric.name for metric in metrics.keras(loss, **settings)}
 

@@ -10,14 +10,16 @@ Every one of them takes what the loss takes: its predictions (logits stay logits
 rows, −1 and 1). Classes are decided before a library sees them, so that no logit is compared with 0.5, no probability
 with 0, and no sigmoid is added by a metric that guesses.
 
-Regression: mae, rmse, r2, and pinball at the loss's level. Classes: accuracy, precision, recall, f1; of the positive
-class where there are two, the mean over classes (macro) where there are more. Soft targets count as their likeliest
-class.
+Regression: mae, rmse, r2, and pinball at the loss's level; of intervals, in scikit-learn's form alone, coverage and
+width. Ranks, there alone: accuracy, mae, and quadratic_kappa, Cohen's with squared differences for weights. Classes:
+accuracy, precision, recall, f1; of the positive class where there are two, the mean over classes (macro) where there
+are more. Soft targets count as their likeliest class.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
@@ -25,12 +27,13 @@ from typing import TYPE_CHECKING, Any, final
 from lossary.define.claims.estimates import Estimates
 from lossary.define.domains.numbers import Real
 from lossary.errors import MissingExtraError, UsageError
+from lossary.losses.ordinal.steps import Steps
 from lossary.metrics.decision import Decision
+from lossary.metrics.interval import coverage, width
 from lossary.ops import dispatch
 from lossary.ops.missing import Missing, accepted, present
 
 if TYPE_CHECKING:
-    from lossary.define.domains.domain import Domain
     from lossary.define.loss import Loss
     from lossary.define.objective import Objective
     from lossary.keras import KerasLoss
@@ -55,7 +58,21 @@ def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[s
     except ModuleNotFoundError as error:
         raise _missing("scikit-learn", "cli") from error
 
+    if isinstance(loss, Steps):
+        chosen = {
+            "accuracy": InScikitLearn(library.accuracy_score),
+            "mae": InScikitLearn(library.mean_absolute_error),
+            "quadratic_kappa": InScikitLearn(library.cohen_kappa_score, {"weights": "quadratic"}),
+        }
+        return _reading(functools.partial(loss.rank, dispatch.ops("numpy")), missing, chosen)
     if loss.task == "regression":
+        domain, found = loss.prediction, {}
+        if domain.says_interval:
+            found = _reading(
+                domain.interval, missing, {"coverage": InScikitLearn(coverage), "width": InScikitLearn(width)}
+            )
+        if not (domain.says_estimate or loss.target.rows):
+            return found
         chosen = {
             "mae": InScikitLearn(library.mean_absolute_error),
             "rmse": InScikitLearn(library.root_mean_squared_error),
@@ -67,8 +84,7 @@ def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[s
         for metric in getattr(loss, "judged_by", ()):  # an objective is judged by its task alone
             settings = {argument: getattr(loss, name) for argument, name in metric.settings.items()}
             chosen[metric.name] = InScikitLearn(getattr(library, metric.function), settings)
-        domain = None if loss.prediction.says_amount else loss.prediction
-        return {name: dataclasses.replace(metric, missing=missing, domain=domain) for name, metric in chosen.items()}
+        return _reading(None if domain.says_amount else domain.estimate, missing, chosen) | found
     # Of several labels at once each counts like one alone.
     decision = Decision(loss.prediction.innermost, loss.target.innermost, missing=missing)
     settings = {"average": "macro" if decision.prediction.rows else "binary", "zero_division": 0}
@@ -80,6 +96,12 @@ def sklearn(loss: Loss | Objective, *, missing: Missing | None = None) -> dict[s
     }
 
 
+def _reading(
+    read: Callable[[Any], Any] | None, missing: Missing | None, metrics: Mapping[str, InScikitLearn]
+) -> dict[str, InScikitLearn]:
+    return {name: dataclasses.replace(metric, missing=missing, read=read) for name, metric in metrics.items()}
+
+
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
 class InScikitLearn:
@@ -89,7 +111,7 @@ class InScikitLearn:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     decision: Decision | None = None
     missing: Missing | None = None
-    domain: Domain | None = None  # what predictions are, where it is the number they estimate that is measured
+    read: Callable[[Any], Any] | None = None  # makes of a prediction what is measured: a number, two ends, a rank
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The metric; targets first, as scikit-learn has it.
@@ -97,8 +119,8 @@ class InScikitLearn:
         Raises:
             ShapeError, DomainError: see `Decision.on_arrays`.
         """
-        if self.domain is not None:
-            y_pred = self.domain.estimate(_array(y_pred))
+        if self.read is not None:
+            y_true, y_pred = _array(y_true), self.read(_array(y_pred))
         if self.decision is not None:
             y_true, y_pred, sample_weight = self.decision.on_arrays(y_true, y_pred, sample_weight)
         elif self.missing is not None:
@@ -277,13 +299,19 @@ def _want_a_loss(host: str, loss: object) -> None:
             received=f"{loss!r}.",
             hint=f"lossary.metrics.{host}(lossary.Huber()); lossary.get('bce') finds a loss by name.",
         )
+    here = host == "sklearn"  # which alone has metrics of ranks and of intervals
+    if here and isinstance(loss, Steps):
+        return
     if loss.task not in ("regression", "binary", "multilabel", "multiclass", "distribution"):
         raise UsageError(
             f"lossary.metrics knows metrics of numbers and of classes, none of {loss.task}.",
             received=f"{loss!r}.",
-            hint="the loss itself is one: loss(...) on data that were kept back.",
+            hint="lossary.metrics.sklearn(loss) has those of ranks."
+            if isinstance(loss, Steps)
+            else "the loss itself is one: loss(...) on data that were kept back.",
         )
-    if loss.task == "regression" and not (loss.target.rows or loss.prediction.says_estimate):
+    measured = loss.target.rows or loss.prediction.says_estimate or (here and loss.prediction.says_interval)
+    if loss.task == "regression" and not measured:
         raise UsageError(
             f"lossary.metrics.{host} measures how far one predicted number is from the target, and of {loss!r} no "
             "prediction is one number.",

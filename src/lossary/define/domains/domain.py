@@ -108,6 +108,11 @@ class Domain(ABC):
         return not (self.says_class or self.rows)
 
     @property
+    def says_interval(self) -> bool:
+        """Whether a value predicts between which numbers one lies, which `interval` makes of it."""
+        return False
+
+    @property
     def says_class(self) -> bool:
         """Whether values say a class, or how likely each is; else they are amounts."""
         return self.probabilities or self.indices or self.threshold is not None
@@ -196,6 +201,14 @@ class Domain(ABC):
             TypeError: no column is called so.
         """
         return x
+
+    def interval(self, x: Any) -> Any:
+        """The lower and the upper end that each value predicts for a number, in any framework: (…, 2).
+
+        Raises:
+            TypeError: it predicts no two ends.
+        """
+        raise TypeError(f"{self!r} has no lower and upper end.")
 
     def perfect(self, target: Any, shape: tuple[int, ...]) -> Any:
         """The predictions that are right where amounts are known to be these, in NumPy: they themselves, or what stands

@@ -170,6 +170,13 @@ class Quantiles(Domain):
             raise TypeError(f"{self!r} has no level of 0.5, the median's.")
         return x[..., self.levels.index(0.5)]
 
+    @property
+    def says_interval(self) -> bool:
+        return len(self.levels) > 1
+
+    def interval(self, x: Any) -> Any:
+        return x[..., [0, -1]] if self.says_interval else super().interval(x)
+
     def perfect(self, target: Any, shape: tuple[int, ...]) -> Any:
         """Of a number that is known, each quantile is that number."""
         import numpy as np
@@ -228,6 +235,13 @@ class Columns(Domain):
             raise TypeError(f"{self!r} has no column that is called mean, median or location.")
         place, domain = next((k, domain) for k, (name, domain) in enumerate(self.columns) if name in self._centres)
         return domain.estimate(x[..., place])
+
+    @property
+    def says_interval(self) -> bool:
+        return all(end in self.names for end in self._ends)
+
+    def interval(self, x: Any) -> Any:
+        return x[..., list(map(self.names.index, self._ends))] if self.says_interval else super().interval(x)
 
     def perfect(self, target: Any, shape: tuple[int, ...]) -> Any:
         import numpy as np

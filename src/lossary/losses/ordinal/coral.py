@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.define import Array, Claim, ClassIndex, Convex, NonNegative, Notation, Row, Rowwise, Score, Smooth, Twin
+from lossary.define import Array, ClassIndex, Notation, Row, Score, Twin
+from lossary.losses.ordinal.steps import Steps
 
 
-class Coral(Rowwise):
+class Coral(Steps):
     """Binary cross-entropy of each step between ranks, summed over the steps: whether the rank is above the first one,
     above the second, and so on.
 
@@ -15,7 +16,6 @@ class Coral(Rowwise):
     """
 
     everyday = True
-    task = "ordinal"
     prediction, target = Row(Score()), ClassIndex(ranks=True)
     output_layer = "K - 1 logits for K ranks: one linear unit without a bias, plus a learned bias for each step"
     choosing = "the default where classes have an order and no distances, such as grades, or stages of a disease"
@@ -37,15 +37,14 @@ class Coral(Rowwise):
     )
 
     @property
-    def claims(self) -> tuple[Claim, ...]:
-        return Convex(), Smooth(0.25), NonNegative()
-
-    @property
     def notation(self) -> Notation:
         return Notation(
             latex=r"\sum_{k < y} \log\left(1 + e^{-z_k}\right) + \sum_{k \ge y} \log\left(1 + e^{z_k}\right)",
             text="Σₖ log(1 + exp(-zₖ)) over k < y, and log(1 + exp(zₖ)) over k ≥ y",
         )
+
+    def passed(self, xp: Any, p: Array) -> Array:
+        return p > 0.0
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         passed = xp.is_below(y, p)

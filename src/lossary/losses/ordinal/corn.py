@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from lossary.define import Array, Claim, ClassIndex, Convex, NonNegative, Notation, Row, Rowwise, Score, Smooth, Twin
+from lossary.define import Array, ClassIndex, Notation, Row, Score, Twin
+from lossary.losses.ordinal.steps import Steps
 
 
-class Corn(Rowwise):
+class Corn(Steps):
     """Binary cross-entropy of each step between ranks that is reached, summed over these: whether the rank is above the
     first one, above the second where it is above the first, and so on.
 
@@ -15,7 +17,6 @@ class Corn(Rowwise):
     the mean here is for each row.
     """
 
-    task = "ordinal"
     prediction, target = Row(Score()), ClassIndex(ranks=True)
     output_layer = "K - 1 linear units for K ranks, each with weights of its own"
     choosing = "where the same weights for every step, as Coral needs them, are too few"
@@ -38,16 +39,16 @@ class Corn(Rowwise):
     )
 
     @property
-    def claims(self) -> tuple[Claim, ...]:
-        return Convex(), Smooth(0.25), NonNegative()
-
-    @property
     def notation(self) -> Notation:
         return Notation(
             latex=r"\sum_{k < y} \log\left(1 + e^{-z_k}\right) + \log\left(1 + e^{z_y}\right)"
             r" \quad \text{without the last where there is no } z_y",
             text="Σₖ log(1 + exp(-zₖ)) over k < y, and log(1 + exp(z[y])) where there is one",
         )
+
+    def passed(self, xp: Any, p: Array) -> Array:
+        # The logarithm of the product of the sigmoids so far.
+        return xp.cumulative_sum(-xp.softplus(-p)) > math.log(0.5)
 
     def formula(self, xp: Any, p: Array, y: Array) -> Array:
         passed, stopped = xp.log(1 / (1 + xp.exp(-p))), xp.log(1 / (1 + xp.exp(p)))
