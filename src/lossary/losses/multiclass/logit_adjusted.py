@@ -112,8 +112,8 @@ class LogitAdjusted(Rowwise):
     def value(self, xp: Any, p: Array, y: Array) -> Array:
         logits, best, lost = self._adjusted(xp, p)
         surprisal, small = xp.surprisal_at(logits, y), xp.take(xp.softmax_and_complement(logits)[1], best)
-        # Not small · mean added to it, which may be subnormal.
-        gained = xp.quotient(small, surprisal) * self._mean_of_others(xp, logits, best, lost)
+        # Not small · mean added to it, which may be subnormal; nor more than 1 of it, where it is too small for a float.
+        gained = xp.minimum(xp.quotient(small, surprisal), 1.0) * self._mean_of_others(xp, logits, best, lost)
         return surprisal * (1.0 + gained) - xp.take(lost, y)
 
     def gradient(self, xp: Any, p: Array, y: Array) -> Array:
