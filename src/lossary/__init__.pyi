@@ -83,6 +83,7 @@ from lossary.losses.regression.fair import Fair as Fair
 from lossary.losses.regression.geman_mcclure import GemanMcClure as GemanMcClure
 from lossary.losses.regression.huber import Huber as Huber
 from lossary.losses.regression.huber_quantile import HuberQuantile as HuberQuantile
+from lossary.losses.regression.linex import Linex as Linex
 from lossary.losses.regression.log_cosh import LogCosh as LogCosh
 from lossary.losses.regression.logistic_distance import LogisticDistance as LogisticDistance
 from lossary.losses.regression.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError

@@ -65,6 +65,7 @@ LOSSES = {
     "GemanMcClure": "lossary.losses.regression.geman_mcclure",
     "Huber": "lossary.losses.regression.huber",
     "HuberQuantile": "lossary.losses.regression.huber_quantile",
+    "Linex": "lossary.losses.regression.linex",
     "LogCosh": "lossary.losses.regression.log_cosh",
     "LogisticDistance": "lossary.losses.regression.logistic_distance",
     "MeanAbsoluteError": "lossary.losses.regression.mean_absolute_error",

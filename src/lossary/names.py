@@ -43,6 +43,7 @@ _OF = {
     "Jaccard": "iou jaccard keraslossestversky softiou softjaccard",
     "KLDivergence": "keraslosseskldivergence kld kldiv kldivergence kldivergencewithlogtargets kullbackleiblerdivergence optaxkldivergence optaxlosseskldivergencewithlogtargets relativeentropy relentr scipyspecialrelentr torchmetricsfunctionalkldivergence torchnnkldiv",
     "LaplaceNLL": "laplacenll laplaciannll logslaplace scipystatslaplacelogpdf",
+    "Linex": "linearexponential linex linexp",
     "LogCosh": "keraslosseslogcosh logcosh logcosherror optaxlogcosh torchmetricsfunctionallogcosherror",
     "LogisticDistance": "logisticdistance logisticregressionerror logisticresidual logitdist scipystatslogisticlogpdf",
     "LogitAdjusted": "balancedsoftmax logitadjust logitadjusted logitadjustment",

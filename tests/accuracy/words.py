@@ -29,15 +29,21 @@ _mp.dps = 45
 @final
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """An elementary function, and from where on it is defined."""
+    """An elementary function, and from where to where it is defined."""
 
     exactly: Callable[[Any], Any]
     lowest: float = -np.inf
+    highest: float = np.inf
 
 
 def _log1p_bend(x: Any) -> Any:
     with _mp.workdps(160):
         return 2 * (x - _mp.log(1 + x)) / (x * x) if x > 1e-50 else 1 - 2 * x / 3
+
+
+def _expm1_bend(x: Any) -> Any:
+    with _mp.workdps(160):
+        return 2 * (_mp.exp(x) - 1 - x) / (x * x) if abs(x) > 1e-50 else 1 + x / 3
 
 
 def _remainder(x: Any, by: float) -> Any:
@@ -63,6 +69,7 @@ WORDS = {
     **{f"remainder {by:g}": Word(functools.partial(_remainder, by=by)) for by in (1.0, 24.0, 0.0625)},
     "sinpi": Word(_sinpi),
     "versinpi": Word(lambda x: 2 * _sinpi(x / 2) ** 2),
+    "expm1_bend": Word(_expm1_bend, lowest=-2.0, highest=2.0),
     "tanh": Word(_mp.tanh),
     "softplus": Word(lambda x: x + _mp.log1p(_mp.exp(-x)) if x > 0 else _mp.log1p(_mp.exp(x))),
     "sigmoid": Word(lambda x: 1 / (1 + _mp.exp(-x))),
@@ -90,7 +97,9 @@ def points(word: str, dtype: str, count: int = COUNT) -> tuple[Any, Exact]:
         x[::3] = 1 + x[::3] / (1 + np.abs(x[::3])) * 10.0 ** random.uniform(-6, 0, size=len(x[::3]))
     bounds = WORDS[word]
     x = np.where((x < bounds.lowest) & (x < 0), -x if bounds.lowest == 0 else np.maximum(1 / x, -1), x)
-    x = np.concatenate([x, [each for each in _SPECIALS if not each < bounds.lowest]]).astype(dtype)
+    x = np.where(x > bounds.highest, 1 / x, x)
+    specials = [each for each in _SPECIALS if not (each < bounds.lowest or each > bounds.highest)]
+    x = np.concatenate([x, specials]).astype(dtype)
     return x, Exact.of(np.array([_exactly(word, each) for each in x.astype(np.float64).tolist()], dtype=object))
 
 

@@ -36,6 +36,14 @@ def test_links_are_those_of_scipy(one: Any, there: Any, back: Any) -> None:
     np.testing.assert_allclose(one.inverse(numbers), SHARES, rtol=1e-12)
 
 
+def test_an_exponential_goes_there_and_back() -> None:
+    """And claims about one rate are equal."""
+    x = np.linspace(-3.0, 3.0, 13)
+    np.testing.assert_allclose(link.exponential(-0.5).apply(x), 1.0 / np.sqrt(np.exp(x)), rtol=1e-15)
+    np.testing.assert_allclose(link.exponential(-0.5).inverse(1.0 / np.sqrt(np.exp(x))), x, atol=1e-15)
+    assert link.exponential(-0.5) == link.exponential(-0.5) != link.exponential(0.5)
+
+
 @pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
 def test_probabilities_go_there_and_back(domain: Domain) -> None:
     if not domain.probabilities:

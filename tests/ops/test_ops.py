@@ -322,6 +322,7 @@ WORDS_OF_ONE = (
     "sigmoid",
     "log_cosh",
     "log1p_bend",
+    "expm1_bend",
 )
 
 

@@ -6,6 +6,7 @@ McCullagh & Nelder, Generalized Linear Models, 2nd edition, 1989, section 2.2.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, final
 
@@ -16,7 +17,7 @@ class Link:
     """From a mean, a probability or a row of them, to the number that stands for it, and back.
 
     Args:
-        name: "identity", "log", "log1p", "logit" or "softmax".
+        name: "identity", "log", "log1p", "logit", "softmax" or "exponential".
         apply: what stands for a mean; of probabilities 0 and 1, infinities. Of a row, the one whose softmax it is.
         inverse: the mean that a number stands for.
     """
@@ -81,6 +82,23 @@ def _softmax(x: Any) -> Any:
     with np.errstate(invalid="ignore"):
         shares = np.exp(x - x.max(axis=-1, keepdims=True))
     return shares / shares.sum(axis=-1, keepdims=True)
+
+
+@functools.cache
+def exponential(rate: float) -> Link:
+    """exp(rate · mean), for a rate other than 0: the same object whenever the rate is."""
+
+    def apply(mean: Any) -> Any:
+        import numpy as np
+
+        return np.exp(rate * mean)
+
+    def inverse(x: Any) -> Any:
+        import numpy as np
+
+        return np.log(x) / rate
+
+    return Link("exponential", apply, inverse)
 
 
 identity = Link("identity", _same, _same)

@@ -55,6 +55,7 @@ class Parameter:
     at_least: float | None = None
     below: float | None = None
     at_most: float | None = None
+    other_than: float | None = None
     choices: tuple[Setting, ...] | None = None
     table: bool = False
     increasing: bool = False
@@ -81,6 +82,7 @@ class Parameter:
                 ("at least", self.at_least),
                 ("below", self.below),
                 ("at most", self.at_most),
+                ("other than", self.other_than),
             ]
             if bound is not None
         ]
@@ -128,6 +130,7 @@ class Parameter:
             and (self.at_least is None or number >= self.at_least)
             and (self.below is None or number < self.below)
             and (self.at_most is None or number <= self.at_most)
+            and number != self.other_than
         )
 
 
@@ -170,6 +173,7 @@ def parameter(
     at_least: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
+    other_than: float | None = None,
     choices: tuple[Setting, ...] | None = None,
     table: bool = False,
     increasing: bool = False,
@@ -183,7 +187,7 @@ def parameter(
     Args:
         default: its value when nothing is said; the type says what it is (float, bool, or a tuple of several numbers).
         doc: one line: what it is, and on which scale.
-        above, at_least, below, at_most: bounds of a number, or of each of several.
+        above, at_least, below, at_most, other_than: bounds of a number, or of each of several.
         choices: the values allowed, where they are few.
         table: whether a sequence of numbers is taken (one per class or label).
         increasing: whether it is one number or more, each above the one before: the levels of quantiles.
@@ -199,6 +203,7 @@ def parameter(
         at_least=at_least,
         below=below,
         at_most=at_most,
+        other_than=other_than,
         choices=choices,
         table=table,
         increasing=increasing,

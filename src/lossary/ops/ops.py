@@ -327,6 +327,14 @@ class Operations(ABC):
         return self.where(self.isfinite(difference), scale * difference, halved)
 
     @final
+    def line_at_0(self, slope: float, within: float, x: Array, y: Array, elsewhere: Array) -> Array:
+        """slope · (x − y) where both are so close to 0, also where their difference is subnormal and this is not; and
+        elsewhere what is given."""
+        is_close = self.logical_and(self.abs(x) < within, self.abs(y) < within)
+        raised = 2.0**60 * self.where(is_close, x, 0.0) - 2.0**60 * self.where(is_close, y, 0.0)
+        return self.where(is_close, (2.0**-60 * slope) * raised, elsewhere)
+
+    @final
     def shifted_difference(self, shift: float, x: Array, y: Array) -> Array:
         """shift + (x − y), to the last digits also where the two cancel; equal infinities differ by 0."""
         alike = self.logical_and(self.equal(x, y), self.equal(self.abs(x), math.inf))
@@ -416,6 +424,14 @@ class Operations(ABC):
         beyond_1 = square * self._series(square, [1.0 / math.factorial(k) for k in range(2, 20, 2)])
         rest = self.log1p(self.where(is_near, beyond_1, self.exp(-2.0 * size)))
         return self.where(is_near, 0.0, size - math.log(2.0)) + rest
+
+    @final
+    def expm1_bend(self, x: Array) -> Array:
+        """2 (exp(x) − 1 − x) / x², for |x| up to 2: how far the exponential is above its tangent at 0, beside the
+        parabola that it is next to 0, where this is 1; to the last digits. Beyond 2, where differences are as good, it
+        is NaN."""
+        bend = self._series(x, [2.0 / math.factorial(k) for k in range(2, 28)], 2.0)
+        return self.where(self.abs(x) <= 2.0, bend, math.nan)
 
     @final
     def log1p_bend(self, x: Array) -> Array:

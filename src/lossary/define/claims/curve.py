@@ -103,7 +103,8 @@ class Symmetric(Claim):
             room = np.minimum(target - domain.low, domain.high - target)
             residual = np.minimum(np.abs(residual - target), 0.99 * room)
         above, below = probe.values(target + residual, target), probe.values(target - residual, target)
-        unequal = (above != below) & ~(np.abs(above - below) <= rounded * (1.0 + np.abs(above)))
+        with np.errstate(invalid="ignore"):  # both may be infinite
+            unequal = (above != below) & ~(np.abs(above - below) <= rounded * (1.0 + np.abs(above)))
         return probe.first(unequal, residual=residual, target=target)
 
 

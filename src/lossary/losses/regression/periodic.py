@@ -69,11 +69,7 @@ class Periodic(Pointwise):
         half, quarter, pace = 0.5 * self.period, 0.25 * self.period, 2.0 * math.pi / self.period
         back = xp.where(whole > 0.0, half - whole, -half - whole) - rest
         far = pace * xp.sinpi(xp.where(xp.abs(whole) > quarter, back, whole + rest) / half)
-        # Next to 0 the residual may be subnormal where the pull is not.
-        tiny = 2.0**-60 * self.period
-        is_tiny = xp.logical_and(xp.abs(p) < tiny, xp.abs(y) < tiny)
-        raised = 2.0**60 * xp.where(is_tiny, p, 0.0) - 2.0**60 * xp.where(is_tiny, y, 0.0)
-        return xp.where(is_tiny, (2.0**-60 * pace * pace) * raised, far)
+        return xp.line_at_0(pace * pace, 2.0**-60 * self.period, p, y, far)
 
     def curvature(self, xp: Any, p: Array, y: Array) -> Array:
         pace = 2.0 * math.pi / self.period
