@@ -279,12 +279,16 @@ def _to_mask(owner: str, where: Described) -> Array:
 
 def _to_indices(xp: Framework, loss: Loss, name: str, target: Described) -> Array:
     if "float" in target.dtype:
-        soft = loss.for_targets_of(loss.prediction.axes) or "CategoricalCrossEntropy"
+        rows = loss.for_targets_of(loss.prediction.axes)
         raise DtypeError(
             f"{type(loss).__name__}: {name} must be integers, the index of the right class.",
             received=f"{name} of dtype {target.dtype}.",
             hint="whole numbers stored as floats: target.astype('int64'), in PyTorch target.long(); "
-            f"one-hot rows: target.argmax(-1); soft ones belong to {soft}.",
+            + (
+                f"one-hot rows belong to {rows}."
+                if rows
+                else "one-hot rows: target.argmax(-1); soft ones belong to CategoricalCrossEntropy."
+            ),
         )
     # Narrow integers could not be compared with K.
     return xp.cast(target.array, "int32") if target.dtype in _NARROW else target.array

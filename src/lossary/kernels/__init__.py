@@ -60,8 +60,8 @@ def fused(framework: str) -> Callable[..., Any]:
 def fits(loss: Loss) -> bool:
     """Whether it is of the shapes that kernels know: a prediction and a target, of numbers or of rows; both, where rows
     have more axes than one, and of pixels that are numbers, which are one row."""
-    one_row = loss.prediction.axes == loss.target.axes and not loss.prediction.innermost.rows
-    together = loss.prediction.axes < 2 or one_row
+    axes = loss.prediction.axes
+    together = axes < 2 or (axes == loss.target.axes and not loss.prediction.innermost.rows)
     return len(loss.inputs) == 2 and not loss.pooled and together
 
 

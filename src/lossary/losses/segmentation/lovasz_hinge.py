@@ -7,8 +7,8 @@ from lossary.define import (
     Claim,
     Convex,
     Domain,
+    Indicator,
     Kinked,
-    Labels,
     Lipschitz,
     NonNegative,
     Notation,
@@ -71,7 +71,7 @@ class LovaszHinge(Rowwise):
 
     @property
     def target(self) -> Domain:
-        return mask(self, Labels((0.0, 1.0)))
+        return mask(self, Indicator())
 
     @property
     def claims(self) -> tuple[Claim, ...]:

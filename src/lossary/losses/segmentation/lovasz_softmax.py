@@ -10,8 +10,8 @@ from lossary.define import (
     ClassIndex,
     Convex,
     Domain,
+    Indicator,
     Kinked,
-    Labels,
     Lipschitz,
     Logits,
     NonNegative,
@@ -78,7 +78,7 @@ class LovaszSoftmax(Batchwise):
 
     @property
     def target(self) -> Domain:
-        return Row(Labels((0.0, 1.0))) if self.one_hot else ClassIndex()
+        return Row(Indicator()) if self.one_hot else ClassIndex()
 
     @property
     def claims(self) -> tuple[Claim, ...]:
