@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import math
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from lossary.kernels import machine, threads
+from lossary.kernels import across, machine, threads
 from lossary.kernels.emitter import TOTALS, arguments, emit
-from lossary.kernels.program import Variant, program
+from lossary.kernels.program import Program, Variant, program
 from lossary.ops.labels import may_be_labels
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Operations on entries from which on waking another thread pays.
 _WORTH_A_THREAD = 4_000_000
 _LARGEST = {"float32": 2.0**100, "float64": 2.0**1000}
+_MANY_ROWS = 256  # from which on it pays to compile another kernel, which takes short rows side by side
 _STEP = 1024  # slices of pointwise work start at multiples of this
 
 _Totals = ctypes.c_double * len(TOTALS)
@@ -33,6 +35,7 @@ class Kernel:
         read = program(loss, variant)
         names = arguments(read)
         self._code = _compiled(emit(read, avx512=machine.has_avx512()), len(names))
+        self._across = functools.lru_cache(maxsize=16)(functools.partial(_compiled_across, read))
         # What tells the weight of all losses, before a mean's gradient can be scaled; None where all count alike.
         self._weigher = (
             Kernel(loss, variant._replace(outputs=("weight",))) if read.weighs and "weight" not in read.totals else None
@@ -67,9 +70,10 @@ class Kernel:
         if self._tables:
             addresses = addresses | self._tables
         values = [addresses.get(name, 0) for name in self._names]
+        code = (self._across(length) if self._by_rows and rows >= _MANY_ROWS else None) or self._code
         work = rows * length * self._cost
         if most == 1 or work < 2 * _WORTH_A_THREAD:
-            return self._slice(values, rows, length, scale)
+            return self._slice(code, values, rows, length, scale)
         units = rows if self._by_rows else length
         workers = min(most, work // _WORTH_A_THREAD, units)
         step = -(-units // workers)
@@ -82,7 +86,7 @@ class Kernel:
                 for address, (size, whole) in zip(values, self._steps, strict=True)
             ]
             shape = (count, length) if self._by_rows else (1, count)
-            jobs.append(functools.partial(self._slice, moved, *shape, scale))
+            jobs.append(functools.partial(self._slice, code, moved, *shape, scale))
         total, weight, illegal = map(sum, zip(*threads.run(jobs, workers), strict=True))
         return total, weight, illegal
 
@@ -97,13 +101,23 @@ class Kernel:
         of the losses, can be held."""
         return weight == 0.0 or (self._smallest < weight < self._largest and not math.isinf(total))
 
-    def _slice(self, values: list[int], rows: int, length: int, scale: float) -> tuple[float, float, float]:
+    def _slice(
+        self, code: machine.MachineCode, values: list[int], rows: int, length: int, scale: float
+    ) -> tuple[float, float, float]:
         totals = _Totals()
-        if self._kept:
+        if self._kept and code is self._code:
             scratch = np.empty(self._kept * length, dtype=self._dtype)
             values = [*values[:-1], scratch.ctypes.data]
-        self._code.call(rows, length, self._settings, ctypes.addressof(totals), *values, scale)
+        code.call(rows, length, self._settings, ctypes.addressof(totals), *values, scale)
         return totals[0], totals[1], totals[2]
+
+
+def _compiled_across(read: Program, length: int) -> machine.MachineCode | None:
+    """For short rows of this length; None where they are taken one after the other."""
+    if across.pays(read, length):
+        with contextlib.suppress(Exception):  # an LLVM that cannot: the other kernel gives the same numbers
+            return _compiled(across.emit(read, length, avx512=machine.has_avx512()), len(arguments(read)))
+    return None
 
 
 @functools.cache
