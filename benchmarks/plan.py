@@ -65,8 +65,8 @@ def worst_ratio(found: list[Measurement]) -> float:
 
 def most_memory(found: list[Measurement]) -> float:
     """As a multiple of the peer's; 0 where the system does not tell."""
-    both = [each for each in found if each.memory is not None and each.peer_memory]
-    return max((each.memory / each.peer_memory for each in both), default=0.0)
+    ratios = [each.memory / each.peer_memory for each in found if each.memory is not None and each.peer_memory]
+    return max(ratios, default=0.0)
 
 
 def worst_time(found: list[Measurement]) -> float:
