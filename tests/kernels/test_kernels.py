@@ -119,11 +119,14 @@ def test_kernel_equals_the_operations(loss: Any, dtype: str, random: Any) -> Non
     compare(loss, hidden, target, dtype, where=unseen)
 
 
-@losses(of=tuple(loss for loss in PLAIN if loss in DEFAULTS and loss.prediction.rows), dtype=DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.thorough)])
+@losses(of=tuple(loss for loss in PLAIN if loss in DEFAULTS and loss.prediction.rows))
 def test_short_rows_side_by_side_are_the_same(loss: Any, dtype: str, random: Any) -> None:
     """Two vectors of rows, or five, and some that are left; among them rows of no numbers."""
     count = 43
     prediction, target = given(loss, dtype, random, count)
+    if loss.target.indices:
+        prediction = prediction.round()  # some of the largest tie
     broken = prediction.copy()
     broken[1::5] = np.resize(np.array([np.nan, np.inf, -np.inf, 0.0], dtype), broken[1::5].shape)
     weight, where = random.uniform(size=count).astype(dtype), random.uniform(size=count) < 0.7
