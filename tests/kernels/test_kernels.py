@@ -20,8 +20,8 @@ from lossary.define.domains.numbers import Real
 from lossary.define.domains.rows import Row
 from lossary.define.loss import Loss, Pointwise, Rowwise
 from lossary.define.parameters import parameter
+from lossary.kernels import across, machine, threads
 from lossary.kernels import kernel as kernel_module
-from lossary.kernels import machine, threads
 from lossary.kernels.kernel import Kernel
 from lossary.kernels.program import Variant, program
 from lossary.ops.call import Call
@@ -117,6 +117,36 @@ def test_kernel_equals_the_operations(loss: Any, dtype: str, random: Any) -> Non
     # One weight for each row, and what is masked or weighs nothing is never looked at.
     compare(loss, hidden, target, dtype, weight=np.where(unseen, 0.7, 0.0).astype(dtype))
     compare(loss, hidden, target, dtype, where=unseen)
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.thorough)])
+@losses(of=tuple(loss for loss in PLAIN if loss in DEFAULTS and loss.prediction.rows))
+def test_short_rows_side_by_side_are_the_same(loss: Any, dtype: str, random: Any) -> None:
+    """Two vectors of rows, or five, and some that are left; among them rows of no numbers."""
+    count = 43
+    prediction, target = given(loss, dtype, random, count)
+    if loss.target.indices:
+        prediction = prediction.round()  # some of the largest tie
+    broken = prediction.copy()
+    broken[1::5] = np.resize(np.array([np.nan, np.inf, -np.inf, 0.0], dtype), broken[1::5].shape)
+    weight, where = random.uniform(size=count).astype(dtype), random.uniform(size=count) < 0.7
+    calls = (
+        {"prediction": prediction, "target": target},
+        {"prediction": prediction, "target": target, "weight": weight, "where": where, "reduction": "none"},
+        {"prediction": broken, "target": target, "where": np.arange(count) % 5 != 1, "reduction": "sum"},
+    )
+    for arguments in calls:
+        with mock.patch.object(across, "pays", return_value=False):
+            kernels.compiled.cache_clear()
+            theirs = call(loss, **arguments)
+        with (
+            mock.patch.object(kernel_module, "_MANY_ROWS", 1),
+            mock.patch.object(across, "emit", wraps=across.emit) as made,
+        ):
+            kernels.compiled.cache_clear()
+            mine = call(loss, **arguments)
+        assert made.called
+        close(mine, theirs, dtype)
 
 
 @final

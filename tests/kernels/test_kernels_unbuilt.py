@@ -15,7 +15,7 @@ from lossary import BinaryCrossEntropy, Huber, SparseCategoricalCrossEntropy, ke
 from lossary.define.loss import Loss
 from lossary.describe import show
 from lossary.kernels.program import Variant, program
-from tests.grid import DEFAULTS, DTYPES, losses, ordinary
+from tests.grid import CLASSES, DEFAULTS, DTYPES, losses, ordinary
 from tests.paths import counted, in_words
 
 pytestmark = pytest.mark.skipif(kernels.unavailable() is not None, reason=str(kernels.unavailable()))
@@ -113,6 +113,7 @@ MACHINES = {"aarch64-unknown-linux-gnu": ("generic", 183), "x86_64-unknown-linux
 @losses(DEFAULTS)
 def test_kernels_can_be_made_for_other_machines(loss: Loss, dtype: str, triple: str, llvm: ModuleType) -> None:
     """For aarch64, and for an x86-64 without AVX or FMA; nobody runs them here."""
+    from lossary.kernels import across
     from lossary.kernels.emitter import emit
     from lossary.kernels.machine import object_code
 
@@ -124,7 +125,12 @@ def test_kernels_can_be_made_for_other_machines(loss: Loss, dtype: str, triple: 
     machine = target.create_target_machine(cpu=cpu, features="", opt=3, reloc="pic")
     trained = loss.trainable and loss.has_gradient
     read = program(loss, Variant(dtype, ("total", "gradient") if trained else ("total",)))
-    code = object_code(emit(read, avx512=False), machine)
-    assert code[:4] == b"\x7fELF"
-    assert int.from_bytes(code[18:20], "little") == number
-    assert b"kernel" in code
+    texts = [emit(read, avx512=False)]
+    length = loss.prediction.size or CLASSES
+    if across.pays(read, length) and dtype == "float32":
+        texts.append(across.emit(read, length, avx512=False))
+    for text in texts:
+        code = object_code(text, machine)
+        assert code[:4] == b"\x7fELF"
+        assert int.from_bytes(code[18:20], "little") == number
+        assert b"kernel" in code

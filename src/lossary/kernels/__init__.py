@@ -1,7 +1,8 @@
 """The fused path: from an unchanged loss, one pass over memory that writes value and gradient.
 
     loss → program (the loss read once for one entry, by operations on symbols, `symbolic`)
-         → emitter (LLVM's language, in explicit vectors) → machine (machine code, kept on disk)
+         → emitter (LLVM's language, in explicit vectors; `across` where rows are short)
+         → machine (machine code, kept on disk)
          → kernel (called with addresses, by slices on a few threads)
 
 `compiled` is the only door. It needs llvmlite (the extra "fast") and a CPU that multiplies and adds in one step; where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, final
 
@@ -13,7 +14,7 @@ from lossary.kernels.symbolic import PRECISIONS, Expression
 
 _BYTES = 64  # of a vector: one register where there are AVX-512 units, a few registers elsewhere
 
-_BIT, _BYTE, _INT, _LONG, _DOUBLE = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.DoubleType()
+BIT, BYTE, INT, LONG, DOUBLE = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.DoubleType()
 
 
 # What a kernel may add up, and where in the argument "totals" it adds it.
@@ -31,120 +32,56 @@ def emit(program: Program, *, avx512: bool) -> str:
 
     It takes `arguments(program)` and, last, the scale. Totals are added to what is there.
     """
-    return str(_Emitter(program, avx512).module)
+    return str(_AlongRows(program, avx512).module)
 
 
 @final
-class _Place:
-    """Where in a row an expression is evaluated: at so many entries from `start` on."""
+class Place:
+    """Where an expression is evaluated: at so many entries of a row from `start` on; or, if the lanes are rows, at one
+    `entry` of so many."""
 
-    def __init__(self, lanes: int, start: Any, mask: Any = None) -> None:
+    def __init__(self, lanes: int, start: Any, mask: Any = None, entry: int = 0) -> None:
         self.lanes = lanes  # 1 for a single entry, or for the row as a whole
         self.start = start
         self.mask = mask  # None where every lane counts
+        self.entry = entry
         self.values: dict[Expression, Any] = {}
 
 
-@final
-class _Emitter:
+class Emitter(ABC):
+    """What both ways have in common: operations on vectors of numbers, whatever their lanes are."""
+
     def __init__(self, program: Program, avx512: bool) -> None:
         self.program = program
         self.avx512 = avx512
         wide = program.dtype == "float64"
-        self.number = _DOUBLE if wide else ir.FloatType()
-        self.bits = _LONG if wide else _INT
+        self.number = DOUBLE if wide else ir.FloatType()
+        self.bits = LONG if wide else INT
         self.mantissa, self.bias = (52, 1023) if wide else (23, 127)
         self.lanes = _BYTES // (8 if wide else 4)
         self.module = ir.Module("lossary")
         names = arguments(program)
-        kind = ir.FunctionType(ir.VoidType(), [_LONG] * len(names) + [_DOUBLE])
+        kind = ir.FunctionType(ir.VoidType(), [LONG] * len(names) + [DOUBLE])
         function = ir.Function(self.module, kind, "kernel")
         # So that there is no table for unwinding, which must be near the code, and may not be in a crowded process.
         function.attributes.add("nounwind")
         self.arguments = dict(zip([*names, "scale"], function.args, strict=True))
-        self.builder = ir.IRBuilder(function.append_basic_block())
-        self._emit()
-
-    # ── the loops ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _emit(self) -> None:
-        b, program = self.builder, self.program
-        length, lanes = self.arguments["length"], _LONG(self.lanes)
-        self.full = b.mul(b.udiv(length, lanes), lanes)
+        b = self.builder = ir.IRBuilder(function.append_basic_block())
         scale = self.arguments["scale"]
-        self.given_scale = scale if self.number == _DOUBLE else b.fptrunc(scale, self.number)
+        self.given_scale = scale if self.number == DOUBLE else b.fptrunc(scale, self.number)
         self.settings = {
-            name: b.load(self._address("settings", _LONG(place), self.number), typ=self.number)
+            name: b.load(self.address("settings", LONG(place), self.number), typ=self.number)
             for place, name in enumerate(program.setting_names)
         }
-        totals = {name: ExactSum(self, _DOUBLE) for name in program.totals}
-        last = program.last_pass
-        with self.loop(_LONG(0), self.arguments["rows"], 1) as self.row:
-            self.base = b.mul(self.row, length)
-            self.whole = _Place(1, None)
-            for self.level in range(last + 1):
-                self._know_row()
-                self._pass(totals)
-            self.level = last + 1
-            self._know_row()
-            for name, node in program.stores.items():
-                if not node.row:
-                    b.store(self.value(node, self.whole), self._address(name, self.row, self.number))
-            for name, node in program.totals.items():
-                if not node.row:
-                    totals[name].add(self._multiplied(self._as_double(self.value(node, self.whole)), name, self.whole))
-        for name in program.totals:
-            address = self._address("totals", _LONG(TOTALS.index(name)), _DOUBLE)
-            b.store(b.fadd(b.load(address, typ=_DOUBLE), totals[name].finished()), address)
-        b.ret_void()
+        self._emit()
 
-    def _know_row(self) -> None:
-        """All that can be known of the row as a whole before this pass."""
-        for node in self.program.nodes:
-            if not node.row and node.level == self.level:
-                self.value(node, self.whole)
+    @abstractmethod
+    def _emit(self) -> None:
+        """The body of the function."""
 
-    def _pass(self, totals: dict[str, ExactSum]) -> None:
-        """One pass over the row: its reductions, and what is stored on this level."""
-        b, program, level = self.builder, self.program, self.level
-        reductions: dict[tuple[type, Expression], Any] = {}
-        reduced = [node for node in program.nodes if node.operation in _REDUCTIONS and node.operands[0].level == level]
-        for node in reduced:
-            key = _REDUCTIONS[node.operation], node.operands[0]
-            operations = {each.operation for each in reduced if each.operands[0] is node.operands[0]}
-            reductions.setdefault(key, key[0](self, operations))
-        sums = {
-            name: ((RowSum if node.kind == "number" else RowAny)(self), node)
-            for name, node in program.totals.items()
-            if node.row and node.level == level
-        }
-        stores = [(name, node) for name, node in program.stores.items() if node.row and node.level == level]
-        stores = [(self._slot(node), node) for node in program.kept if node.level == level] + stores
-        if not (reductions or sums or stores):
-            return
-
-        def step(place: _Place) -> None:
-            for (kind, operand), reduction in reductions.items():
-                value = self.value(operand, place)
-                reduction.add(self.widened(value) if kind is RowSum else value, place)
-            for name, (total, node) in sums.items():
-                value = self.value(node, place)
-                total.add(self._multiplied(self.widened(value), name, place) if node.kind == "number" else value, place)
-            # Last, and after all are known: the gradient is written over what an earlier pass has left there.
-            for name, value in [(name, self.value(node, place)) for name, node in stores]:
-                self._store(name, value, place)
-
-        with self.loop(_LONG(0), self.full, self.lanes) as start:
-            step(_Place(self.lanes, start))
-        with b.if_then(b.icmp_unsigned("<", self.full, self.arguments["length"])):
-            left = b.trunc(b.sub(self.arguments["length"], self.full), _INT)
-            mask = b.icmp_unsigned("<", self.counting(), self.splat(left))
-            step(_Place(self.lanes, self.full, mask))
-        for node in reduced:
-            reduction = reductions[_REDUCTIONS[node.operation], node.operands[0]]
-            self.whole.values[node] = reduction.finished(node.operation)
-        for name, (total, _) in sums.items():
-            totals[name].add(total.finished_exactly())
+    @abstractmethod
+    def value(self, node: Expression, place: Place) -> Any:
+        """The number, truth or index that an expression is, for each lane of the place."""
 
     @contextlib.contextmanager
     def loop(self, first: Any, end: Any, step: int) -> Iterator[Any]:
@@ -154,14 +91,28 @@ class _Emitter:
         head, body, after = (b.append_basic_block() for _ in range(3))
         b.branch(head)
         b.position_at_end(head)
-        index = b.phi(_LONG)
+        index = b.phi(LONG)
         index.add_incoming(first, before)
         b.cbranch(b.icmp_unsigned("<", index, end), body, after)
         b.position_at_end(body)
         yield index
-        index.add_incoming(b.add(index, _LONG(step)), b.block)
+        index.add_incoming(b.add(index, LONG(step)), b.block)
         b.branch(head)
         b.position_at_end(after)
+
+    def address(self, name: str, index: Any, kind: Any) -> Any:
+        b = self.builder
+        start = b.inttoptr(self.arguments[name], ir.PointerType())
+        return b.gep(start, [index], source_etype=kind)
+
+    def combined(self, node: Expression, place: Place) -> Any:
+        """An operation on what its operands are there."""
+        operands = [self.value(each, place) for each in node.operands]
+        if node.operation in ("less", "less_equal", "equal"):
+            sign = {"less": "<", "less_equal": "<=", "equal": "=="}[node.operation]
+            compare = self.builder.icmp_signed if node.operands[0].kind == "index" else self.builder.fcmp_ordered
+            return compare(sign, *operands)
+        return _OPERATIONS[node.operation](self, *operands)
 
     def slot(self, kind: Any, first: Any) -> Any:
         """Memory for a variable, which LLVM makes a register, with `first` in it."""
@@ -170,127 +121,13 @@ class _Emitter:
         self.builder.store(first, slot)
         return slot
 
-    # ── expressions ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def value(self, node: Expression, place: _Place) -> Any:
-        """The number, truth or index that an expression is, for each lane of the place."""
-        if not node.row and place is not self.whole:
-            return self.splat(self.whole.values[node], place.lanes)
-        if node not in place.values:
-            stored = node in self.program.kept and node.level < self.level
-            place.values[node] = (
-                self._load(self._slot(node), self.number, place) if stored else self._computed(node, place)
-            )
-        return place.values[node]
-
-    def _computed(self, node: Expression, place: _Place) -> Any:
-        if node.operation in _LEAVES:
-            return _LEAVES[node.operation](self, node, place)
-        if node.operation == "take":
-            return self._taken(node)
-        operands = [self.value(each, place) for each in node.operands]
-        if node.operation in ("less", "less_equal", "equal"):
-            sign = {"less": "<", "less_equal": "<=", "equal": "=="}[node.operation]
-            compare = self.builder.icmp_signed if node.operands[0].kind == "index" else self.builder.fcmp_ordered
-            return compare(sign, *operands)
-        return _OPERATIONS[node.operation](self, *operands)
-
-    def _input(self, node: Expression, place: _Place) -> Any:
-        name = node.detail
-        if name == "scale":
-            return self.given_scale
-        if name == "ignored":
-            return self.arguments[name]
-        kind = {"number": self.number, "truth": _BYTE, "index": _LONG}[node.kind]
-        if not node.row:
-            loaded = self.builder.load(self._address(name, self.row, kind), typ=kind)
-        else:
-            loaded = self._load(name, kind, place)
-        return loaded if node.kind != "truth" else self.builder.icmp_unsigned("!=", loaded, self.like(loaded, 0))
-
-    def _constant(self, node: Expression, place: _Place) -> Any:
-        return self.number(float.fromhex(node.detail))
-
-    def _setting(self, node: Expression, place: _Place) -> Any:
-        return self.settings[node.detail]
-
-    def _classes(self, node: Expression, place: _Place) -> Any:
-        return self.builder.sitofp(self.arguments["length"], self.number)
-
-    def _beside_index(self, node: Expression, place: _Place) -> Any:
-        """The position compared with an index."""
-        index, comparison = self.value(node.operands[0], self.whole), _POSITIONS[node.operation]
-        if place.lanes == 1:
-            return self.builder.icmp_signed(comparison, place.start, index)
-        position = self.positions(place)
-        return self.builder.icmp_signed(comparison, position, self.splat(self.builder.trunc(index, _INT)))
-
-    def _to_index(self, node: Expression, place: _Place) -> Any:
-        (number,) = node.operands
-        if number.operation == "classes":
-            return self.arguments["length"]
-        if number.operation == "constant":
-            return _LONG(int(float.fromhex(number.detail)))
-        return self.builder.fptosi(self.value(number, place), _LONG)
-
-    def _taken(self, node: Expression) -> Any:
-        """The row's expression at one entry; what a pass has left there is read again."""
-        row, index = node.operands
-        return self.value(row, _Place(1, self.whole.values[index]))
-
-    # ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _slot(self, node: Expression) -> str:
-        """Where a kept expression is: the first in the gradient's row, which is written over last, if there is one."""
-        place, stores = self.program.kept[node], self.program.stores
-        borrowed = "gradient" in stores and stores["gradient"].level == self.program.last_pass
-        if borrowed and place == 0:
-            return "gradient"
-        return f"scratch {place - borrowed}"
-
-    def _address(self, name: str, index: Any, kind: Any) -> Any:
-        b = self.builder
-        start = b.inttoptr(self.arguments[name], ir.PointerType())
-        return b.gep(start, [index], source_etype=kind)
-
-    def _entry_address(self, name: str, kind: Any, place: _Place) -> Any:
-        b = self.builder
-        if name.startswith("scratch"):
-            row = b.mul(self.arguments["length"], _LONG(int(name.split()[1])))
-            return self._address("scratch", b.add(row, place.start), kind)
-        if name.startswith("table"):
-            return self._address(name, place.start, kind)
-        return self._address(name, b.add(self.base, place.start), kind)
-
-    def _load(self, name: str, kind: Any, place: _Place) -> Any:
-        address = self._entry_address(name, kind, place)
-        if place.lanes == 1:
-            return self.builder.load(address, typ=kind)
-        vector = ir.VectorType(kind, place.lanes)
-        align = 1 if kind is _BYTE else 8 if kind == _DOUBLE else 4
-        if place.mask is None:
-            return self.builder.load(address, typ=vector, align=align)
-        nothing = ir.Constant(vector, 0)
-        return self.call("llvm.masked.load", vector, address, _INT(align), place.mask, nothing, ending=".p0")
-
-    def _store(self, name: str, value: Any, place: _Place) -> None:
-        address = self._entry_address(name, self.number, place)
-        align = 8 if self.number == _DOUBLE else 4
-        if place.mask is None:
-            self.builder.store(value, address, align=align)
-        else:
-            nothing = ir.VoidType()
-            self.call(
-                "llvm.masked.store", nothing, value, address, _INT(align), place.mask, of=value.type, ending=".p0"
-            )
-
     # ── small change ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def call(self, name: str, result: Any, *operands: Any, of: Any = None, ending: str = "") -> Any:
         """LLVM's intrinsic for this type."""
         kind = of or result
         inner = kind.element if isinstance(kind, ir.VectorType) else kind
-        code = f"f{64 if inner == _DOUBLE else 32}" if not isinstance(inner, ir.IntType) else f"i{inner.width}"
+        code = f"f{64 if inner == DOUBLE else 32}" if not isinstance(inner, ir.IntType) else f"i{inner.width}"
         code = f"v{kind.count}{code}" if isinstance(kind, ir.VectorType) else code
         full = f"{name}.{code}{ending}"
         function = self.module.globals.get(full) or ir.Function(
@@ -306,20 +143,20 @@ class _Emitter:
         vector = ir.VectorType(value.type, lanes)
         if isinstance(value, ir.Constant):
             return ir.Constant(vector, value)
-        one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, _INT(0))
-        places = ir.Constant(ir.VectorType(_INT, lanes), 0)
+        one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, INT(0))
+        places = ir.Constant(ir.VectorType(INT, lanes), 0)
         return self.builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), places)
 
     def like(self, value: Any, number: float) -> Any:
         """A constant of the same type."""
         return ir.Constant(value.type, number)
 
-    def positions(self, place: _Place) -> Any:
-        start = self.splat(self.builder.trunc(place.start, _INT), place.lanes)
+    def positions(self, place: Place) -> Any:
+        start = self.splat(self.builder.trunc(place.start, INT), place.lanes)
         return self.builder.add(start, self.counting())
 
     def counting(self) -> Any:
-        return ir.Constant(ir.VectorType(_INT, self.lanes), list(range(self.lanes)))
+        return ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
 
     def folded(self, vectors: tuple[Any, ...], combine: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
         """Vectors to single numbers: the upper half with the lower, until one lane is left."""
@@ -330,7 +167,7 @@ class _Emitter:
                     b.shuffle_vector(
                         each,
                         ir.Constant(each.type, ir.Undefined),
-                        ir.Constant(ir.VectorType(_INT, lanes // 2), list(range(first, first + lanes // 2))),
+                        ir.Constant(ir.VectorType(INT, lanes // 2), list(range(first, first + lanes // 2))),
                     )
                     for each in vectors
                 ]
@@ -338,19 +175,19 @@ class _Emitter:
             ]
             vectors = combine(*halves[0], *halves[1])
             lanes //= 2
-        return tuple(b.extract_element(each, _INT(0)) for each in vectors)
+        return tuple(b.extract_element(each, INT(0)) for each in vectors)
 
     def _as_double(self, value: Any) -> Any:
-        return self.builder.uitofp(value, _DOUBLE) if value.type == _BIT else self.widened(value)
+        return self.builder.uitofp(value, DOUBLE) if value.type == BIT else self.widened(value)
 
     def widened(self, value: Any) -> Any:
         """Numbers in float64."""
-        if self.number == _DOUBLE:
+        if self.number == DOUBLE:
             return value
         vector = isinstance(value.type, ir.VectorType)
-        return self.builder.fpext(value, ir.VectorType(_DOUBLE, value.type.count) if vector else _DOUBLE)
+        return self.builder.fpext(value, ir.VectorType(DOUBLE, value.type.count) if vector else DOUBLE)
 
-    def _multiplied(self, value: Any, name: str, place: _Place) -> Any:
+    def multiplied(self, value: Any, name: str, place: Place) -> Any:
         """What is added to a total of that name, in float64."""
         factor = self.program.factor
         if name != "total" or factor is None:
@@ -380,9 +217,9 @@ class _Emitter:
 
     def _scaled_in_one(self, x: Any, power: Any) -> Any:
         """The same by the instruction of AVX-512."""
-        mask, code = (ir.IntType(8), "pd") if self.number == _DOUBLE else (ir.IntType(16), "ps")
+        mask, code = (ir.IntType(8), "pd") if self.number == DOUBLE else (ir.IntType(16), "ps")
         name = f"llvm.x86.avx512.mask.scalef.{code}.512"
-        operands = [x, power, x, mask(-1), _INT(4)]
+        operands = [x, power, x, mask(-1), INT(4)]
         function = self.module.globals.get(name) or ir.Function(
             self.module, ir.FunctionType(x.type, [each.type for each in operands]), name
         )
@@ -403,7 +240,7 @@ class _Emitter:
         rest.add_incoming(x, before)
         size = self.call("llvm.fabs", x.type, rest)
         far = b.fcmp_ordered(">=", size, divisor)
-        more = self.call("llvm.vector.reduce.or", _BIT, far, of=far.type) if far.type != _BIT else far
+        more = self.call("llvm.vector.reduce.or", BIT, far, of=far.type) if far.type != BIT else far
         b.cbranch(more, body, after)
         b.position_at_end(body)
         power = b.fsub(b.fsub(self.exponent(size), self.exponent(divisor)), self.like(x, digits))
@@ -419,7 +256,7 @@ class _Emitter:
     def _exponent_bits(self, x: Any) -> tuple[Any, Any]:
         """The bits of x > 0 and the k for which x / 2ᵏ lies between √½ and √2."""
         b, bits = self.builder, self._as_bits(x)
-        root_half = 0x3FE6A09E667F3BCD if self.number == _DOUBLE else 0x3F3504F3
+        root_half = 0x3FE6A09E667F3BCD if self.number == DOUBLE else 0x3F3504F3
         return bits, b.ashr(b.sub(bits, self.like(bits, root_half)), self.like(bits, self.mantissa))
 
     def exponent(self, x: Any) -> Any:
@@ -437,6 +274,187 @@ class _Emitter:
         return self._from_bits(b.sub(bits, b.shl(exponent, self.like(bits, self.mantissa))))
 
 
+@final
+class _AlongRows(Emitter):
+    """A row after the other, in as many passes over each as its reductions need."""
+
+    # ── the loops ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _emit(self) -> None:
+        b, program = self.builder, self.program
+        length, lanes = self.arguments["length"], LONG(self.lanes)
+        self.full = b.mul(b.udiv(length, lanes), lanes)
+        totals = {name: ExactSum(self, DOUBLE) for name in program.totals}
+        last = program.last_pass
+        with self.loop(LONG(0), self.arguments["rows"], 1) as self.row:
+            self.base = b.mul(self.row, length)
+            self.whole = Place(1, None)
+            for self.level in range(last + 1):
+                self._know_row()
+                self._pass(totals)
+            self.level = last + 1
+            self._know_row()
+            for name, node in program.stores.items():
+                if not node.row:
+                    b.store(self.value(node, self.whole), self.address(name, self.row, self.number))
+            for name, node in program.totals.items():
+                if not node.row:
+                    totals[name].add(self.multiplied(self._as_double(self.value(node, self.whole)), name, self.whole))
+        for name in program.totals:
+            address = self.address("totals", LONG(TOTALS.index(name)), DOUBLE)
+            b.store(b.fadd(b.load(address, typ=DOUBLE), totals[name].finished()), address)
+        b.ret_void()
+
+    def _know_row(self) -> None:
+        """All that can be known of the row as a whole before this pass."""
+        for node in self.program.nodes:
+            if not node.row and node.level == self.level:
+                self.value(node, self.whole)
+
+    def _pass(self, totals: dict[str, ExactSum]) -> None:
+        """One pass over the row: its reductions, and what is stored on this level."""
+        b, program, level = self.builder, self.program, self.level
+        reductions: dict[tuple[type, Expression], Any] = {}
+        reduced = [node for node in program.nodes if node.operation in _REDUCTIONS and node.operands[0].level == level]
+        for node in reduced:
+            key = _REDUCTIONS[node.operation], node.operands[0]
+            operations = {each.operation for each in reduced if each.operands[0] is node.operands[0]}
+            reductions.setdefault(key, key[0](self, operations))
+        sums = {
+            name: ((RowSum if node.kind == "number" else RowAny)(self), node)
+            for name, node in program.totals.items()
+            if node.row and node.level == level
+        }
+        stores = [(name, node) for name, node in program.stores.items() if node.row and node.level == level]
+        stores = [(self._slot(node), node) for node in program.kept if node.level == level] + stores
+        if not (reductions or sums or stores):
+            return
+
+        def step(place: Place) -> None:
+            for (kind, operand), reduction in reductions.items():
+                value = self.value(operand, place)
+                reduction.add(self.widened(value) if kind is RowSum else value, place)
+            for name, (total, node) in sums.items():
+                value = self.value(node, place)
+                total.add(self.multiplied(self.widened(value), name, place) if node.kind == "number" else value, place)
+            # Last, and after all are known: the gradient is written over what an earlier pass has left there.
+            for name, value in [(name, self.value(node, place)) for name, node in stores]:
+                self._store(name, value, place)
+
+        with self.loop(LONG(0), self.full, self.lanes) as start:
+            step(Place(self.lanes, start))
+        with b.if_then(b.icmp_unsigned("<", self.full, self.arguments["length"])):
+            left = b.trunc(b.sub(self.arguments["length"], self.full), INT)
+            mask = b.icmp_unsigned("<", self.counting(), self.splat(left))
+            step(Place(self.lanes, self.full, mask))
+        for node in reduced:
+            reduction = reductions[_REDUCTIONS[node.operation], node.operands[0]]
+            self.whole.values[node] = reduction.finished(node.operation)
+        for name, (total, _) in sums.items():
+            totals[name].add(total.finished_exactly())
+
+    # ── expressions ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def value(self, node: Expression, place: Place) -> Any:
+        if not node.row and place is not self.whole:
+            return self.splat(self.whole.values[node], place.lanes)
+        if node not in place.values:
+            stored = node in self.program.kept and node.level < self.level
+            place.values[node] = (
+                self._load(self._slot(node), self.number, place) if stored else self._computed(node, place)
+            )
+        return place.values[node]
+
+    def _computed(self, node: Expression, place: Place) -> Any:
+        if node.operation in _LEAVES:
+            return _LEAVES[node.operation](self, node, place)
+        if node.operation == "take":
+            return self._taken(node)
+        return self.combined(node, place)
+
+    def _input(self, node: Expression, place: Place) -> Any:
+        name = node.detail
+        if name == "scale":
+            return self.given_scale
+        if name == "ignored":
+            return self.arguments[name]
+        kind = {"number": self.number, "truth": BYTE, "index": LONG}[node.kind]
+        if not node.row:
+            loaded = self.builder.load(self.address(name, self.row, kind), typ=kind)
+        else:
+            loaded = self._load(name, kind, place)
+        return loaded if node.kind != "truth" else self.builder.icmp_unsigned("!=", loaded, self.like(loaded, 0))
+
+    def _constant(self, node: Expression, place: Place) -> Any:
+        return self.number(float.fromhex(node.detail))
+
+    def _setting(self, node: Expression, place: Place) -> Any:
+        return self.settings[node.detail]
+
+    def _classes(self, node: Expression, place: Place) -> Any:
+        return self.builder.sitofp(self.arguments["length"], self.number)
+
+    def _beside_index(self, node: Expression, place: Place) -> Any:
+        """The position compared with an index."""
+        index, comparison = self.value(node.operands[0], self.whole), POSITIONS[node.operation]
+        if place.lanes == 1:
+            return self.builder.icmp_signed(comparison, place.start, index)
+        position = self.positions(place)
+        return self.builder.icmp_signed(comparison, position, self.splat(self.builder.trunc(index, INT)))
+
+    def _to_index(self, node: Expression, place: Place) -> Any:
+        (number,) = node.operands
+        if number.operation == "classes":
+            return self.arguments["length"]
+        if number.operation == "constant":
+            return LONG(int(float.fromhex(number.detail)))
+        return self.builder.fptosi(self.value(number, place), LONG)
+
+    def _taken(self, node: Expression) -> Any:
+        """The row's expression at one entry; what a pass has left there is read again."""
+        row, index = node.operands
+        return self.value(row, Place(1, self.whole.values[index]))
+
+    # ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _slot(self, node: Expression) -> str:
+        """Where a kept expression is: the first in the gradient's row, which is written over last, if there is one."""
+        place, stores = self.program.kept[node], self.program.stores
+        borrowed = "gradient" in stores and stores["gradient"].level == self.program.last_pass
+        if borrowed and place == 0:
+            return "gradient"
+        return f"scratch {place - borrowed}"
+
+    def _entry_address(self, name: str, kind: Any, place: Place) -> Any:
+        b = self.builder
+        if name.startswith("scratch"):
+            row = b.mul(self.arguments["length"], LONG(int(name.split()[1])))
+            return self.address("scratch", b.add(row, place.start), kind)
+        if name.startswith("table"):
+            return self.address(name, place.start, kind)
+        return self.address(name, b.add(self.base, place.start), kind)
+
+    def _load(self, name: str, kind: Any, place: Place) -> Any:
+        address = self._entry_address(name, kind, place)
+        if place.lanes == 1:
+            return self.builder.load(address, typ=kind)
+        vector = ir.VectorType(kind, place.lanes)
+        align = 1 if kind is BYTE else 8 if kind == DOUBLE else 4
+        if place.mask is None:
+            return self.builder.load(address, typ=vector, align=align)
+        nothing = ir.Constant(vector, 0)
+        return self.call("llvm.masked.load", vector, address, INT(align), place.mask, nothing, ending=".p0")
+
+    def _store(self, name: str, value: Any, place: Place) -> None:
+        address = self._entry_address(name, self.number, place)
+        align = 8 if self.number == DOUBLE else 4
+        if place.mask is None:
+            self.builder.store(value, address, align=align)
+        else:
+            nothing = ir.VoidType()
+            self.call("llvm.masked.store", nothing, value, address, INT(align), place.mask, of=value.type, ending=".p0")
+
+
 # ── reductions over a row ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -444,7 +462,7 @@ class _Emitter:
 class ExactSum:
     """A sum with what rounding it has lost (Knuth's TwoSum)."""
 
-    def __init__(self, emitter: _Emitter, kind: Any) -> None:
+    def __init__(self, emitter: Emitter, kind: Any) -> None:
         self.emitter = emitter
         zero = ir.Constant(kind, 0.0)
         self.sum, self.lost = emitter.slot(kind, zero), emitter.slot(kind, zero)
@@ -487,14 +505,14 @@ class RowSum:
     """The sum of a row of numbers in float64; with what is lost where that is wanted, or where the loss is computed in
     float64."""
 
-    def __init__(self, emitter: _Emitter, operations: Collection[str] = ()) -> None:
+    def __init__(self, emitter: Emitter, operations: Collection[str] = ()) -> None:
         self.emitter = emitter
-        self.kind = ir.VectorType(_DOUBLE, emitter.lanes)
-        exactly = emitter.number == _DOUBLE or "rest" in operations
+        self.kind = ir.VectorType(DOUBLE, emitter.lanes)
+        exactly = emitter.number == DOUBLE or "rest" in operations
         self.total = ExactSum(emitter, self.kind) if exactly else None
         self.sum = None if self.total else emitter.slot(self.kind, ir.Constant(self.kind, 0.0))
 
-    def add(self, value: Any, place: _Place) -> None:
+    def add(self, value: Any, place: Place) -> None:
         b = self.emitter.builder
         if place.mask is not None:
             value = b.select(place.mask, value, self.emitter.like(value, 0.0))
@@ -512,7 +530,7 @@ class RowSum:
 
     def finished(self, operation: str) -> Any:
         """The sum in the entries' dtype, or what rounding it has lost."""
-        b, narrow = self.emitter.builder, self.emitter.number != _DOUBLE
+        b, narrow = self.emitter.builder, self.emitter.number != DOUBLE
         if self.total is None:
             return b.fptrunc(self.finished_exactly(), self.emitter.number)
         total, lost = self.total.parts()
@@ -521,7 +539,7 @@ class RowSum:
             rounded = b.fptrunc(rounded, self.emitter.number)
         if operation == "sum":
             return rounded
-        rest = b.fadd(b.fsub(total, b.fpext(rounded, _DOUBLE) if narrow else rounded), lost)
+        rest = b.fadd(b.fsub(total, b.fpext(rounded, DOUBLE) if narrow else rounded), lost)
         return b.fptrunc(rest, self.emitter.number) if narrow else rest
 
 
@@ -529,12 +547,12 @@ class RowSum:
 class RowAny:
     """Whether anything in a row is true: 1 or 0."""
 
-    def __init__(self, emitter: _Emitter) -> None:
+    def __init__(self, emitter: Emitter) -> None:
         self.emitter = emitter
-        self.kind = ir.VectorType(_BIT, emitter.lanes)
+        self.kind = ir.VectorType(BIT, emitter.lanes)
         self.flags = emitter.slot(self.kind, ir.Constant(self.kind, 0))
 
-    def add(self, value: Any, place: _Place) -> None:
+    def add(self, value: Any, place: Place) -> None:
         b = self.emitter.builder
         if place.mask is not None:
             value = b.and_(place.mask, value)
@@ -543,26 +561,26 @@ class RowAny:
     def finished_exactly(self) -> Any:
         """In float64."""
         b = self.emitter.builder
-        flag = self.emitter.call("llvm.vector.reduce.or", _BIT, b.load(self.flags, typ=self.kind), of=self.kind)
-        return b.uitofp(flag, _DOUBLE)
+        flag = self.emitter.call("llvm.vector.reduce.or", BIT, b.load(self.flags, typ=self.kind), of=self.kind)
+        return b.uitofp(flag, DOUBLE)
 
 
 @final
 class Largest:
     """The largest entry of a row and, if wanted, the index of the first such; NaN where any entry is."""
 
-    def __init__(self, emitter: _Emitter, operations: Collection[str]) -> None:
+    def __init__(self, emitter: Emitter, operations: Collection[str]) -> None:
         self.emitter = emitter
         self.indexed = "argmax" in operations
         lanes, number = emitter.lanes, emitter.number
-        self.numbers, self.indices = ir.VectorType(number, lanes), ir.VectorType(_INT, lanes)
-        self.truths = ir.VectorType(_BIT, lanes)
+        self.numbers, self.indices = ir.VectorType(number, lanes), ir.VectorType(INT, lanes)
+        self.truths = ir.VectorType(BIT, lanes)
         self.best = emitter.slot(self.numbers, ir.Constant(self.numbers, float("-inf")))
         self.index = emitter.slot(self.indices, emitter.counting())
         self.undefined = emitter.slot(self.truths, ir.Constant(self.truths, 0))
         self.result: tuple[Any, Any] | None = None
 
-    def add(self, value: Any, place: _Place) -> None:
+    def add(self, value: Any, place: Place) -> None:
         b = self.emitter.builder
         if place.mask is not None:
             value = b.select(place.mask, value, self.emitter.like(value, float("-inf")))
@@ -586,24 +604,24 @@ class Largest:
             vectors = b.load(self.best, typ=self.numbers), b.load(self.index, typ=self.indices)
             best, index = self.emitter.folded(vectors, combine)
             undefined = self.emitter.call(
-                "llvm.vector.reduce.or", _BIT, b.load(self.undefined, typ=self.truths), of=self.truths
+                "llvm.vector.reduce.or", BIT, b.load(self.undefined, typ=self.truths), of=self.truths
             )
-            self.result = b.select(undefined, self.emitter.like(best, float("nan")), best), b.sext(index, _LONG)
+            self.result = b.select(undefined, self.emitter.like(best, float("nan")), best), b.sext(index, LONG)
         return self.result[operation == "argmax"]
 
 
 _REDUCTIONS: dict[str, Any] = {"sum": RowSum, "rest": RowSum, "max": Largest, "argmax": Largest}
 
-_POSITIONS = {"is_class": "==", "is_below": "<"}
+POSITIONS = {"is_class": "==", "is_below": "<"}
 
-_LEAVES: dict[str, Callable[[_Emitter, Expression, _Place], Any]] = {
-    "input": _Emitter._input,
-    "constant": _Emitter._constant,
-    "setting": _Emitter._setting,
-    "classes": _Emitter._classes,
-    "is_class": _Emitter._beside_index,
-    "is_below": _Emitter._beside_index,
-    "to_index": _Emitter._to_index,
+_LEAVES: dict[str, Callable[[_AlongRows, Expression, Place], Any]] = {
+    "input": _AlongRows._input,
+    "constant": _AlongRows._constant,
+    "setting": _AlongRows._setting,
+    "classes": _AlongRows._classes,
+    "is_class": _AlongRows._beside_index,
+    "is_below": _AlongRows._beside_index,
+    "to_index": _AlongRows._to_index,
 }
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -620,9 +638,9 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "and": lambda e, x, y: e.builder.and_(x, y),
     "or": lambda e, x, y: e.builder.or_(x, y),
     "not": lambda e, x: e.builder.not_(x),
-    "scale": _Emitter.scale,
-    "remainder": _Emitter.remainder,
-    "exponent": _Emitter.exponent,
-    "exponent_between": _Emitter.exponent_between,
-    "fraction": _Emitter.fraction,
+    "scale": Emitter.scale,
+    "remainder": Emitter.remainder,
+    "exponent": Emitter.exponent,
+    "exponent_between": Emitter.exponent_between,
+    "fraction": Emitter.fraction,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import math
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from lossary.kernels import machine, threads
+from lossary.kernels import across, machine, threads
 from lossary.kernels.emitter import TOTALS, arguments, emit
 from lossary.kernels.program import Program, Variant, program
 from lossary.ops.labels import may_be_labels
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Operations on entries from which on waking another thread pays.
 _WORTH_A_THREAD = 4_000_000
 _LARGEST = {"float32": 2.0**100, "float64": 2.0**1000}
+_MANY_ROWS = 256  # from which on it pays to compile another kernel, which takes short rows side by side
 _STEP = 1024  # slices of pointwise work start at multiples of this
 
 _Totals = ctypes.c_double * len(TOTALS)
@@ -34,6 +36,7 @@ class Kernel:
         read = program(loss, variant)
         names = arguments(read)
         self._code = _compiled(read)
+        self._across = functools.lru_cache(maxsize=16)(functools.partial(_compiled_across, read))
         # What tells the weight of all losses, before a mean's gradient can be scaled; None where all count alike.
         self._weigher = (
             Kernel(loss, variant._replace(outputs=("weight",))) if read.weighs and "weight" not in read.totals else None
@@ -68,9 +71,10 @@ class Kernel:
         if self._tables:
             addresses = addresses | self._tables
         values = [addresses.get(name, 0) for name in self._names]
+        code = (self._across(length) if self._by_rows and rows >= _MANY_ROWS else None) or self._code
         work = rows * length * self._cost
         if most == 1 or work < 2 * _WORTH_A_THREAD:
-            return self._slice(values, rows, length, scale)
+            return self._slice(code, values, rows, length, scale)
         units = rows if self._by_rows else length
         workers = min(most, work // _WORTH_A_THREAD, units)
         step = -(-units // workers)
@@ -83,7 +87,7 @@ class Kernel:
                 for address, (size, whole) in zip(values, self._steps, strict=True)
             ]
             shape = (count, length) if self._by_rows else (1, count)
-            jobs.append(functools.partial(self._slice, moved, *shape, scale))
+            jobs.append(functools.partial(self._slice, code, moved, *shape, scale))
         total, weight, illegal = map(sum, zip(*threads.run(jobs, workers), strict=True))
         return total, weight, illegal
 
@@ -98,23 +102,33 @@ class Kernel:
         of the losses, can be held."""
         return weight == 0.0 or (self._smallest < weight < self._largest and not math.isinf(total))
 
-    def _slice(self, values: list[int], rows: int, length: int, scale: float) -> tuple[float, float, float]:
+    def _slice(
+        self, code: machine.MachineCode, values: list[int], rows: int, length: int, scale: float
+    ) -> tuple[float, float, float]:
         totals = _Totals()
-        if self._kept:
+        if self._kept and code is self._code:
             scratch = np.empty(self._kept * length, dtype=self._dtype)
             values = [*values[:-1], scratch.ctypes.data]
-        self._code.call(rows, length, self._settings, ctypes.addressof(totals), *values, scale)
+        code.call(rows, length, self._settings, ctypes.addressof(totals), *values, scale)
         return totals[0], totals[1], totals[2]
 
 
 _KNOWN: dict[Hashable, machine.MachineCode] = {}  # never unloaded, for somebody may be in it
 
 
-def _compiled(read: Program) -> machine.MachineCode:
-    """One for all losses that differ in their numbers only."""
+def _compiled(read: Program, length: int | None = None) -> machine.MachineCode:
+    """One for all losses that differ in their numbers only; for short rows of a known length, or for all."""
     avx512 = machine.has_avx512()
-    recipe = read.recipe, avx512
+    recipe = read.recipe, length, avx512
     if recipe not in _KNOWN:
-        code = machine.MachineCode(emit(read, avx512=avx512), len(arguments(read)))
-        return _KNOWN.setdefault(recipe, code)
+        text = emit(read, avx512=avx512) if length is None else across.emit(read, length, avx512=avx512)
+        return _KNOWN.setdefault(recipe, machine.MachineCode(text, len(arguments(read))))
     return _KNOWN[recipe]
+
+
+def _compiled_across(read: Program, length: int) -> machine.MachineCode | None:
+    """For short rows of this length; None where they are taken one after the other."""
+    if across.pays(read, length):
+        with contextlib.suppress(Exception):  # an LLVM that cannot: the other kernel gives the same numbers
+            return _compiled(read, length)
+    return None

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lossary.ops.reduce import Exact
 
 
+_NEAR = 1000.0  # how far levels may be apart for their exponentials, from the middle, to be numbers in float64
+
+
 @final
 class PyTorch(Framework):
     name = "PyTorch"
@@ -121,8 +124,7 @@ class PyTorch(Framework):
         return _replicated(torch.arange(like.shape[-1], device=like.device), like)
 
     def argsort(self, x: Array) -> Array:
-        # Within a transform of torch.func, whatever is made of a plain tensor is none.
-        if x.dtype == torch.float32 and self.readable(x) and torch._C._functorch.peek_interpreter_stack() is None:
+        if x.dtype == torch.float32 and self._at_hand(x):
             return torch.from_numpy(stable_argsort(x.detach().resolve_neg().numpy()))
         return torch.argsort(x, dim=-1, stable=True)
 
@@ -162,7 +164,26 @@ class PyTorch(Framework):
         if torch.compiler.is_compiling():  # which would look at each step, and compile anew for each number of them
             total: Tensor = _discounted_sum(x, level.detach(), backwards)
             return total
+        if x.dtype == torch.float32 and x.numel() and self._at_hand(x, level):
+            height = level.detach().double()
+            low, high = height.aminmax()
+            if high - low <= _NEAR:
+                return self._discounted_from_the_middle(x, height - 0.5 * (low + high), backwards).float()
         return super().discounted_sum(x, level, backwards=backwards)
+
+    def _discounted_from_the_middle(self, x: Tensor, height: Tensor, backwards: bool) -> Tensor:
+        """The sum in float64, of levels so near to 0 that their exponentials are numbers there. The last factor of each
+        partial sum is its largest, so that nothing is lost beside it."""
+        rising = height[..., -1:] >= height[..., :1]
+        height = torch.where(rising, height, -height)
+        if not backwards:
+            return (x * height.exp()).cumsum(-1) * (-height).exp()
+        return (x * (-height).exp()).flip(-1).cumsum(-1).flip(-1) * height.exp()
+
+    def _at_hand(self, *arrays: Tensor) -> bool:
+        """Whether numbers can be looked at while a loss is computed: within a transform of torch.func, whatever is made
+        of a plain tensor is none."""
+        return self.readable(*arrays) and torch._C._functorch.peek_interpreter_stack() is None
 
     def row(self, x: Array) -> Array:
         return x.unsqueeze(-1)
