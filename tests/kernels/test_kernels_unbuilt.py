@@ -114,7 +114,7 @@ MACHINES = {"aarch64-unknown-linux-gnu": ("generic", 183), "x86_64-unknown-linux
 def test_kernels_can_be_made_for_other_machines(loss: Loss, dtype: str, triple: str, llvm: ModuleType) -> None:
     """For aarch64, and for an x86-64 without AVX or FMA; nobody runs them here."""
     from lossary.kernels import across
-    from lossary.kernels.emitter import emit
+    from lossary.kernels.along import emit
     from lossary.kernels.machine import object_code
 
     cpu, number = MACHINES[triple]

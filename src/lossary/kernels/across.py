@@ -24,7 +24,7 @@ def pays(program: Program, length: int) -> bool:
 
 
 def emit(program: Program, length: int, *, avx512: bool) -> str:
-    """As `emitter.emit`, for rows of this length alone."""
+    """As `along.emit`, for rows of this length alone."""
     return str(_AcrossRows(program, avx512, length).module)
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from lossary.kernels import across, machine, threads
-from lossary.kernels.emitter import TOTALS, arguments, emit
+from lossary.kernels import across, along, machine, threads
+from lossary.kernels.emitter import TOTALS, arguments
 from lossary.kernels.program import Program, Variant, program
 from lossary.ops.labels import may_be_labels
 
@@ -121,7 +121,7 @@ def _compiled(read: Program, length: int | None = None) -> machine.MachineCode:
     avx512 = machine.has_avx512()
     recipe = read.recipe, length, avx512
     if recipe not in _KNOWN:
-        text = emit(read, avx512=avx512) if length is None else across.emit(read, length, avx512=avx512)
+        text = along.emit(read, avx512=avx512) if length is None else across.emit(read, length, avx512=avx512)
         return _KNOWN.setdefault(recipe, machine.MachineCode(text, len(arguments(read))))
     return _KNOWN[recipe]
 
