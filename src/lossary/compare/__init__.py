@@ -19,6 +19,7 @@ with needs("compare", what="lossary.compare"):
     from lossary.compare import data, engine, plan, profile, statistics, suggest
     from lossary.compare.advice import Advice, advise
     from lossary.compare.journal import Journal
+    from lossary.compare.metrics import check_metric, metrics_for
     from lossary.compare.plan import Plan
     from lossary.compare.prediction import Outcome
     from lossary.compare.profile import Profile
@@ -95,9 +96,9 @@ def compare(
     read = data.read(source, target, group=group, time=time, weight=weight, missing=missing, drop=drop)
     profiled = profile.profile(read, task)
     if metric is not None:
-        statistics.metrics_for(profiled.task, metric)
+        metrics_for(profiled.task, metric)
     suggestion = suggest.suggest(profiled, losses, exclude, metric=metric)
-    metrics = statistics.metrics_for(profiled.task, metric or suggestion.metric, suggestion.levels)
+    metrics = metrics_for(profiled.task, metric or suggestion.metric, suggestion.levels)
     options: dict[str, Any] = {"model": model, "framework": framework, "metric": metrics[0].name}
     planned = plan.plan(profiled, suggestion, folds, seeds, epochs, boosting, **options)
     on_profile(profiled)
@@ -125,7 +126,7 @@ def _check(
     plan.check(*numbers, *model)
     engine.check(*machines)
     profile.check(task)
-    statistics.check(metric)
+    check_metric(metric)
     for loss in losses:
         suggest.parse(loss)
 

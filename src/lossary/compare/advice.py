@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, final
 
-from lossary.compare import data, profile, statistics, suggest
+from lossary.compare import data, profile, suggest
+from lossary.compare.metrics import Metric, check_metric, metrics_for
 from lossary.compare.profile import Profile
-from lossary.compare.statistics import Metric
 from lossary.compare.suggest import Candidate, Suggestion
 
 SCHEMA = 1  # of the JSON; grows when a key changes its meaning
@@ -152,13 +152,13 @@ def advise(
         metric = f"pinball_{levels[0]}"
     profile.check(task)
     suggest.check_levels(levels)
-    statistics.check(metric)
+    check_metric(metric)
     for loss in (*(losses := tuple(losses)), *(exclude := tuple(exclude))):
         suggest.parse(loss)
     read = data.read(source, target, group=group, time=time, weight=weight, missing=missing, drop=drop)
     profiled = profile.profile(read, task)
     suggest.check_levels(levels, profiled.task)
-    judged = statistics.metrics_for(profiled.task, metric, levels)[0]
+    judged = metrics_for(profiled.task, metric, levels)[0]
     suggestion = suggest.suggest(profiled, losses, exclude, metric=judged.name, levels=levels)
     return Advice(profiled, suggestion, judged, proof or _call(source, read.target))
 

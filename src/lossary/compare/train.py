@@ -138,7 +138,7 @@ def inner_split(profile: Profile, split: Split) -> tuple[Codes, Codes]:
 
 def _chosen(plan: Plan, settings: Sequence[tuple[_Setting, Fit]], held: Codes, facts: Facts) -> tuple[_Setting, Fit]:
     """The setting that is best on the held-out rows; the first, a rule of thumb, unless another is better."""
-    from lossary.compare.statistics import metrics_for
+    from lossary.compare.metrics import metrics_for
 
     if len(settings) == 1:
         return settings[0]

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import lossary
+from lossary.compare.metrics import Metric
 from lossary.compare.plan import Plan
 from lossary.compare.profile import Numbers
 from lossary.compare.report import calibration, words
 from lossary.compare.report.heaviest import heaviest
 from lossary.compare.report.held_out import gather
 from lossary.compare.report.shapes import Shapes, shapes
-from lossary.compare.statistics import Interval, Metric, Standing, Verdict
+from lossary.compare.statistics import Interval, Standing, Verdict
 from lossary.compare.suggest import quantile_level
 from lossary.define import spelling
 

@@ -12,11 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lossary.compare.metrics import Metric
 from lossary.compare.plan import Plan
 from lossary.compare.profile import Numbers, Profile
 from lossary.compare.report import words
 from lossary.compare.report.document import versions
-from lossary.compare.statistics import Metric, Summary
+from lossary.compare.statistics import Summary
 from lossary.define import spelling
 from lossary.define.loss import Loss
 

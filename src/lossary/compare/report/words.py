@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from lossary.compare.metrics import Metric
 from lossary.compare.plan import Plan
 from lossary.compare.prediction import Outcome
 from lossary.compare.profile import Profile
-from lossary.compare.statistics import SIGNIFICANT, Metric, Summary, Verdict
+from lossary.compare.statistics import SIGNIFICANT, Summary, Verdict
 from lossary.compare.suggest import REFERENCE, Candidate, quantile_level
 
 _COLUMNS = {"regression": 4, "binary": 3, "multiclass": 3}
