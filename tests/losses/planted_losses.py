@@ -20,6 +20,7 @@ from lossary import (
 )
 from lossary.define import link
 from lossary.define.claims.claim import Claim, Separable
+from lossary.define.claims.classes import ClassificationCalibrated, NotProper, Proper
 from lossary.define.claims.curve import (
     Convex,
     NonNegative,
@@ -32,21 +33,20 @@ from lossary.define.claims.curve import (
     ZeroAtTarget,
 )
 from lossary.define.claims.estimates import (
-    ClassificationCalibrated,
     Estimates,
     EstimatesBulk,
     EstimatesCentre,
     EstimatesCircularMean,
-    EstimatesHazardRatio,
     EstimatesHuberQuantile,
+    EstimatesTransformed,
+    EstimatesWeighted,
+)
+from lossary.define.claims.laws import (
+    EstimatesHazardRatio,
     EstimatesLaw,
     EstimatesLocationAndScale,
     EstimatesMoments,
     EstimatesQuantiles,
-    EstimatesTransformed,
-    EstimatesWeighted,
-    NotProper,
-    Proper,
 )
 from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smooth, Sparse, UnboundedGradient
 from lossary.define.domains.classes import Labels, Simplex

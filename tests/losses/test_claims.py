@@ -27,8 +27,9 @@ from lossary import (
 )
 from lossary.define.claims import claim
 from lossary.define.claims.claim import Claim, closure, stated
+from lossary.define.claims.classes import ClassificationCalibrated, NotProper, Proper
 from lossary.define.claims.curve import Convex, NotConvex, NotSymmetricInArguments, StrictlyConvex, StronglyConvex
-from lossary.define.claims.estimates import ClassificationCalibrated, Estimates, NotProper, Proper
+from lossary.define.claims.estimates import Estimates
 from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smooth, Sparse, UnboundedGradient
 from lossary.define.domains.domain import Domain
 from lossary.define.objective import Objective

@@ -16,8 +16,9 @@ import lossary
 from lossary import define as domains
 from lossary import index
 from lossary.define.claims.claim import closure
+from lossary.define.claims.classes import Proper
 from lossary.define.claims.curve import NotConvex, StronglyConvex, Symmetric, ZeroAtTarget
-from lossary.define.claims.estimates import Estimates, Proper
+from lossary.define.claims.estimates import Estimates
 from lossary.define.claims.slope import Differentiable, Kinked, Smooth
 from lossary.define.domains.classes import Labels, Logits
 from lossary.define.domains.domain import Domain

@@ -1,4 +1,5 @@
-from lossary.define.claims.estimates import Estimates, Proper
+from lossary.define.claims.classes import Proper
+from lossary.define.claims.estimates import Estimates
 from tests.planted import planted
 
 

@@ -14,7 +14,8 @@ import lossary
 from lossary.compare.profile import Numbers, Profile, Task
 from lossary.define.choice import AgainstNoise, Choice, Facts
 from lossary.define.claims.claim import closure
-from lossary.define.claims.estimates import Estimates, Proper
+from lossary.define.claims.classes import Proper
+from lossary.define.claims.estimates import Estimates
 from lossary.define.claims.slope import Lipschitz
 from lossary.define.loss import Loss
 from lossary.define.parameters import Setting, parameters_of

@@ -5,6 +5,7 @@ What lossary's own losses import is what anybody's may: nothing else of lossary 
 
 from lossary.define.choice import AgainstNoise, Balance, Choice, Counted, TimesSpread, Wanted
 from lossary.define.claims.claim import Claim, Separable
+from lossary.define.claims.classes import ClassificationCalibrated, NotProper, Proper
 from lossary.define.claims.curve import (
     Convex,
     NonNegative,
@@ -17,21 +18,20 @@ from lossary.define.claims.curve import (
     ZeroAtTarget,
 )
 from lossary.define.claims.estimates import (
-    ClassificationCalibrated,
     Estimates,
     EstimatesBulk,
     EstimatesCentre,
     EstimatesCircularMean,
-    EstimatesHazardRatio,
     EstimatesHuberQuantile,
+    EstimatesTransformed,
+    EstimatesWeighted,
+)
+from lossary.define.claims.laws import (
+    EstimatesHazardRatio,
     EstimatesLaw,
     EstimatesLocationAndScale,
     EstimatesMoments,
     EstimatesQuantiles,
-    EstimatesTransformed,
-    EstimatesWeighted,
-    NotProper,
-    Proper,
 )
 from lossary.define.claims.slope import Differentiable, Kinked, Lipschitz, Smooth, Sparse, UnboundedGradient
 from lossary.define.domains.classes import ClassIndex, Labels, Logits, Simplex
