@@ -108,9 +108,7 @@ def test_the_gradients_kernel_may_be_the_one_that_cannot_be_built(reduction: str
 MACHINES = {"aarch64-unknown-linux-gnu": ("generic", 183), "x86_64-unknown-linux-gnu": ("x86-64", 62)}
 
 
-@pytest.mark.parametrize("triple", list(MACHINES))
-@pytest.mark.parametrize("dtype", DTYPES)
-@losses(DEFAULTS)
+@losses(DEFAULTS, dtype=DTYPES, triple=tuple(MACHINES))
 def test_kernels_can_be_made_for_other_machines(loss: Loss, dtype: str, triple: str, llvm: ModuleType) -> None:
     """For aarch64, and for an x86-64 without AVX or FMA; nobody runs them here."""
     from lossary.kernels import across
