@@ -142,6 +142,7 @@ def test_short_rows_side_by_side_are_the_same(loss: Any, dtype: str, random: Any
         with (
             mock.patch.object(kernel_module, "_MANY_ROWS", 1),
             mock.patch.object(across, "emit", wraps=across.emit) as made,
+            mock.patch.dict(kernel_module._KNOWN, clear=True),
         ):
             kernels.compiled.cache_clear()
             mine = call(loss, **arguments)
@@ -480,6 +481,17 @@ def test_tables_of_one_length_share_their_machine_code(random: Any, monkeypatch:
         mine = call(loss, prediction, target)
     with in_words():
         close(mine, call(loss, prediction, target), "float32")
+
+
+@pytest.mark.parametrize("rows", [ROWS, 300])  # along a row, and many short ones side by side
+def test_no_table_is_taken_for_another(rows: int, random: Any) -> None:
+    """Not where the first that is seen weighs with zeros and ones, which a kernel may know by heart."""
+    prediction, target = given(SparseCategoricalCrossEntropy(), "float64", random, rows=rows)
+    for weights in ((0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 1.0), (2.0, 0.5, 1.0, 0.0), (1.0, 1.0, 1.0, 1.0)):
+        for from_logits in (True, False):
+            loss = SparseCategoricalCrossEntropy(from_logits=from_logits, class_weight=weights)
+            inputs = prediction if from_logits else np.exp(prediction) / np.exp(prediction).sum(axis=1, keepdims=True)
+            compare(loss, inputs, target, "float64")
 
 
 SENTENCES = {

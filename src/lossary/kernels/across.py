@@ -23,6 +23,11 @@ def pays(program: Program, length: int) -> bool:
     return program.rows and length <= _LENGTH and length * program.cost <= _MOST
 
 
+def known_entries(program: Program) -> tuple[tuple[float | None, ...], ...]:
+    """What the code itself has of each table: the zeros and ones, by which columns are chosen. Others it reads."""
+    return tuple(tuple(entry if entry in (0.0, 1.0) else None for entry in table) for table in program.tables)
+
+
 def emit(program: Program, length: int, *, avx512: bool) -> str:
     """As `along.emit`, for rows of this length alone."""
     return str(_AcrossRows(program, avx512, length).module)
@@ -32,6 +37,7 @@ def emit(program: Program, length: int, *, avx512: bool) -> str:
 class _AcrossRows(Emitter):
     def __init__(self, program: Program, avx512: bool, length: int) -> None:
         self.length = length
+        self.known = known_entries(program)
         super().__init__(program, avx512)
 
     def _emit(self) -> None:
@@ -123,8 +129,8 @@ class _AcrossRows(Emitter):
             return self.splat(self.arguments[name])
         kind = {"number": self.number, "truth": BYTE, "index": LONG}[node.kind]
         if name.startswith("table"):
-            entry = self.program.tables[int(name.split()[1])][place.entry]
-            if entry in (0.0, 1.0):  # columns are chosen by such, which need not be asked for
+            entry = self.known[int(name.split()[1])][place.entry]
+            if entry is not None:
                 return self.splat(kind(entry))
             return self.splat(self.builder.load(self.address(name, LONG(place.entry), kind), typ=kind))
         loaded = self._load(name, kind, place, self.length if node.row else 1)

@@ -119,7 +119,7 @@ _KNOWN: dict[Hashable, machine.MachineCode] = {}  # never unloaded, for somebody
 def _compiled(read: Program, length: int | None = None) -> machine.MachineCode:
     """One for all losses that differ in their numbers only; for short rows of a known length, or for all."""
     avx512 = machine.has_avx512()
-    recipe = read.recipe, length, avx512
+    recipe = read.recipe, avx512, length, () if length is None else across.known_entries(read)
     if recipe not in _KNOWN:
         text = along.emit(read, avx512=avx512) if length is None else across.emit(read, length, avx512=avx512)
         return _KNOWN.setdefault(recipe, machine.MachineCode(text, len(arguments(read))))
