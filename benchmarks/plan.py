@@ -138,8 +138,8 @@ _MIDDLE_LIMIT = (
     "its own operations PyTorch's threads wait by spinning on the core that a kernel's second thread needs."
 )
 _ROWS_LIMIT = (
-    "rows of ten fill ten of sixteen lanes, and each row ends in reductions across lanes; for rows of a thousand in so "
-    "small a batch it is the cost of the call."
+    "rows of ten are taken side by side, and every exponential and logarithm keeps its digits; for rows of a thousand "
+    "in so small a batch it is the cost of the call."
 )
 _ARITHMETIC_LIMIT = (
     "arithmetic: the operations that keep the digits which a shorter formula loses, the sum in float64 and the checks "
