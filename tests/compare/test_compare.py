@@ -30,6 +30,7 @@ from lossary.compare import statistics as judging
 from lossary.compare import suggest as suggesting
 from lossary.compare import train as training
 from lossary.compare.data import BUILT_IN, read
+from lossary.compare.metrics import metrics_for
 from lossary.define import spelling
 
 QUICK: dict[str, Any] = {"folds": 2, "seeds": 1, "epochs": 3, "jobs": 1, "boosting": False}
@@ -226,7 +227,7 @@ def test_a_loss_that_fails_is_a_row_and_the_others_finish(monkeypatch: pytest.Mo
     suggestion = suggesting.Suggestion(tuple(suggesting.Candidate(loss, "") for loss in losses), ())
     plan = planning.plan(profiled, suggestion, folds=2, seeds=1, epochs=2, boosting=False)
     outcomes = tuple(engine.run(plan, jobs=1))
-    summary = judging.summarise(plan, outcomes, judging.metrics_for("regression"))
+    summary = judging.summarise(plan, outcomes, metrics_for("regression"))
     result = Result(plan, outcomes, summary, "test")
     assert re.search(r"LogCosh +failed", str(result))
     (row,) = [row for row in result.as_dict()["losses"] if row["loss"] == "LogCosh()"]
@@ -476,7 +477,7 @@ def judged(**changes: Any) -> judging.Verdict:
 def sentence_of(verdict: judging.Verdict, losses: tuple[str, str] = ("mse", "mae"), seeds: int = 3) -> str:
     profiled = profiling.profile(read(noisy(), "y"))
     plan = planning.plan(profiled, suggesting.suggest(profiled, losses), folds=2, seeds=seeds)
-    return report.sentence(plan, verdict, judging.metrics_for("regression")[0])
+    return report.sentence(plan, verdict, metrics_for("regression")[0])
 
 
 def test_only_the_reference_is_kept() -> None:
@@ -530,7 +531,7 @@ def test_too_few_splits_are_said_to_be_too_few() -> None:
 def test_why_no_loss_is_recommended(options: dict[str, Any], verdict: dict[str, Any], reason: str) -> None:
     plan = dataclasses.replace(planned(noisy(), "y", **options), boosting=True)
     outcomes = tuple(training.Outcome(each, split, None, "", 3, 0.0) for each in (0, 1) for split in (0, 1))
-    metrics = judging.metrics_for("regression")
+    metrics = metrics_for("regression")
     summary = judging.Summary(metrics, (), {}, None, {"mae": judged(recommended=None, **verdict)})
     (said,) = report.code(Result(plan, outcomes, summary, "test"))
     assert str(said).startswith("No loss is recommended by MAE: ")

@@ -20,6 +20,7 @@ from lossary.compare import profile as profiling
 from lossary.compare import statistics as judging
 from lossary.compare import suggest as suggesting
 from lossary.compare.data import read
+from lossary.compare.metrics import calibration_error, metrics_for
 from lossary.compare.prediction import Outcome, Prediction
 from lossary.errors import DataError, UnknownNameError
 
@@ -58,7 +59,7 @@ def predicted(plan: planning.Plan, *values: Any) -> list[Outcome]:
 
 
 def summarised(plan: planning.Plan, *values: Any) -> judging.Summary:
-    return judging.summarise(plan, predicted(plan, *values), judging.metrics_for(plan.profile.task))
+    return judging.summarise(plan, predicted(plan, *values), metrics_for(plan.profile.task))
 
 
 def noisy_values(plan: planning.Plan, *spreads: float) -> list[dict[str, np.ndarray]]:
@@ -179,7 +180,7 @@ def test_calibration_error_is_torchmetrics_where_both_have_the_same_bins() -> No
         torch.tensor(promised), torch.tensor(y), n_bins=10, norm="l1"
     )
     order = generator.permutation(400)
-    found = judging.calibration_error(y[order], Prediction(probabilities=promised[order]), 2)
+    found = calibration_error(y[order], Prediction(probabilities=promised[order]), 2)
     assert found == pytest.approx(float(wanted), rel=1e-6)
 
 
@@ -187,16 +188,16 @@ def test_calibration_error_by_hand() -> None:
     y = np.array([1] * 30 + [0] * 10 + [1] * 10 + [0] * 30)
     promised = np.array([0.9] * 40 + [0.25] * 40)
     # Of 40 rows at 0.9, 30 are positive: 0.15 too much. Of 40 at 0.25, 10 are: exactly right.
-    assert judging.calibration_error(y, Prediction(probabilities=promised), 2) == pytest.approx(0.5 * 0.15)
+    assert calibration_error(y, Prediction(probabilities=promised), 2) == pytest.approx(0.5 * 0.15)
     constant = Prediction(probabilities=np.full(80, 0.5))
-    assert judging.calibration_error(y, constant, 2) == pytest.approx(0.0)  # equal probabilities share a bin
+    assert calibration_error(y, constant, 2) == pytest.approx(0.0)  # equal probabilities share a bin
     weight = np.where(promised == 0.9, 3.0, 1.0)
-    assert judging.calibration_error(y, Prediction(probabilities=promised), 2, weight) == pytest.approx(0.75 * 0.15)
+    assert calibration_error(y, Prediction(probabilities=promised), 2, weight) == pytest.approx(0.75 * 0.15)
     three = np.array([[0.6, 0.3, 0.1]] * 40)
-    assert judging.calibration_error(np.array([0] * 10 + [1] * 30), Prediction(probabilities=three), 3) == (
+    assert calibration_error(np.array([0] * 10 + [1] * 30), Prediction(probabilities=three), 3) == (
         pytest.approx(0.6 - 0.25)
     )
-    assert np.isnan(judging.calibration_error(y, Prediction(labels=y), 2))
+    assert np.isnan(calibration_error(y, Prediction(labels=y), 2))
 
 
 @pytest.mark.parametrize(
@@ -220,12 +221,12 @@ def test_a_metric_that_does_not_fit_is_one_clear_sentence(metric: str, source: s
 
 
 def test_what_each_metric_asks_for() -> None:
-    found = {metric.name: metric.functional for metric in judging.metrics_for("regression", levels=[0.25])}
+    found = {metric.name: metric.functional for metric in metrics_for("regression", levels=[0.25])}
     assert found["mae"] == found["pinball_0.5"] == "median"
     assert found["rmse"] == found["r2"] == "mean"
     assert found["pinball_0.25"] == "0.25-quantile"
     y = np.random.default_rng(0).gamma(2.0, size=4001)
-    for metric in judging.metrics_for("regression", levels=[0.25]):
+    for metric in metrics_for("regression", levels=[0.25]):
         best = metric.constant(y, 0, 1, None).values
         assert best is not None
         sign = -1.0 if metric.higher else 1.0
@@ -243,7 +244,7 @@ def test_a_split_without_a_class_is_said() -> None:
     frame = frame.with_columns(y=pl.when(pl.col("g") == "g0").then(pl.lit("c0")).otherwise(pl.col("y")))
     profiled = profiling.profile(read(frame.drop("w"), "y", group="g"))
     plan = planning.plan(profiled, suggesting.suggest(profiled, ["SparseCategoricalCrossEntropy()"]), folds=6, seeds=1)
-    summary = judging.summarise(plan, predicted(plan, noisy_classes(plan)), judging.metrics_for("multiclass"))
+    summary = judging.summarise(plan, predicted(plan, noisy_classes(plan)), metrics_for("multiclass"))
     assert "roc_auc" not in summary.verdicts
     assert "balanced_accuracy" in summary.verdicts
     (note,) = summary.notes
@@ -370,7 +371,7 @@ def test_failed_and_unfinished_losses_stand_last_and_are_not_judged() -> None:
         dataclasses.replace(each, prediction=None, error="ValueError: no") if each.candidate == 2 else each
         for each in outcomes
     ]
-    summary = judging.summarise(plan, outcomes, judging.metrics_for("regression"))
+    summary = judging.summarise(plan, outcomes, metrics_for("regression"))
     assert [row.candidate for row in summary.standings] == [1, 0, 3, 2]
     assert [row.error for row in summary.standings] == [
         None,
@@ -386,7 +387,7 @@ def test_failed_and_unfinished_losses_stand_last_and_are_not_judged() -> None:
 def test_without_the_reference_the_best_is_what_others_are_held_against() -> None:
     plan = planned(amounts(), ("mse", "mae", "huber"))
     outcomes = [each for each in predicted(plan, *noisy_values(plan, 1.0, 0.9, 0.5)) if each.candidate]
-    verdict = judging.summarise(plan, outcomes, judging.metrics_for("regression")).verdicts["mae"]
+    verdict = judging.summarise(plan, outcomes, metrics_for("regression")).verdicts["mae"]
     assert verdict.reference == verdict.best == 2
     assert [pair.candidate for pair in verdict.pairs] == [1]
 
@@ -394,15 +395,15 @@ def test_without_the_reference_the_best_is_what_others_are_held_against() -> Non
 def test_nothing_finished_and_everything_failed_are_two_things() -> None:
     plan = planned(amounts(), ("mse", "mae"))
     with pytest.raises(DataError, match="time was up"):
-        judging.summarise(plan, [], judging.metrics_for("regression"))
+        judging.summarise(plan, [], metrics_for("regression"))
     failed = [Outcome(each, split, None, "", 0, 0.0, "ValueError: no") for each in (0, 1) for split in range(6)]
     with pytest.raises(DataError, match="every loss failed"):
-        judging.summarise(plan, failed, judging.metrics_for("regression"))
+        judging.summarise(plan, failed, metrics_for("regression"))
 
 
 def test_both_references_stand_beside_the_losses() -> None:
     plan = planned(amounts(), ("mse",), boosting=True, model="linear")
-    summary = judging.summarise(plan, engine.run(plan, jobs=1), judging.metrics_for("regression"))
+    summary = judging.summarise(plan, engine.run(plan, jobs=1), metrics_for("regression"))
     for reference in (summary.boosting, summary.linear):
         assert reference is not None
         assert reference.error is None

@@ -15,6 +15,7 @@ from lossary.compare import profile as profiling
 from lossary.compare import statistics as judging
 from lossary.compare import suggest as suggesting
 from lossary.compare.data import read
+from lossary.compare.metrics import metrics_for
 from lossary.define.loss import Loss
 
 
@@ -74,7 +75,7 @@ def test_robust_losses_beat_the_squared_error_where_training_has_gross_outliers(
     )
     plan = dataclasses.replace(plan, splits=splits)
     outcomes = list(engine.run(plan, jobs=1))
-    summary = judging.summarise(plan, outcomes, judging.metrics_for("regression"))
+    summary = judging.summarise(plan, outcomes, metrics_for("regression"))
     verdict = summary.verdicts["mae"]
     best = type(plan.candidates[verdict.best].loss).__name__
     assert best in ("Huber", "MeanAbsoluteError", "LogCosh")
