@@ -93,7 +93,8 @@ def cases(
     depends on names alone.
 
     A law of the engine or of an adapter asks of a loss how it takes its inputs, and never its formula: with `alike`,
-    one of the losses that take them alike is tried in every framework, and where none does at its defaults, in one.
+    one of the losses that take them alike is tried in the quick frameworks and in one that compiles, other losses in
+    another of these; and where none takes them so at its defaults, one in one framework.
     Which one, depends on the law's name. What is `compiled` takes long, and each word is compiled everywhere by the
     tests of the words: a loss is tried by one compiler, and one of those that take their inputs alike by all.
     """
@@ -171,6 +172,9 @@ def _sampled(
         for loss in of:
             tried = first_points if loss in throughout else set()
             others = [point for point in points if point not in tried]
+            slow = [point for point in tried if alike and not {*QUICK}.intersection(point)]
+            if slow:
+                tried = tried.difference(slow) | {chosen(slow, law.__name__, loss)}
             if others and loss in once:
                 tried = tried | {chosen(others, law.__name__, loss)}
             for point in points:
