@@ -26,7 +26,7 @@ class Linex(Pointwise):
         default=1.0,
         other_than=0,
         symbol="a",
-        doc="its sign says which side is exponential, 1/|a| from which residual on, in the target's units",
+        doc="the rate, whose sign says which side is exponential, from residuals of 1/|a| on",
         foreign=("alpha", "phi"),
         examples=(-0.5, 2.0),
     )

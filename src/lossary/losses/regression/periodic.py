@@ -26,7 +26,7 @@ class Periodic(Pointwise):
         default=1.0,
         above=0,
         symbol="T",
-        doc="after how much everything is as before, in the target's units: 360 for degrees, 24 for hours",
+        doc="the distance after which everything is as before, in the target's units: 360 for degrees, 24 for hours",
         foreign=("circ", "circumference"),
         examples=(24.0, 360.0),
     )
