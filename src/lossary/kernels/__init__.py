@@ -1,7 +1,7 @@
 """The fused path: from an unchanged loss, one pass over memory that writes value and gradient.
 
     loss → program (the loss read once for one entry, by operations on symbols, `symbolic`)
-         → emitter (LLVM's language, in explicit vectors; `across` where rows are short)
+         → along, or across where rows are short (LLVM's language, in explicit vectors; emitter is what both share)
          → machine (machine code, kept on disk)
          → kernel (called with addresses, by slices on a few threads)
 

@@ -203,7 +203,7 @@ class Domain(ABC):
         return x
 
     def interval(self, x: Any) -> Any:
-        """The lower and the upper end that each value predicts for a number, in any framework: (…, 2).
+        """The lower and the upper end that each value predicts for a number, in NumPy: (…, 2).
 
         Raises:
             TypeError: it predicts no two ends.
